@@ -1,0 +1,169 @@
+"""One configuration dialect for both engines: Detectron2's keys plus `cfg.SCRATCH` and `cfg.GATE`.
+
+Config files are Detectron2's YAML, `_BASE_` included, and load with or without Detectron2.
+"""
+
+from collections.abc import Sequence
+from difflib import get_close_matches
+from importlib import resources
+from pathlib import Path
+
+import yaml
+from fvcore.common.config import CfgNode
+
+ACCEPTED = {
+    "SCRATCH.ENGINE": ("auto", "d2", "embedded"),
+    "SCRATCH.AREA_METHOD": ("contour", "pixel"),
+    "SCRATCH.AREA_UNIT": ("pixel", "fraction"),
+}
+RANGES = {
+    "SCRATCH.MASK_THRESHOLD": (0, 254),
+    "SCRATCH.SCORE_THRESHOLD": (0, 1),
+    "SCRATCH.AREA_THRESHOLD": (0, float("inf")),
+    "GATE.SKIP_BELOW": (0, 1),
+    "GATE.IMAGE_SIZE": (32, 4096),
+    "GATE.EPOCHS": (1, 100000),
+    "GATE.BATCH_SIZE": (1, 65536),
+    "GATE.POS_WEIGHT": (0, float("inf")),
+}
+
+
+def add_scratch_config(cfg: CfgNode) -> None:
+    """Add the keys of scratch_d2 to a config, in place; works on Detectron2's `get_cfg()` too."""
+    node = type(cfg)
+    cfg.SCRATCH = node()
+    # Which engine trains and runs the detector: "auto" takes Detectron2 wherever it is installed.
+    cfg.SCRATCH.ENGINE = "auto"
+    # Folder with good/, bad/ and masks/ behind the names scratch_text_{train,val,test,all};
+    # "" means $DETECTRON2_DATASETS/scratch_text.
+    cfg.SCRATCH.DATA_ROOT = ""
+    # The split into train, val and test is drawn from this seed; bursts stay together.
+    cfg.SCRATCH.SPLIT_SEED = 0
+    # In a grey mask file, pixels above this level (0..255) are scratch.
+    cfg.SCRATCH.MASK_THRESHOLD = 127
+    # The area rule. An instance counts from this score on; an image is Bad from this area on.
+    cfg.SCRATCH.SCORE_THRESHOLD = 0.5
+    cfg.SCRATCH.AREA_THRESHOLD = 500.0
+    # "contour" sums cv2.contourArea over external contours, "pixel" counts mask pixels.
+    cfg.SCRATCH.AREA_METHOD = "contour"
+    # "pixel" of the original image, or "fraction" of its area.
+    cfg.SCRATCH.AREA_UNIT = "pixel"
+    # Areas in [low, high) are sent to review instead of being judged; [] judges every image.
+    cfg.SCRATCH.REVIEW_BAND = []
+
+    cfg.GATE = node()
+    # Use the gate when inspecting. Without it every image goes to the detector.
+    cfg.GATE.ENABLED = True
+    # Checkpoint of the gate, written by tools/train_gate.py; "" means there is none.
+    cfg.GATE.WEIGHTS = ""
+    # Any model name of timm. Only "resnet50" can also initialise the detector's backbone.
+    cfg.GATE.MODEL = "resnet50"
+    # True lets timm download ImageNet weights for the start of training.
+    cfg.GATE.PRETRAINED = False
+    # Side of the square the image is letterboxed into, in pixels.
+    cfg.GATE.IMAGE_SIZE = 224
+    # An image with p(Bad) below this is Good without a look by the detector.
+    cfg.GATE.SKIP_BELOW = 0.05
+    cfg.GATE.OUTPUT_DIR = "./output/gate"
+    cfg.GATE.EPOCHS = 20
+    cfg.GATE.BATCH_SIZE = 32
+    # AdamW with a one-cycle schedule; this is its highest rate.
+    cfg.GATE.BASE_LR = 3e-4
+    cfg.GATE.WEIGHT_DECAY = 0.05
+    # Weight of Bad images in the loss; 0 means n(Good) / n(Bad) of the training data.
+    cfg.GATE.POS_WEIGHT = 0.0
+
+
+def default_config() -> CfgNode:
+    """Return a fresh config holding every key of Detectron2 and of scratch_d2 at its default."""
+    text = resources.files("scratch_d2").joinpath("d2_defaults.yaml").read_text("utf-8")
+    cfg = CfgNode(yaml.safe_load(text))
+    add_scratch_config(cfg)
+    return cfg
+
+
+def find_config(name: str | Path) -> Path:
+    """Return the path of a config file, looked for as given and then among the bundled ones.
+
+    Raises FileNotFoundError naming the file and both places.
+    """
+    path, bundled = Path(name), bundled_configs()
+    for candidate in (path, bundled / path, bundled / Path(*path.parts[1:])):
+        if candidate.is_file():
+            return candidate
+    raise FileNotFoundError(
+        f"config file {str(name)!r} was found neither in {Path.cwd()} nor among the bundled "
+        f"ones: {', '.join(sorted(str(p.relative_to(bundled)) for p in bundled.rglob('*.yaml')))}"
+    )
+
+
+def bundled_configs() -> Path:
+    """Folder of the config files that come with the package, in a checkout or a wheel."""
+    installed = Path(str(resources.files("scratch_d2"))) / "configs"
+    return installed if installed.is_dir() else installed.parents[1] / "configs"
+
+
+def load_config(file: str | Path | None = None, opts: Sequence[str] = ()) -> CfgNode:
+    """Return the defaults with a config file and then KEY VALUE pairs merged in.
+
+    Raises:
+        FileNotFoundError: there is no such config file.
+        ValueError: a key is unknown, a value has the wrong type or is not accepted; the message
+            names file, key, value and what is accepted.
+    """
+    cfg = default_config()
+    if file is not None:
+        path = find_config(file)
+        try:
+            cfg.merge_from_file(str(path), allow_unsafe=False)
+        except (KeyError, ValueError, AssertionError, yaml.YAMLError) as error:
+            raise ValueError(f"{path}: {_explain(error)}") from None
+    if len(opts) % 2:
+        raise ValueError(f"KEY VALUE pairs expected after the options, but got {list(opts)}")
+    for key, value in zip(opts[::2], opts[1::2]):
+        try:
+            cfg.merge_from_list([key, value])
+        except (KeyError, ValueError, AssertionError) as error:
+            raise ValueError(f"option {key} {value}: {_explain(error, key)}") from None
+    check_config(cfg)
+    return cfg
+
+
+def _explain(error: Exception, option: str = "") -> str:
+    """Turn an error of yacs into one short sentence, with the known key that was probably meant."""
+    text = " ".join(str(error).strip("'\"").split())
+    known = flatten(default_config())
+    if "Non-existent" in text:
+        missing = option or text.split()[-1]
+        guesses = get_close_matches(missing, known, n=1)
+        hint = f"; did you mean {guesses[0]}?" if guesses else "; scratch_d2/config.py lists ours"
+        return f"unknown config key {missing}{hint}"
+    if text.startswith("Type mismatch"):
+        key = option or text.split()[-1]
+        default = known.get(key)
+        accepted = "a block of keys" if default is None else f"a value like {default!r}"
+        return f"{key} has a value of the wrong type; accepted is {accepted}"
+    return text
+
+
+def flatten(cfg: CfgNode, prefix: str = "") -> dict[str, object]:
+    """Return the leaves of a config as {"MODEL.RPN.NMS_THRESH": value, ...}."""
+    leaves: dict[str, object] = {}
+    for key, value in cfg.items():
+        name = f"{prefix}{key}"
+        leaves.update(flatten(value, f"{name}.") if isinstance(value, CfgNode) else {name: value})
+    return leaves
+
+
+def check_config(cfg: CfgNode) -> None:
+    """Raise ValueError where a key of scratch_d2 holds a value that is not accepted."""
+    leaves = flatten(cfg)
+    for key, accepted in ACCEPTED.items():
+        if leaves[key] not in accepted:
+            raise ValueError(f"{key} is {leaves[key]!r}; accepted are {', '.join(accepted)}")
+    for key, (low, high) in RANGES.items():
+        if not low <= leaves[key] <= high:
+            raise ValueError(f"{key} is {leaves[key]}; accepted is {low} to {high}")
+    band = list(cfg.SCRATCH.REVIEW_BAND)
+    if band and not (len(band) == 2 and 0 <= band[0] < band[1]):
+        raise ValueError(f"SCRATCH.REVIEW_BAND is {band}; accepted is [] or [low, high] of areas")

@@ -1,0 +1,73 @@
+"""COCO JSON in RLE: ground truth from dataset dicts, results from predictions."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from pycocotools import mask as coco_mask
+
+from scratch_d2.data.catalog import CLASSES
+
+CATEGORY_ID = 1  # COCO counts categories from 1
+
+
+def to_coco(dicts: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """Turn dataset dicts into a COCO ground truth; images without scratches are in it too."""
+    images, annotations = [], []
+    for item in dicts:
+        image_id, height, width = item["image_id"], item["height"], item["width"]
+        name = Path(item["file_name"]).name
+        images.append({"id": image_id, "file_name": name, "height": height, "width": width})
+        for annotation in item["annotations"]:
+            rle = to_rle(annotation["segmentation"], height, width)
+            x0, y0, x1, y1 = (float(value) for value in annotation["bbox"])
+            annotations.append(
+                {
+                    "id": len(annotations) + 1,
+                    "image_id": image_id,
+                    "category_id": CATEGORY_ID,
+                    "bbox": [x0, y0, x1 - x0, y1 - y0],
+                    "area": float(coco_mask.area(rle)),
+                    "segmentation": rle,
+                    "iscrowd": annotation.get("iscrowd", 0),
+                }
+            )
+    categories = [{"id": CATEGORY_ID, "name": CLASSES[0], "supercategory": "defect"}]
+    return {
+        "info": {"description": "scratches on printed text"},
+        "images": images,
+        "annotations": annotations,
+        "categories": categories,
+    }
+
+
+def to_rle(segmentation: list | dict, height: int, width: int) -> dict[str, Any]:
+    """Turn a COCO segmentation, polygons or any RLE, into compressed RLE ready for JSON."""
+    if isinstance(segmentation, dict) and not isinstance(segmentation["counts"], list):
+        rle = segmentation
+    elif isinstance(segmentation, dict):
+        rle = coco_mask.frPyObjects(segmentation, height, width)
+    else:
+        rle = coco_mask.merge(coco_mask.frPyObjects(segmentation, height, width))
+    counts = rle["counts"]
+    return {
+        "size": [height, width],
+        "counts": counts.decode("ascii") if isinstance(counts, bytes) else counts,
+    }
+
+
+def to_coco_results(image_id: int, prediction: Any) -> list[dict[str, Any]]:
+    """Turn a `scratch_d2.engines.Prediction` into COCO result entries, boxes as XYWH."""
+    results = []
+    for box, score, mask in zip(prediction.boxes, prediction.scores, prediction.masks):
+        x0, y0, x1, y1 = (round(float(value), 3) for value in box)
+        results.append(
+            {
+                "image_id": image_id,
+                "category_id": CATEGORY_ID,
+                "bbox": [x0, y0, round(x1 - x0, 3), round(y1 - y0, 3)],
+                "score": float(score),
+                "segmentation": mask,
+            }
+        )
+    return results

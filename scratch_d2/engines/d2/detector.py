@@ -1,0 +1,53 @@
+"""Batched prediction with a Detectron2 model."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from detectron2.config import CfgNode
+from detectron2.data import transforms as T
+from detectron2.modeling import build_model
+from detectron2.structures import Instances
+
+from scratch_d2.data.masks import encode_rle
+from scratch_d2.engines.base import Prediction
+from scratch_d2.engines.weights import load_weights
+
+
+class D2Detector:
+    """What Detectron2's DefaultPredictor computes, for a batch of images."""
+
+    def __init__(self, cfg: CfgNode, weights: str | Path) -> None:
+        self._model = build_model(cfg).eval()
+        load_weights(self._model, weights)
+        self._resize = T.ResizeShortestEdge(cfg.INPUT.MIN_SIZE_TEST, cfg.INPUT.MAX_SIZE_TEST)
+        self._bgr = cfg.INPUT.FORMAT == "BGR"
+
+    def __call__(self, images: list[np.ndarray]) -> list[Prediction]:
+        """Predict for HxWx3 uint8 RGB images of any sizes; the order is kept."""
+        if not images:
+            return []
+        with torch.inference_mode():
+            outputs = self._model([self._prepare(image) for image in images])
+        return [
+            to_prediction(output["instances"], *image.shape[:2])
+            for image, output in zip(images, outputs)
+        ]
+
+    def _prepare(self, image: np.ndarray) -> dict[str, object]:
+        height, width = image.shape[:2]
+        ordered = image[:, :, ::-1] if self._bgr else image
+        resized = self._resize.get_transform(ordered).apply_image(ordered)
+        tensor = torch.from_numpy(np.ascontiguousarray(resized.transpose(2, 0, 1)))
+        return {"image": tensor, "height": height, "width": width}
+
+
+def to_prediction(instances: Instances, height: int, width: int) -> Prediction:
+    """Turn the output of a Detectron2 model in original resolution into a Prediction."""
+    instances = instances.to("cpu")
+    order = torch.argsort(instances.scores, descending=True, stable=True)
+    instances = instances[order]
+    boxes = instances.pred_boxes.tensor.float().numpy()
+    scores = instances.scores.float().clamp(0, 1).numpy()
+    masks = [encode_rle(mask) for mask in instances.pred_masks.numpy()]
+    return Prediction(height, width, boxes, scores, masks)

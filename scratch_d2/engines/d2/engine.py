@@ -1,0 +1,79 @@
+"""The calls of the seam, carried out by Detectron2."""
+
+import argparse
+import logging
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from detectron2.config import CfgNode as D2CfgNode
+from detectron2.config import get_cfg
+from detectron2.engine import default_setup, launch
+from detectron2.modeling import build_model
+from detectron2.utils import comm
+from detectron2.utils.logger import setup_logger
+from fvcore.common.config import CfgNode
+
+from scratch_d2.config import add_scratch_config
+from scratch_d2.engines.base import Detector
+from scratch_d2.engines.d2.detector import D2Detector
+from scratch_d2.engines.d2.trainer import Trainer
+from scratch_d2.engines.weights import load_weights
+from scratch_d2.inspection.verdict import Thresholds
+from scratch_d2.runs import prepare_output_dir
+
+logger = logging.getLogger(__name__)
+
+
+def to_d2_config(cfg: CfgNode) -> D2CfgNode:
+    """Turn a config of `load_config` into Detectron2's; without a GPU the CPU takes over."""
+    converted = get_cfg()
+    add_scratch_config(converted)
+    converted.merge_from_other_cfg(cfg)
+    if converted.MODEL.DEVICE.startswith("cuda") and not torch.cuda.is_available():
+        logger.warning("MODEL.DEVICE is %s, but there is no GPU: using cpu", converted.MODEL.DEVICE)
+        converted.MODEL.DEVICE = "cpu"
+    if converted.MODEL.DEVICE == "cpu" and converted.SOLVER.AMP.ENABLED:
+        logger.warning("SOLVER.AMP.ENABLED is switched off: Detectron2 has it on GPUs only")
+        converted.SOLVER.AMP.ENABLED = False
+    return converted
+
+
+class D2Engine:
+    """Train, load and evaluate with Detectron2."""
+
+    name = "d2"
+
+    def train(self, cfg: CfgNode, resume: bool = False) -> Path:
+        """Train with DefaultTrainer, in this process or in each that `launch` has started."""
+        cfg = self._setup(cfg)
+        trainer = Trainer(cfg)
+        trainer.resume_or_load(resume=resume)
+        trainer.train()
+        if comm.is_main_process():
+            Thresholds.from_config(cfg).save(cfg.OUTPUT_DIR)
+        return Path(cfg.OUTPUT_DIR) / "model_final.pth"
+
+    def load(self, cfg: CfgNode, weights: str | Path) -> Detector:
+        """Return a batched detector; any checkpoint of this architecture will do."""
+        return D2Detector(to_d2_config(cfg), weights)
+
+    def evaluate(self, cfg: CfgNode, weights: str | Path) -> dict[str, dict[str, float]]:
+        """Evaluate as the trainer does, and write OUTPUT_DIR/inference."""
+        cfg = self._setup(cfg)
+        model = build_model(cfg)
+        load_weights(model, weights)
+        return Trainer.test(cfg, model)
+
+    def launch(self, main: Callable[[argparse.Namespace], object], args: argparse.Namespace):
+        """Run `main(args)` once per GPU of every machine, as the arguments of d2's tools say."""
+        machines = (args.num_machines, args.machine_rank, args.dist_url)
+        return launch(main, args.num_gpus, *machines, args=(args,))
+
+    def _setup(self, cfg: CfgNode) -> D2CfgNode:
+        if comm.is_main_process():
+            prepare_output_dir(cfg.OUTPUT_DIR)
+        converted = to_d2_config(cfg)
+        default_setup(converted, argparse.Namespace())
+        setup_logger(converted.OUTPUT_DIR, distributed_rank=comm.get_rank(), name="scratch_d2")
+        return converted

@@ -1,0 +1,51 @@
+"""Mask AP and Good/Bad metrics as a Detectron2 evaluator."""
+
+from pathlib import Path
+from typing import Any
+
+from detectron2.config import CfgNode
+from detectron2.evaluation import DatasetEvaluator
+from detectron2.utils import comm
+
+from scratch_d2.engines.base import Prediction
+from scratch_d2.engines.d2.detector import to_prediction
+from scratch_d2.evaluation import evaluate_predictions
+
+
+class ScratchEvaluator(DatasetEvaluator):
+    """Evaluate a registered scratch dataset in any Detectron2 project.
+
+    Returns `{"bbox": {...}, "segm": {...}, "image": {...}}`, flat dicts of floats, on the main
+    process, and {} on the others; see `scratch_d2.evaluation.evaluate_predictions`.
+    """
+
+    def __init__(
+        self, cfg: CfgNode, dataset_name: str, output_dir: str | Path | None = None
+    ) -> None:
+        """
+        Args:
+            cfg: a config with the keys of `add_scratch_config`.
+            dataset_name: a name given to `register_scratch_dataset`.
+            output_dir: where results and plots are written; None writes nothing.
+        """
+        self._cfg, self._name, self._output_dir = cfg, dataset_name, output_dir
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget all predictions."""
+        self._predictions: dict[Any, Prediction] = {}
+
+    def process(self, inputs: list[dict[str, Any]], outputs: list[dict[str, Any]]) -> None:
+        """Keep the predictions of one batch, masks as RLE."""
+        for item, output in zip(inputs, outputs):
+            size = item["height"], item["width"]
+            self._predictions[item["image_id"]] = to_prediction(output["instances"], *size)
+
+    def evaluate(self) -> dict[str, dict[str, float]]:
+        """Gather the predictions of all processes and evaluate them on the main one."""
+        comm.synchronize()
+        gathered = comm.gather(self._predictions, dst=0)
+        if not comm.is_main_process():
+            return {}
+        merged = {image_id: p for part in gathered for image_id, p in part.items()}
+        return evaluate_predictions(self._cfg, self._name, merged, self._output_dir)

@@ -1,0 +1,65 @@
+"""From a dataset dict to the input of a Detectron2 model."""
+
+import copy
+from typing import Any
+
+import numpy as np
+import torch
+from detectron2.config import CfgNode
+from detectron2.data import detection_utils
+from detectron2.data import transforms as T
+
+from scratch_d2.data.coco import to_rle
+from scratch_d2.data.images import read_image
+
+
+class ScratchMapper:
+    """Map a dataset dict as Detectron2's DatasetMapper does, with this package's image reading.
+
+    It reads every kind of image that `scratch_d2.data.read_image` reads, keeps masks of one
+    pixel's width, and leaves images without instances in.
+    """
+
+    def __init__(self, cfg: CfgNode, is_train: bool) -> None:
+        self._is_train = is_train
+        self._image_format = cfg.INPUT.FORMAT
+        self._mask_format = cfg.INPUT.MASK_FORMAT
+        self._augmentations = T.AugmentationList(_build_augmentation(cfg, is_train))
+
+    def __call__(self, dataset_dict: dict[str, Any]) -> dict[str, Any]:
+        """Return a copy with `image`, [3, H, W] uint8 in INPUT.FORMAT, and `instances`."""
+        item = copy.copy(dataset_dict)
+        image = read_image(item["file_name"])
+        detection_utils.check_image_size(item, image)
+        if self._image_format == "BGR":
+            image = image[:, :, ::-1]
+        inputs = T.AugInput(image)
+        transforms = self._augmentations(inputs)
+        item["image"] = torch.from_numpy(np.ascontiguousarray(inputs.image.transpose(2, 0, 1)))
+        annotations = item.pop("annotations", [])
+        if self._is_train:
+            size = inputs.image.shape[:2]
+            item["instances"] = self._instances(annotations, transforms, size, item)
+        return item
+
+    def _instances(self, annotations, transforms, size, item):
+        moved = []
+        for annotation in annotations:
+            if annotation.get("iscrowd", 0):
+                continue
+            annotation = copy.copy(annotation)
+            if self._mask_format == "bitmask":
+                rle = to_rle(annotation["segmentation"], item["height"], item["width"])
+                annotation["segmentation"] = rle
+            moved.append(
+                detection_utils.transform_instance_annotations(annotation, transforms, size)
+            )
+        instances = detection_utils.annotations_to_instances(moved, size, self._mask_format)
+        return detection_utils.filter_empty_instances(instances) if moved else instances
+
+
+def _build_augmentation(cfg: CfgNode, is_train: bool) -> list[T.Augmentation]:
+    augmentations = detection_utils.build_augmentation(cfg, is_train)
+    if is_train and cfg.INPUT.CROP.ENABLED:
+        augmentations.insert(0, T.RandomCrop(cfg.INPUT.CROP.TYPE, cfg.INPUT.CROP.SIZE))
+    return augmentations

@@ -1,0 +1,112 @@
+"""Join mask AP with the Good/Bad metrics of one dataset, and write both where people look."""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+import numpy as np
+from fvcore.common.config import CfgNode
+
+from scratch_d2.data.catalog import get_dataset_dicts
+from scratch_d2.data.coco import to_coco_results
+from scratch_d2.data.images import ImageError, read_batches
+from scratch_d2.engines.base import Prediction
+from scratch_d2.evaluation.coco_ap import average_precision
+from scratch_d2.evaluation.image_metrics import image_metrics
+from scratch_d2.evaluation.plots import write_plots
+from scratch_d2.inspection.verdict import Thresholds, judge, measure_area, passes_gate
+
+Results = dict[str, dict[str, float]]
+JUDGES = ("area", "gate", "both")
+
+
+def evaluate_predictions(
+    cfg: CfgNode,
+    dataset_name: str,
+    predictions: Mapping[Any, Prediction],
+    output_dir: str | Path | None = None,
+) -> Results:
+    """Evaluate the detector's predictions on a registered dataset.
+
+    Args:
+        predictions: one per image of the dataset, by image_id.
+        output_dir: where to write coco_instances_results.json, evaluation.json and the plots.
+
+    Returns:
+        `{"bbox": {...}, "segm": {...}, "image": {...}}`, flat dicts of floats. The image metrics
+        come under the prefixes `area_` (area rule alone) and, where GATE.WEIGHTS names a gate,
+        `gate_` (Bad unless the gate lets it pass) and `both_` (gate, then area rule).
+
+    Raises ValueError where an image of the dataset has no prediction.
+    """
+    dicts = get_dataset_dicts(dataset_name)
+    missing = [item["file_name"] for item in dicts if item["image_id"] not in predictions]
+    if missing:
+        raise ValueError(
+            f"dataset {dataset_name!r}: {len(missing)} of {len(dicts)} images have no prediction, "
+            f"the first is {missing[0]!r}"
+        )
+    thresholds = Thresholds.from_config(cfg)
+    p_bad = _score_by_gate(cfg, dicts)
+    bad = np.array([item["verdict"] == "bad" for item in dicts])
+    judged = judge_images([predictions[d["image_id"]] for d in dicts], p_bad, thresholds)
+
+    results = average_precision(dicts, predictions, cfg.TEST.DETECTIONS_PER_IMAGE)
+    results["image"] = {
+        f"{name}_{key}": value
+        for name, (called_bad, score) in judged.items()
+        for key, value in image_metrics(bad, called_bad, score).items()
+    }
+    if output_dir is not None:
+        _write(Path(output_dir), results, predictions)
+        write_plots(Path(output_dir), bad, judged)
+    return results
+
+
+def judge_images(
+    predictions: Sequence[Prediction], p_bad: Sequence[float] | None, thresholds: Thresholds
+) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Judge N images by the area rule, by the gate and by both.
+
+    Returns `{judge: (called_bad [N] bool, score [N] float)}` with the judges of `JUDGES`, or only
+    "area" without gate scores. "review" counts as Bad: a person has to look. The score of both
+    is the scratch area, 0 where the gate lets the image pass.
+    """
+    area = np.array([measure_area(prediction, thresholds) for prediction in predictions])
+    alone = np.array([judge(p, None, thresholds).label != "good" for p in predictions])
+    judged = {"area": (alone, area)}
+    if p_bad is not None:
+        passed = np.array([passes_gate(p, thresholds) for p in p_bad])
+        judged["gate"] = (~passed, np.asarray(p_bad))
+        judged["both"] = (alone & ~passed, np.where(passed, 0.0, area))
+    return judged
+
+
+def _score_by_gate(cfg: CfgNode, dicts: Sequence[Mapping[str, Any]]) -> list[float] | None:
+    if not (cfg.GATE.ENABLED and cfg.GATE.WEIGHTS):
+        return None
+    from scratch_d2.gate import Gate
+
+    gate = Gate.load(cfg.GATE.WEIGHTS, cfg.MODEL.DEVICE)
+    scores: list[float] = []
+    for batch in read_batches([Path(item["file_name"]) for item in dicts], cfg.GATE.BATCH_SIZE):
+        images = [image if image is not None else _raise(reason) for _, image, reason in batch]
+        scores.extend(float(score) for score in gate(images))
+    return scores
+
+
+def _raise(reason: str) -> NoReturn:
+    raise ImageError(reason)
+
+
+def _write(folder: Path, results: Results, predictions: Mapping[Any, Prediction]) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    rows = [row for id_, p in predictions.items() for row in to_coco_results(id_, p)]
+    (folder / "coco_instances_results.json").write_text(json.dumps(rows), "utf-8")
+    known = {
+        task: {key: None if math.isnan(value) else value for key, value in values.items()}
+        for task, values in results.items()
+    }
+    (folder / "evaluation.json").write_text(json.dumps(known, indent=2) + "\n", "utf-8")

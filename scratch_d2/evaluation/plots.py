@@ -1,0 +1,89 @@
+"""Plots of the Good/Bad metrics: ROC, precision-recall and confusion, as PNG."""
+
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from sklearn.metrics import auc, confusion_matrix, precision_recall_curve, roc_curve
+
+logger = logging.getLogger(__name__)
+# Colours that stay apart for colour-blind readers (Okabe and Ito).
+COLOURS = {"area": "#0072B2", "gate": "#E69F00", "both": "#009E73"}
+LABELS = {"area": "area rule", "gate": "gate", "both": "gate, then area rule"}
+Judged = Mapping[str, tuple[np.ndarray, np.ndarray]]
+
+
+def write_plots(folder: Path, bad: np.ndarray, judged: Judged) -> list[Path]:
+    """Write roc.png, precision_recall.png and confusion.png; without matplotlib, log a line.
+
+    ROC and precision-recall need Good and Bad images; without one of them they are left out.
+
+    Args:
+        bad: [N] bool, whether an image is Bad.
+        judged: what `judge_images` returns.
+    """
+    try:
+        from matplotlib.figure import Figure
+    except ImportError:
+        logger.warning("no plots: matplotlib is missing, run `pip install scratch_d2[report]`")
+        return []
+    drawings = {"confusion": _draw_confusion}
+    if bad.any() and not bad.all():
+        drawings.update(roc=_draw_roc, precision_recall=_draw_precision_recall)
+    written = []
+    for name, draw in drawings.items():
+        width = 3.4 * len(judged) + 0.6 if name == "confusion" else 5.2
+        figure = Figure(figsize=(width, 4.4 if name != "confusion" else 3.6), layout="constrained")
+        draw(figure, bad, judged)
+        written.append(folder / f"{name}.png")
+        figure.savefig(written[-1], dpi=120)
+    return written
+
+
+def _draw_roc(figure, bad: np.ndarray, judged: Judged) -> None:
+    axes = figure.subplots()
+    axes.plot([0, 1], [0, 1], color="0.8", linewidth=1)
+    for name, (called_bad, score) in judged.items():
+        false_alarms, recall, _ = roc_curve(bad, score)
+        label = f"{LABELS[name]} (AUC {auc(false_alarms, recall):.3f})"
+        axes.plot(false_alarms, recall, color=COLOURS[name], label=label)
+        point = np.mean(called_bad[~bad]), np.mean(called_bad[bad])
+        axes.plot(*point, "o", color=COLOURS[name])
+    axes.set(xlabel="Good judged Bad (false alarm rate)", ylabel="Bad found (recall)")
+    _finish(axes, "ROC, dots at the thresholds in force", "lower right")
+
+
+def _draw_precision_recall(figure, bad: np.ndarray, judged: Judged) -> None:
+    axes = figure.subplots()
+    for name, (called_bad, score) in judged.items():
+        precision, recall, _ = precision_recall_curve(bad, score)
+        axes.step(recall, precision, where="post", color=COLOURS[name], label=LABELS[name])
+        if called_bad.any():
+            point = np.mean(called_bad[bad]), np.mean(bad[called_bad])
+            axes.plot(*point, "o", color=COLOURS[name])
+    axes.axhline(bad.mean(), color="0.8", linewidth=1, zorder=0)
+    axes.set(xlabel="recall (Bad)", ylabel="precision (Bad)")
+    _finish(axes, "Precision and recall of Bad", "lower left")
+
+
+def _finish(axes, title: str, legend: str) -> None:
+    axes.set(title=title, xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), aspect="equal")
+    axes.grid(color="0.92")
+    axes.legend(loc=legend, frameon=False, fontsize=9)
+
+
+def _draw_confusion(figure, bad: np.ndarray, judged: Judged) -> None:
+    for axes, (name, (called_bad, _)) in zip(
+        np.ravel(figure.subplots(1, len(judged))), judged.items()
+    ):
+        counts = confusion_matrix(bad, called_bad, labels=[False, True])
+        shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+        axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+        for (row, column), count in np.ndenumerate(counts):
+            colour = "white" if shares[row, column] > 0.5 else "black"
+            text = f"{count}\n{shares[row, column]:.1%}"
+            axes.text(column, row, text, ha="center", va="center", color=colour)
+        axes.set(title=LABELS[name], xlabel="judged", ylabel="is")
+        axes.set_xticks([0, 1], ["Good", "Bad"])
+        axes.set_yticks([0, 1], ["Good", "Bad"])

@@ -1,0 +1,119 @@
+"""One row per photograph in results.jsonl, and the files that are made from these rows."""
+
+import csv
+import json
+import os
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from scratch_d2.data.coco import CATEGORY_ID, to_coco_results
+from scratch_d2.data.masks import decode_rle, scratch_area
+from scratch_d2.inspection.pipeline import Inspection
+from scratch_d2.inspection.verdict import Thresholds
+
+Row = dict[str, Any]
+COLUMNS = ("image_id", "file", "status", "verdict", "area", "p_bad", "scratches", "reason", "error")
+
+
+def ok_row(image_id: int, file: Path, inspection: Inspection, thresholds: Thresholds) -> Row:
+    """Return the row of an inspected image; `scratches` counts the instances that count."""
+    verdict, prediction = inspection.verdict, inspection.prediction
+    instances = []
+    for result in to_coco_results(image_id, prediction):
+        mask = result["segmentation"]
+        area = scratch_area(decode_rle(mask), thresholds.area_method)
+        instances.append(
+            {"bbox": result["bbox"], "score": result["score"], "area": area, "segmentation": mask}
+        )
+    return {
+        "image_id": image_id,
+        "file": str(file),
+        "status": "ok",
+        "verdict": verdict.label,
+        "area": verdict.area,
+        "area_unit": thresholds.area_unit,
+        "p_bad": verdict.p_bad,
+        "scratches": sum(instance["score"] >= thresholds.score for instance in instances),
+        "reason": verdict.reason,
+        "width": prediction.width,
+        "height": prediction.height,
+        "instances": instances,
+    }
+
+
+def error_row(image_id: int, file: Path, reason: str) -> Row:
+    """Return the row of a file that could not be read."""
+    return {"image_id": image_id, "file": str(file), "status": "error", "error": reason}
+
+
+class RowFile:
+    """results.jsonl: appended to and synced batch by batch, so that no row is ever half there."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def repair(self) -> None:
+        """Cut off a last line that a killed run left without its end."""
+        if not self.path.is_file():
+            return
+        with open(self.path, "rb+") as file:
+            content = file.read()
+            file.truncate(content.rfind(b"\n") + 1)
+
+    def append(self, rows: list[Row]) -> None:
+        """Append rows and wait until they are on the disk."""
+        text = "".join(json.dumps(row) + "\n" for row in rows)
+        with open(self.path, "a", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+
+    def __iter__(self) -> Iterator[Row]:
+        if not self.path.is_file():
+            return
+        with open(self.path, encoding="utf-8") as file:
+            for number, line in enumerate(file, 1):
+                try:
+                    yield json.loads(line)
+                except ValueError as error:
+                    raise ValueError(f"{self.path}, line {number}: not JSON ({error})") from None
+
+
+def write_derived(rows: RowFile, folder: Path, settings: dict[str, Any]) -> dict[str, Any]:
+    """Write results.csv, coco_instances_results.json and summary.json from the rows.
+
+    Returns the summary: counts by verdict, the unreadable files, and the settings.
+    """
+    verdicts: Counter[str] = Counter({"good": 0, "bad": 0, "review": 0})
+    errors = []
+    coco_path = folder / "coco_instances_results.json"
+    with (
+        open(folder / "results.csv", "w", newline="", encoding="utf-8", errors="replace") as table,
+        open(coco_path, "w", encoding="utf-8") as coco,
+    ):
+        writer = csv.DictWriter(table, COLUMNS, extrasaction="ignore")
+        writer.writeheader()
+        coco.write("[")
+        separator = ""
+        for row in rows:
+            writer.writerow(row)
+            if row["status"] == "error":
+                errors.append({"file": row["file"], "error": row["error"]})
+                continue
+            verdicts[row["verdict"]] += 1
+            for entry in row["instances"]:
+                ids = {"image_id": row["image_id"], "category_id": CATEGORY_ID}
+                wanted = {key: entry[key] for key in ("bbox", "score", "segmentation")}
+                coco.write(separator + json.dumps({**ids, **wanted}))
+                separator = ",\n"
+        coco.write("]\n")
+    summary = {
+        "images": sum(verdicts.values()) + len(errors),
+        "verdicts": dict(verdicts),
+        "unreadable": errors,
+        "settings": settings,
+    }
+    (folder / "summary.json").write_text(json.dumps(summary, indent=2) + "\n", "utf-8")
+    return summary

@@ -1,0 +1,95 @@
+"""What a training run writes into OUTPUT_DIR besides checkpoints, as Detectron2 users know it."""
+
+import json
+import logging
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from fvcore.common.config import CfgNode
+
+
+def prepare_output_dir(folder: str | Path, cfg: CfgNode | None = None) -> Path:
+    """Create a folder for results, prove it writable, and save the config in it.
+
+    Raises OSError naming the folder where it cannot be written.
+    """
+    folder = Path(folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / ".writable"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise OSError(
+            f"output folder {str(folder)!r} cannot be written: {error.strerror}"
+        ) from None
+    if cfg is not None:
+        (folder / "config.yaml").write_text(cfg.dump(), encoding="utf-8")
+    return folder
+
+
+def setup_logger(folder: str | Path | None = None) -> logging.Logger:
+    """Log the package to the terminal, and to log.txt in a folder where one is given."""
+    logger = logging.getLogger("scratch_d2")
+    logger.setLevel(logging.INFO)
+    logger.propagate = False
+    form = logging.Formatter("[%(asctime)s] %(message)s", datefmt="%m/%d %H:%M:%S")
+    wanted: list[logging.Handler] = []
+    if not any(type(h) is logging.StreamHandler for h in logger.handlers):
+        wanted.append(logging.StreamHandler(sys.stdout))
+    if folder is not None:
+        path = str((Path(folder) / "log.txt").resolve())
+        if not any(getattr(h, "baseFilename", "") == path for h in logger.handlers):
+            wanted.append(logging.FileHandler(path, encoding="utf-8"))
+    for handler in wanted:
+        handler.setFormatter(form)
+        logger.addHandler(handler)
+    return logger
+
+
+def save_atomically(content: Any, path: str | Path) -> Path:
+    """`torch.save` that leaves either the old file or the whole new one, even if killed.
+
+    Raises OSError naming the file where it cannot be written, as on a full disk.
+    """
+    import torch
+
+    path = Path(path)
+    part = path.with_name(f".{path.name}.part")
+    try:
+        torch.save(content, part)
+        os.replace(part, path)
+    except (OSError, RuntimeError) as error:
+        part.unlink(missing_ok=True)
+        raise OSError(f"checkpoint {str(path)!r} cannot be written: {error}") from None
+    return path
+
+
+class MetricWriter:
+    """Append scalars to metrics.json (JSON lines) and to a TensorBoard events file."""
+
+    def __init__(self, folder: str | Path) -> None:
+        from torch.utils.tensorboard import SummaryWriter
+
+        self._lines = open(Path(folder) / "metrics.json", "a", encoding="utf-8")
+        self._board = SummaryWriter(str(folder))
+
+    def write(self, iteration: int, scalars: dict[str, Any]) -> None:
+        """Write one line `{"iteration": i, name: value, ...}` and the same to TensorBoard."""
+        self._lines.write(json.dumps({"iteration": iteration, **scalars}, sort_keys=True) + "\n")
+        self._lines.flush()
+        for name, value in scalars.items():
+            self._board.add_scalar(name, value, iteration)
+
+    def close(self) -> None:
+        """Flush and close both files."""
+        self._lines.close()
+        self._board.close()
+
+    def __enter__(self) -> "MetricWriter":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

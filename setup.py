@@ -1,0 +1,45 @@
+"""Installation; Detectron2 itself is not on the package index and stays optional."""
+
+import re
+from pathlib import Path
+
+from setuptools import find_namespace_packages, setup
+
+here = Path(__file__).parent
+version = re.search(r'__version__ = "(.+)"', (here / "scratch_d2/__init__.py").read_text("utf-8"))
+report = ["matplotlib>=3.7"]
+
+setup(
+    name="scratch_d2",
+    version=version[1],
+    description="Find scratches on printed text and judge labels Good or Bad, with Detectron2",
+    long_description=(here / "README.md").read_text("utf-8"),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    python_requires=">=3.10",
+    packages=[
+        *find_namespace_packages(include=["scratch_d2", "scratch_d2.*"]),
+        *("scratch_d2.configs", "scratch_d2.configs.quick_schedules"),
+    ],
+    package_dir={"scratch_d2.configs": "configs"},
+    package_data={"": ["*.yaml"]},
+    install_requires=[
+        "torch>=2.1",
+        "torchvision>=0.16",
+        "timm>=1.0",
+        "pycocotools>=2.0.7",
+        "numpy>=1.24",
+        "scikit-learn>=1.3",
+        "pillow>=10.1",
+        "fvcore>=0.1.5",
+        "tensorboard>=2.12",
+        "tqdm>=4.64",
+    ],
+    extras_require={
+        # One of the two; a machine that has either must not be given the other.
+        "opencv": ["opencv-python>=4.7"],
+        "headless": ["opencv-python-headless>=4.7"],
+        "report": report,
+        "dev": [*report, "pytest>=7", "hypothesis>=6", "ruff>=0.4"],
+    },
+)
