@@ -30,6 +30,7 @@ setup(
         "pycocotools>=2.0.7",
         "numpy>=1.24",
         "scikit-learn>=1.3",
+        "scipy>=1.9",
         "pillow>=10.1",
         "fvcore>=0.1.5",
         "tensorboard>=2.12",

@@ -1,4 +1,4 @@
-"""Register scratch_text_* and scratch_synth_* under $DETECTRON2_DATASETS; importing this does it."""
+"""Register scratch_text_* and scratch_synth_* under $DETECTRON2_DATASETS, on import."""
 
 import os
 from pathlib import Path

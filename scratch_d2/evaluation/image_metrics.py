@@ -3,6 +3,7 @@
 import math
 
 import numpy as np
+from scipy.stats import binomtest
 from sklearn.metrics import (
     average_precision_score,
     confusion_matrix,
@@ -51,14 +52,9 @@ def image_metrics(bad: np.ndarray, called_bad: np.ndarray, score: np.ndarray) ->
     return metrics
 
 
-def wilson_interval(hits: int, total: int, z: float = 1.959964) -> tuple[float, float]:
-    """Return the Wilson score interval of a share, 95% by default; nan without any trial.
-
-    E. B. Wilson, "Probable inference, the law of succession, and statistical inference", 1927.
-    """
+def wilson_interval(hits: int, total: int) -> tuple[float, float]:
+    """Return the 95% Wilson score interval of a share; nan without any trial."""
     if total == 0:
         return math.nan, math.nan
-    share, spread = hits / total, z * z / total
-    centre = (share + spread / 2) / (1 + spread)
-    half = z * math.sqrt(share * (1 - share) / total + spread / (4 * total)) / (1 + spread)
-    return max(0.0, centre - half), min(1.0, centre + half)
+    low, high = binomtest(hits, total).proportion_ci(method="wilson")
+    return float(low), float(high)

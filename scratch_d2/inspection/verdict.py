@@ -67,6 +67,8 @@ class Thresholds:
         """Read thresholds.json; raises ValueError naming the file where it holds anything else."""
         try:
             values = json.loads(Path(file).read_text("utf-8"))
+            if not isinstance(values, dict):
+                raise ValueError(f"a dict is expected, not {values!r}")
             unknown = set(values) - {field.name for field in fields(cls)}
             if unknown:
                 raise ValueError(f"unknown keys {sorted(unknown)}")

@@ -1,0 +1,1 @@
+"""Rendered labels that stand in for photographs: Good and Bad, with exact masks."""

@@ -1,0 +1,43 @@
+"""Shared fixtures: a private cache, a small dataset, a tiny config; the rule of the marker."""
+
+from pathlib import Path
+
+import pytest
+from fvcore.common.config import CfgNode
+
+from scratch_d2.config import load_config
+from scratch_d2.data import register_scratch_dataset
+from scratch_d2.engines import detectron2_installed
+from tests.builders import write_dataset
+
+TINY = "quick_schedules/tiny_mask_rcnn_R_50_FPN.yaml"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if not detectron2_installed():
+        reason = "Detectron2 is not installed in this Python"
+        for item in items:
+            if item.get_closest_marker("detectron2"):
+                item.add_marker(pytest.mark.skip(reason=reason))
+
+
+@pytest.fixture(autouse=True)
+def private_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch):
+    """Keep the cache of scans out of the home folder, and the terminal's opinion out of results."""
+    monkeypatch.setenv("SCRATCH_D2_CACHE", str(tmp_path_factory.mktemp("cache")))
+
+
+@pytest.fixture(scope="session")
+def labels(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of 6 Good and 4 Bad labels with masks, registered as tests_labels."""
+    root = write_dataset(tmp_path_factory.mktemp("labels"), good=6, bad=4)
+    register_scratch_dataset("tests_labels", root, replace=True)
+    return root
+
+
+@pytest.fixture
+def tiny_cfg(labels: Path, tmp_path: Path) -> CfgNode:
+    """The smallest model, on the labels, writing into a temporary folder."""
+    names = "('tests_labels',)"
+    opts = ["DATASETS.TRAIN", names, "DATASETS.TEST", names, "OUTPUT_DIR", str(tmp_path / "run")]
+    return load_config(TINY, opts)

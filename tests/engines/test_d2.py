@@ -1,0 +1,143 @@
+"""The engine d2 against the real Detectron2; imports of it stay inside the tests."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+import torch
+
+from scratch_d2.data import get_dataset_dicts, read_image, read_mask, register_scratch_dataset
+from scratch_d2.engines import get_engine
+from tests.builders import rectangles, save, write_dataset
+
+pytestmark = pytest.mark.detectron2
+
+
+@pytest.fixture(scope="module")
+def trained(labels, tmp_path_factory):
+    """A tiny model after four iterations, and the config it was trained with."""
+    from scratch_d2.config import load_config
+
+    names, folder = "('tests_labels',)", str(tmp_path_factory.mktemp("d2"))
+    opts = ["DATASETS.TRAIN", names, "DATASETS.TEST", names, "OUTPUT_DIR", folder]
+    cfg = load_config("quick_schedules/tiny_mask_rcnn_R_50_FPN.yaml", opts)
+    return cfg, get_engine("d2").train(cfg)
+
+
+def test_training_writes_what_detectron2_users_expect(trained):
+    cfg, weights = trained
+    names = {path.name for path in weights.parent.iterdir()}
+    expected = {"config.yaml", "log.txt", "metrics.json", "last_checkpoint", "model_0000001.pth"}
+    assert expected | {"model_best.pth", "model_final.pth", "thresholds.json"} <= names
+    assert any(name.startswith("events.out.tfevents") for name in names)
+    assert (weights.parent / "inference" / "coco_instances_results.json").is_file()
+    checkpoint = torch.load(weights, weights_only=True)
+    assert checkpoint["iteration"] == 3
+    assert "backbone.bottom_up.res2.0.conv1.norm.running_mean" in checkpoint["model"]
+    lines = (weights.parent / "metrics.json").read_text().splitlines()
+    assert "total_loss" in json.loads(lines[0])
+
+
+def test_evaluation_and_prediction_agree(trained):
+    cfg, weights = trained
+    engine = get_engine("d2")
+    results = engine.evaluate(cfg, weights)
+    assert set(results) == {"bbox", "segm", "image"}
+    assert all(isinstance(v, float) for values in results.values() for v in values.values())
+    dicts = get_dataset_dicts("tests_labels")
+    detector = engine.load(cfg, weights)
+    found = detector([read_image(item["file_name"]) for item in dicts])
+    saved = json.loads((weights.parent / "inference/coco_instances_results.json").read_text())
+    for item, prediction in zip(dicts, found):
+        scores = [r["score"] for r in saved if r["image_id"] == item["image_id"]]
+        np.testing.assert_allclose(prediction.scores, scores, atol=1e-5)
+
+
+def test_a_batch_gives_what_single_images_give(trained):
+    cfg, weights = trained
+    detector = get_engine("d2").load(cfg, weights)
+    images = [read_image(item["file_name"]) for item in get_dataset_dicts("tests_labels")[:3]]
+    for image, together in zip(images, detector(images)):
+        (alone,) = detector([image])
+        np.testing.assert_allclose(alone.scores, together.scores, atol=1e-4)
+    assert detector([]) == []
+
+
+def test_resuming_reaches_the_same_iteration(trained):
+    cfg, weights = trained
+    cfg = cfg.clone()
+    cfg.SOLVER.MAX_ITER = 6
+    get_engine("d2").train(cfg, resume=True)
+    assert torch.load(weights, weights_only=True)["iteration"] == 5
+    lines = (weights.parent / "log.txt").read_text()
+    assert "Starting training from iteration 4" in lines
+
+
+def test_good_images_train_and_unmarked_bad_ones_do_not(tmp_path):
+    from scratch_d2.config import load_config
+    from scratch_d2.engines.d2 import Trainer
+    from scratch_d2.engines.d2.engine import to_d2_config
+
+    (write_dataset(tmp_path, good=2, bad=2) / "masks" / "bad0.png").unlink()
+    register_scratch_dataset("tests_d2_mixed", tmp_path, replace=True)
+    opts = ["DATASETS.TRAIN", "('tests_d2_mixed',)", "SOLVER.IMS_PER_BATCH", "8"]
+    tiny = "quick_schedules/tiny_mask_rcnn_R_50_FPN.yaml"
+    loader = Trainer.build_train_loader(to_d2_config(load_config(tiny, opts)))
+    batch = next(iter(loader))
+    names = {item["file_name"].rsplit("/", 1)[1]: len(item["instances"]) for item in batch}
+    assert names == {"good0.png": 0, "good1.png": 0, "bad1.png": 1}
+
+
+@pytest.mark.parametrize("crop", ["True", "False"])
+def test_the_mapper_keeps_thin_masks_and_survives_crops(tmp_path, crop):
+    from scratch_d2.config import load_config
+    from scratch_d2.engines.d2 import ScratchMapper
+    from scratch_d2.engines.d2.engine import to_d2_config
+
+    thin = rectangles(96, 96, (10, 40, 80, 41))
+    save(np.full((96, 96, 3), 200, np.uint8), tmp_path / "bad" / "a.png")
+    save(np.full((96, 96, 3), 200, np.uint8), tmp_path / "good" / "b.png")
+    save(thin.astype(np.uint8), tmp_path / "masks" / "a.png")
+    register_scratch_dataset("tests_thin", tmp_path, replace=True)
+    opts = ["INPUT.CROP.ENABLED", crop, "INPUT.RANDOM_FLIP", "none"]
+    cfg = to_d2_config(load_config("quick_schedules/tiny_mask_rcnn_R_50_FPN.yaml", opts))
+    mapper = ScratchMapper(cfg, is_train=True)
+    good, bad = (mapper(item) for item in get_dataset_dicts("tests_thin"))
+    assert len(good["instances"]) == 0 and good["image"].shape[0] == 3
+    if crop == "False":
+        mask = bad["instances"].gt_masks.tensor[0].numpy()
+        np.testing.assert_array_equal(mask, read_mask(tmp_path / "masks" / "a.png"))
+
+
+def test_a_plain_detectron2_project_trains_on_the_dataset(tmp_path):
+    from detectron2.config import get_cfg
+    from detectron2.engine import DefaultTrainer
+
+    register_scratch_dataset("tests_plain", write_dataset(tmp_path / "data"), replace=True)
+    cfg = get_cfg()
+    cfg.DATASETS.TRAIN, cfg.DATASETS.TEST = ("tests_plain",), ()
+    cfg.MODEL.DEVICE, cfg.MODEL.MASK_ON, cfg.MODEL.ROI_HEADS.NUM_CLASSES = "cpu", True, 1
+    cfg.MODEL.RESNETS.STEM_OUT_CHANNELS, cfg.MODEL.RESNETS.RES2_OUT_CHANNELS = 8, 16
+    cfg.MODEL.RESNETS.WIDTH_PER_GROUP, cfg.INPUT.MIN_SIZE_TRAIN = 4, (64,)
+    cfg.SOLVER.MAX_ITER, cfg.SOLVER.IMS_PER_BATCH, cfg.DATALOADER.NUM_WORKERS = 2, 2, 0
+    cfg.OUTPUT_DIR = str(tmp_path)
+    trainer = DefaultTrainer(cfg)
+    trainer.resume_or_load(resume=False)
+    trainer.train()
+    assert trainer.iter == 2 and (tmp_path / "model_final.pth").is_file()
+
+
+def test_other_architectures_and_missing_weights_are_named(trained, tmp_path):
+    cfg, weights = trained
+    wide = cfg.clone()
+    wide.MODEL.RESNETS.RES2_OUT_CHANNELS = 32
+    with pytest.raises(ValueError, match="another architecture than the config: backbone"):
+        get_engine("d2").load(wide, weights)
+    with pytest.raises(FileNotFoundError, match="weights 'nowhere.pth': no such file"):
+        get_engine("d2").load(cfg, "nowhere.pth")
+    shutil.copy(weights, tmp_path / "cut.pth")
+    with open(tmp_path / "cut.pth", "r+b") as file:
+        file.truncate(1000)
+    with pytest.raises(ValueError, match="cut.pth' cannot be read as a checkpoint"):
+        get_engine("d2").load(cfg, tmp_path / "cut.pth")

@@ -1,0 +1,106 @@
+import pickle
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from scratch_d2.config import load_config
+from scratch_d2.engines.base import Prediction
+from scratch_d2.engines.weights import (
+    choose_weights,
+    load_initial_weights,
+    load_weights,
+    read_checkpoint,
+    resnet_to_backbone,
+)
+from tests.builders import predict_boxes
+
+
+def test_names_of_a_resnet_become_those_of_detectron2():
+    names = {
+        "conv1.weight": "stem.conv1.weight",
+        "bn1.running_var": "stem.conv1.norm.running_var",
+        "layer1.0.bn2.weight": "res2.0.conv2.norm.weight",
+        "layer4.2.conv3.weight": "res5.2.conv3.weight",
+        "layer2.0.downsample.0.weight": "res3.0.shortcut.weight",
+        "layer2.0.downsample.1.bias": "res3.0.shortcut.norm.bias",
+    }
+    dropped = ["fc.weight", "fc.bias", "bn1.num_batches_tracked"]
+    found = resnet_to_backbone({name: torch.zeros(1) for name in [*names, *dropped]})
+    assert set(found) == {f"backbone.bottom_up.{name}" for name in names.values()}
+
+
+class Model(nn.Module):
+    """A backbone and a head with the names that matter."""
+
+    def __init__(self, width: int = 3, classes: int = 2) -> None:
+        super().__init__()
+        self.backbone = nn.ModuleDict({"bottom_up": nn.Linear(width, 4)})
+        self.head = nn.Linear(4, classes)
+
+
+def test_training_may_start_from_other_heads_but_not_from_another_backbone(tmp_path):
+    torch.save({"model": Model(classes=5).state_dict()}, tmp_path / "coco.pth")
+    model = Model()
+    head = model.head.weight.clone()
+    load_initial_weights(model, tmp_path / "coco.pth")
+    saved = read_checkpoint(tmp_path / "coco.pth")["model"]
+    assert torch.equal(model.backbone["bottom_up"].weight, saved["backbone.bottom_up.weight"])
+    assert torch.equal(model.head.weight, head)
+    with pytest.raises(ValueError, match=r"head.weight is \(5, 4\), wanted \(2, 4\)"):
+        load_weights(model, tmp_path / "coco.pth")
+    message = (
+        r"coco.pth' are of another architecture.*bottom_up.weight is \(4, 3\), wanted \(4, 7\)"
+    )
+    with pytest.raises(ValueError, match=message):
+        load_initial_weights(Model(width=7), tmp_path / "coco.pth")
+
+
+def test_a_pickle_that_needs_more_than_tensors_is_refused(tmp_path):
+    class Payload:
+        def __reduce__(self):
+            return (print, ("this must never run",))
+
+    (tmp_path / "model.pkl").write_bytes(pickle.dumps({"model": Payload()}))
+    with pytest.raises(ValueError, match="model.pkl' cannot be read as a checkpoint of tensors"):
+        read_checkpoint(tmp_path / "model.pkl")
+    torch.save([1, 2], tmp_path / "list.pth")
+    with pytest.raises(ValueError, match="list.pth' hold no state dict"):
+        read_checkpoint(tmp_path / "list.pth")
+
+
+def test_which_weights_are_taken(tmp_path):
+    cfg = load_config(None, ["OUTPUT_DIR", str(tmp_path)])
+    with pytest.raises(FileNotFoundError, match="no weights for the detector.*MODEL.WEIGHTS"):
+        choose_weights(cfg)
+    cfg.MODEL.WEIGHTS = "start.pth"
+    assert choose_weights(cfg).name == "start.pth"
+    (tmp_path / "model_final.pth").touch()
+    assert choose_weights(cfg).name == "model_final.pth"
+    (tmp_path / "model_best.pth").touch()
+    assert choose_weights(cfg).name == "model_best.pth"
+    assert choose_weights(cfg, ["MODEL.WEIGHTS", "start.pth"]).name == "start.pth"
+
+
+def broken(**changes):
+    fine = predict_boxes(10, 12, {(1, 1, 5, 5): 0.9, (2, 2, 6, 6): 0.5})
+    values = {name: getattr(fine, name) for name in ("boxes", "scores", "masks")}
+    return Prediction(10, 12, **{**values, **changes})
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"boxes": np.zeros((2, 3), np.float32)}, r"shape \(2, 4\), one per score"),
+        ({"boxes": np.zeros((2, 4))}, "but got float64"),
+        ({"boxes": np.full((2, 4), np.nan, np.float32)}, "must be finite"),
+        ({"scores": np.array([0.5, 0.9], np.float32)}, "0..1 and descend"),
+        ({"scores": np.array([1.5, 0.9], np.float32)}, "0..1 and descend"),
+        ({"masks": []}, r"masks must be 2 RLEs of size \[10, 12\]"),
+    ],
+)
+def test_a_prediction_is_checked_where_it_is_made(changes, message):
+    assert len(broken()) == 2
+    with pytest.raises(ValueError, match=message):
+        broken(**changes)

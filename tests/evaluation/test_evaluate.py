@@ -1,0 +1,96 @@
+import json
+import math
+
+import pytest
+from PIL import Image
+
+from scratch_d2.config import load_config
+from scratch_d2.data import get_dataset_dicts, register_scratch_dataset
+from scratch_d2.data.catalog import has_unknown_scratches
+from scratch_d2.engines import Prediction
+from scratch_d2.evaluation import evaluate_predictions
+from scratch_d2.evaluation.coco_ap import average_precision
+from scratch_d2.evaluation.evaluate import judge_images
+from scratch_d2.evaluation.table import format_results
+from scratch_d2.inspection import Thresholds
+from tests.builders import predict_boxes, write_dataset
+
+
+def predict_truth(dicts, score=0.9):
+    """Predictions that mark exactly what the annotations mark."""
+    return {
+        item["image_id"]: predict_boxes(
+            item["height"],
+            item["width"],
+            {tuple(a["bbox"]): score for a in item["annotations"] if not a["iscrowd"]},
+        )
+        for item in dicts
+    }
+
+
+def test_perfect_predictions_reach_every_maximum(labels, tmp_path):
+    cfg = load_config(None, ["SCRATCH.AREA_THRESHOLD", "100.0"])
+    predictions = predict_truth(get_dataset_dicts("tests_labels"))
+    results = evaluate_predictions(cfg, "tests_labels", predictions, tmp_path)
+    assert results["segm"]["AP"] == results["bbox"]["AP50"] == pytest.approx(100)
+    image = results["image"]
+    assert image["area_F1_bad"] == image["area_F1_good"] == image["area_AUC"] == 1.0
+    assert image["area_good_as_good"] == 6 and image["area_bad_as_bad"] == 4
+    written = json.loads((tmp_path / "evaluation.json").read_text())
+    assert written["image"]["area_accuracy"] == 1.0 and written["segm"]["APl"] is None
+    assert len(json.loads((tmp_path / "coco_instances_results.json").read_text())) == 4
+    for name in ("roc.png", "precision_recall.png", "confusion.png"):
+        assert Image.open(tmp_path / name).size > (300, 300)
+
+
+def test_finding_nothing_scores_zero_not_nothing(labels):
+    dicts = get_dataset_dicts("tests_labels")
+    empty = {d["image_id"]: Prediction.empty(d["height"], d["width"]) for d in dicts}
+    results = evaluate_predictions(load_config(), "tests_labels", empty)
+    assert results["segm"]["AP"] == results["bbox"]["AP"] == 0.0
+    assert results["image"]["area_recall_bad"] == 0.0 and results["image"]["area_AUC"] == 0.5
+
+
+def test_a_scratch_on_a_good_image_costs_precision(labels):
+    dicts = get_dataset_dicts("tests_labels")
+    predictions = predict_truth(dicts, score=0.8)
+    predictions[0] = predict_boxes(64, 96, {(0, 0, 20, 20): 0.95})
+    ap = average_precision(dicts, predictions)
+    assert ap["segm"]["AP"] == pytest.approx(80, abs=1)  # one false alarm ranks first: 4 of 5
+    assert math.isnan(ap["segm"]["APl"])
+
+
+def test_nobody_is_punished_for_scratches_nobody_marked(tmp_path):
+    (write_dataset(tmp_path, good=2, bad=3) / "masks" / "bad1.png").unlink()
+    register_scratch_dataset("tests_unmarked", tmp_path, replace=True)
+    dicts = get_dataset_dicts("tests_unmarked")
+    predictions = predict_truth(dicts)
+    (unknown,) = [item["image_id"] for item in dicts if has_unknown_scratches(item)]
+    predictions[unknown] = predict_boxes(64, 96, {(3, 3, 40, 20): 0.99})
+    assert average_precision(dicts, predictions)["segm"]["AP"] == pytest.approx(100)
+
+
+def test_a_missing_prediction_is_named(labels):
+    with pytest.raises(ValueError, match="10 of 10 images have no prediction.*good0.png"):
+        evaluate_predictions(load_config(), "tests_labels", {})
+
+
+def test_gate_and_area_rule_are_judged_apart_and_together():
+    predictions = [predict_boxes(50, 50, {(0, 0, 31, 21): s}) for s in (0.9, 0.9, 0.9, 0.2)]
+    judged = judge_images(predictions, [0.9, 0.01, 0.05, 0.9], Thresholds(gate_skip=0.05))
+    assert judged["area"][0].tolist() == [True, True, True, False]
+    assert judged["gate"][0].tolist() == [True, False, True, True]
+    assert judged["both"][0].tolist() == [True, False, True, False]
+    assert judged["both"][1].tolist() == [600, 0, 600, 0]
+    assert list(judge_images(predictions, None, Thresholds())) == ["area"]
+
+
+def test_the_table_shows_every_judge(labels):
+    dicts = get_dataset_dicts("tests_labels")
+    results = evaluate_predictions(load_config(), "tests_labels", predict_truth(dicts))
+    table = format_results(results)
+    assert "masks" in table and "area rule" in table and "gate" not in table
+    (line,) = [line for line in table.splitlines() if line.startswith("bad_as_good")]
+    assert line.split()[1] == "4"  # 240 px are below the default limit of 500
+
+

@@ -1,0 +1,73 @@
+import json
+
+import pytest
+
+from scratch_d2.config import bundled_configs, default_config, flatten, load_config
+
+FILES = sorted(str(path.relative_to(bundled_configs())) for path in bundled_configs().rglob("*.y*"))
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_every_config_builds_its_model_on_the_embedded_engine(file):
+    from scratch_d2.engines.embedded import MaskRCNN
+    from scratch_d2.engines.embedded.settings import check_settings
+
+    cfg = load_config(file, ["MODEL.DEVICE", "cpu"])
+    check_settings(cfg)
+    names = MaskRCNN(cfg).state_dict()
+    assert names["roi_heads.box_predictor.cls_score.weight"].shape[0] == 2
+
+
+@pytest.mark.detectron2
+@pytest.mark.parametrize("file", FILES)
+def test_every_config_builds_its_model_on_detectron2(file):
+    from detectron2.modeling import build_model
+
+    from scratch_d2.engines.d2.engine import to_d2_config
+
+    cfg = to_d2_config(load_config(file, ["MODEL.DEVICE", "cpu"]))
+    names = build_model(cfg).state_dict()
+    assert names["roi_heads.box_predictor.cls_score.weight"].shape[0] == 2
+
+
+@pytest.mark.detectron2
+def test_defaults_are_those_of_detectron2():
+    from detectron2.config import get_cfg
+
+    ours = {k: v for k, v in flatten(default_config()).items() if not k.startswith(("SCR", "GATE"))}
+    assert ours == json.loads(json.dumps(flatten(get_cfg())))  # tuples become lists
+
+
+@pytest.mark.parametrize(
+    ("opts", "message"),
+    [
+        (["SOLVER.MAX_ITR", "3"], r"MAX_ITR; did you mean SOLVER\.MAX_ITER\?"),
+        (["SOLVER.MAX_ITER", "many"], "SOLVER.MAX_ITER has a value of the wrong type"),
+        (["SCRATCH.AREA_UNIT", "mm"], "SCRATCH.AREA_UNIT is 'mm'; accepted are pixel, fraction"),
+        (["SCRATCH.SCORE_THRESHOLD", "1.5"], "SCORE_THRESHOLD is 1.5; accepted is 0 to 1"),
+        (["SCRATCH.REVIEW_BAND", "[9, 3]"], r"REVIEW_BAND is \[9, 3\]"),
+        (["SOLVER.MAX_ITER"], "KEY VALUE pairs expected"),
+    ],
+)
+def test_bad_options_are_named(opts, message):
+    with pytest.raises(ValueError, match=message):
+        load_config(None, opts)
+
+
+def test_a_typo_in_a_file_is_named_with_its_file(tmp_path):
+    file = tmp_path / "typo.yaml"
+    file.write_text("MODEL:\n  MASK_OM: true\n")
+    with pytest.raises(ValueError, match=r"typo\.yaml: unknown config key MODEL\.MASK_OM; did you"):
+        load_config(file)
+
+
+def test_a_missing_file_lists_the_bundled_ones():
+    with pytest.raises(FileNotFoundError, match="nowhere.yaml.*scratch_mask_rcnn_R_50_FPN.yaml"):
+        load_config("nowhere.yaml")
+
+
+def test_bundled_files_are_found_from_anywhere(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    cfg = load_config("configs/scratch_mask_rcnn_R_50_FPN.yaml")
+    assert (cfg.MODEL.ROI_HEADS.NUM_CLASSES, cfg.INPUT.FORMAT) == (1, "RGB")
+    assert cfg.DATALOADER.FILTER_EMPTY_ANNOTATIONS is False
