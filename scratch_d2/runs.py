@@ -41,6 +41,10 @@ def setup_logger(folder: str | Path | None = None) -> logging.Logger:
         wanted.append(logging.StreamHandler(sys.stdout))
     if folder is not None:
         path = str((Path(folder) / "log.txt").resolve())
+        # An earlier run of this process has ended; its log must not go on.
+        for handler in [h for h in logger.handlers if getattr(h, "baseFilename", path) != path]:
+            logger.removeHandler(handler)
+            handler.close()
         if not any(getattr(h, "baseFilename", "") == path for h in logger.handlers):
             wanted.append(logging.FileHandler(path, encoding="utf-8"))
     for handler in wanted:

@@ -72,6 +72,7 @@ def test_resuming_reaches_the_same_iteration(trained):
     assert torch.load(weights, weights_only=True)["iteration"] == 5
     lines = (weights.parent / "log.txt").read_text()
     assert "Starting training from iteration 4" in lines
+    assert "optimizer" not in torch.load(weights.parent / "model_best.pth", weights_only=True)
 
 
 def test_good_images_train_and_unmarked_bad_ones_do_not(tmp_path):

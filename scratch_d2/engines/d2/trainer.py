@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from detectron2.checkpoint import DetectionCheckpointer
 from detectron2.config import CfgNode
 from detectron2.data import (
     build_detection_test_loader,
@@ -16,6 +17,13 @@ from scratch_d2.data.catalog import has_unknown_scratches
 from scratch_d2.engines.d2.evaluator import ScratchEvaluator
 from scratch_d2.engines.d2.mapper import ScratchMapper
 from scratch_d2.engines.weights import load_initial_weights
+
+
+class BestModel(DetectionCheckpointer):
+    """Save model_best.pth without making it the checkpoint that training resumes from."""
+
+    def tag_last_checkpoint(self, last_filename_basename: str) -> None:
+        """Leave the file last_checkpoint alone."""
 
 
 class Trainer(DefaultTrainer):
@@ -50,9 +58,9 @@ class Trainer(DefaultTrainer):
         """Keep model_best.pth by mask AP, besides what DefaultTrainer does."""
         built = super().build_hooks()
         if comm.is_main_process() and len(self.cfg.DATASETS.TEST) == 1:
-            best = hooks.BestCheckpointer(
-                self.cfg.TEST.EVAL_PERIOD, self.checkpointer, "segm/AP", file_prefix="model_best"
-            )
+            saver = BestModel(self.model, self.cfg.OUTPUT_DIR)
+            period = self.cfg.TEST.EVAL_PERIOD
+            best = hooks.BestCheckpointer(period, saver, "segm/AP", file_prefix="model_best")
             built.insert(-1, best)  # after the evaluation, before the writers
         return built
 

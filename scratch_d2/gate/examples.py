@@ -1,0 +1,129 @@
+"""Letterboxed photographs with their verdicts, augmented the same way in every run of a seed."""
+
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+import torch
+from torch.utils.data import DataLoader, Dataset
+from torchvision.transforms import InterpolationMode, v2
+
+from scratch_d2.data.catalog import get_dataset_dicts
+from scratch_d2.data.images import read_image
+from scratch_d2.gate.preprocess import Preprocessing
+from scratch_d2.opencv import cv2
+
+CACHE_BYTES = 2**30
+LABELS = {"good": 0.0, "bad": 1.0}
+Key = tuple[int, int]
+
+
+class Examples(Dataset):
+    """Squares [3, S, S] uint8 RGB and labels (1.0 is Bad), looked up by (epoch, index).
+
+    Sets that fit into `CACHE_BYTES` are decoded once and kept. The augmentation of an example
+    depends on seed, epoch and index alone, not on workers or on what was drawn before, so a
+    resumed run sees what an uninterrupted one would have seen.
+    """
+
+    def __init__(
+        self,
+        dicts: Sequence[dict[str, Any]],
+        preprocessing: Preprocessing,
+        augment: Callable[[torch.Tensor], torch.Tensor] | None = None,
+        seed: int = 0,
+    ) -> None:
+        self.files = [str(each["file_name"]) for each in dicts]
+        self.labels = np.array([LABELS[each["verdict"]] for each in dicts], np.float32)
+        self.preprocessing = preprocessing
+        self.augment = augment
+        self.seed = seed
+        self._cache: np.ndarray | None = None
+        if len(dicts) * 3 * preprocessing.image_size**2 <= CACHE_BYTES:
+            self._cache = self._decode_all()
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def __getitem__(self, key: Key) -> tuple[torch.Tensor, np.float32]:
+        epoch, index = key
+        square = self._decode(index) if self._cache is None else self._cache[index]
+        example = torch.from_numpy(square).permute(2, 0, 1)
+        if self.augment is not None:
+            sequence = np.random.SeedSequence([self.seed, epoch, index])
+            with torch.random.fork_rng(devices=[]):
+                torch.manual_seed(int(sequence.generate_state(1)[0]))
+                example = self.augment(example)
+        return example, self.labels[index]
+
+    def _decode(self, index: int) -> np.ndarray:
+        return self.preprocessing.letterbox(read_image(self.files[index]))
+
+    def _decode_all(self) -> np.ndarray:
+        size = self.preprocessing.image_size
+        squares = np.empty((len(self), size, size, 3), np.uint8)
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            for index, square in enumerate(pool.map(self._decode, range(len(self)))):
+                squares[index] = square
+        return squares
+
+
+def collect(names: Sequence[str]) -> list[dict[str, Any]]:
+    """Return the dataset dicts of several datasets; ValueError where a verdict is not known."""
+    dicts = [each for name in names for each in get_dataset_dicts(name)]
+    for each in dicts:
+        if each.get("verdict") not in LABELS:
+            raise ValueError(
+                f"{each['file_name']!r} has the verdict {each.get('verdict')!r}; accepted are "
+                "good and bad"
+            )
+    return dicts
+
+
+def make_augmentation(fill: int) -> v2.Compose:
+    """Return what may happen to a label without changing its verdict, for [3, S, S] uint8.
+
+    Labels come at any rotation, pale and blurred. Nothing here may hide damage: lines of one or
+    two pixels survive a shrink to 0.85 and a blur below one pixel, and no crop is taken.
+    """
+    return v2.Compose(
+        [
+            v2.RandomHorizontalFlip(),
+            v2.RandomVerticalFlip(),
+            # Together with the flips this is every quarter turn.
+            v2.RandomApply([v2.Lambda(lambda square: square.transpose(-2, -1))]),
+            v2.RandomAffine(
+                degrees=5,
+                scale=(0.85, 1.0),
+                interpolation=InterpolationMode.BILINEAR,
+                fill=fill,
+            ),
+            v2.ColorJitter(brightness=0.2, contrast=0.3),
+            v2.RandomApply([v2.GaussianBlur(3, sigma=(0.1, 0.8))], p=0.2),
+        ]
+    )
+
+
+def make_batches(count: int, batch_size: int, seed: int, epoch: int) -> list[list[Key]]:
+    """Shuffle the indices of an epoch into batches of nearly equal size, at most `batch_size`."""
+    order = np.random.default_rng([seed, epoch]).permutation(count)
+    parts = np.array_split(order, -(-count // batch_size))
+    return [[(epoch, int(index)) for index in part] for part in parts]
+
+
+def make_loader(examples: Examples, batches: list[list[Key]], workers: int) -> DataLoader:
+    """Return batches of ([N, 3, S, S] uint8, [N] float32 labels), in the given order."""
+    return DataLoader(
+        examples,
+        batch_sampler=batches,
+        num_workers=workers,
+        pin_memory=torch.cuda.is_available(),
+        worker_init_fn=_single_threaded,
+    )
+
+
+def _single_threaded(_: int) -> None:
+    # OpenCV's thread pool does not survive a fork.
+    cv2.setNumThreads(0)

@@ -1,0 +1,196 @@
+"""Train the gate: data, network, epochs, checkpoints, from top to bottom."""
+
+import logging
+import math
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+from fvcore.common.config import CfgNode
+from torch.utils.data import DataLoader
+
+from scratch_d2.gate.checkpoints import check_resumable, read_last, save_resumable
+from scratch_d2.gate.examples import (
+    Examples,
+    collect,
+    make_augmentation,
+    make_batches,
+    make_loader,
+)
+from scratch_d2.gate.preprocess import Preprocessing
+from scratch_d2.gate.state import Training, set_up
+from scratch_d2.gate.validation import rank, validate
+from scratch_d2.runs import MetricWriter, prepare_output_dir, save_atomically, setup_logger
+
+LOG_PERIOD = 20
+logger = logging.getLogger(__name__)
+
+
+def train_gate(cfg: CfgNode, resume: bool = False) -> Path:
+    """Train on cfg.DATASETS.TRAIN, validate on cfg.DATASETS.TEST, write cfg.GATE.OUTPUT_DIR.
+
+    Resuming goes on after the last whole epoch, with the data that an uninterrupted run would
+    have seen. The best epoch is that of the highest average precision of Bad, or of the lowest
+    loss where the validation data hold one class only.
+
+    Returns model_best.pth, or model_final.pth where there are no validation data.
+
+    Raises:
+        ValueError: the datasets hold only Good or only Bad images, the network is unknown or
+            does not take the image size, or the run to resume differs from the config.
+        FloatingPointError: the loss is not finite; the message names the iteration.
+    """
+    folder = prepare_output_dir(cfg.GATE.OUTPUT_DIR, cfg)
+    setup_logger(folder)
+    last = _read_last(cfg, folder, resume)
+    seed = _choose_seed(cfg.SEED, last)
+    examples, held_out = _load_data(cfg, seed)
+    per_epoch = len(make_batches(len(examples), cfg.GATE.BATCH_SIZE, seed, 0))
+    info = _describe(cfg, examples, seed)
+    training = set_up(cfg, info, cfg.GATE.EPOCHS * per_epoch, last)
+    if last is None:
+        # Until this run has written its own, an interrupted run must not resume an older one.
+        (folder / "last_checkpoint").unlink(missing_ok=True)
+    _log_start(training, len(held_out))
+
+    workers = cfg.DATALOADER.NUM_WORKERS
+    with MetricWriter(folder) as writer:
+        for epoch in range(training.epoch, cfg.GATE.EPOCHS):
+            batches = make_batches(len(examples), cfg.GATE.BATCH_SIZE, seed, epoch)
+            torch.manual_seed(seed + epoch)
+            train_epoch(training, make_loader(examples, batches, workers), writer)
+            if len(held_out):
+                figures = validate(training, held_out, cfg.GATE.BATCH_SIZE, workers)
+                training.info["validation"] = figures
+                writer.write(
+                    training.iteration - 1, {f"validation/{k}": v for k, v in figures.items()}
+                )
+                logger.info("epoch %d: validation %s", training.epoch, in_words(figures))
+            _save(training, folder)
+    final = save_atomically(training.weights(), folder / "model_final.pth")
+    return final if training.best is None else folder / "model_best.pth"
+
+
+def train_epoch(training: Training, loader: DataLoader, writer: MetricWriter) -> None:
+    """Train on every batch once; write loss and rate every LOG_PERIOD iterations and at the end."""
+    training.model.train()
+    losses: list[float] = []
+    seen, started = 0, time.perf_counter()
+    for number, (squares, labels) in enumerate(loader, start=1):
+        losses.append(step(training, squares, labels))
+        seen += len(labels)
+        if training.iteration % LOG_PERIOD and number < len(loader):
+            continue
+        scalars = {
+            "epoch": training.epoch + 1,
+            "total_loss": sum(losses) / len(losses),
+            "lr": training.scheduler.get_last_lr()[0],
+            "images_per_second": seen / (time.perf_counter() - started),
+        }
+        writer.write(training.iteration - 1, scalars)
+        logger.info("iteration %d: %s", training.iteration - 1, in_words(scalars))
+        losses.clear()
+    training.epoch += 1
+
+
+def step(training: Training, squares: torch.Tensor, labels: torch.Tensor) -> float:
+    """Learn from one batch, [N, 3, S, S] uint8 and [N] labels; return its loss.
+
+    Raises FloatingPointError, before anything is changed, where the loss is not finite.
+    """
+    device, dtype = training.device, training.autocast
+    inputs = training.preprocessing.normalise(squares.to(device, non_blocking=True))
+    with torch.autocast(device.type, dtype, enabled=dtype is not None):
+        logits = training.model(inputs.contiguous(memory_format=torch.channels_last))[:, 0]
+    loss = training.loss(logits.float(), labels.to(device))
+    value = loss.item()
+    if not math.isfinite(value):
+        raise FloatingPointError(
+            f"the loss is {value} at iteration {training.iteration}; lower GATE.BASE_LR"
+        )
+    training.optimizer.zero_grad()
+    loss.backward()
+    training.optimizer.step()
+    training.scheduler.step()
+    training.iteration += 1
+    return value
+
+
+def in_words(scalars: dict[str, float]) -> str:
+    """Return scalars as "loss 0.1234, roc_auc 0.9876"."""
+    return ", ".join(f"{name} {value:.4g}" for name, value in scalars.items())
+
+
+def _read_last(cfg: CfgNode, folder: Path, resume: bool) -> dict[str, Any] | None:
+    last = read_last(folder) if resume else None
+    if last is not None:
+        check_resumable(last, cfg)
+    elif resume:
+        logger.info("nothing to resume in %s: starting from the beginning", folder)
+    return last
+
+
+def _choose_seed(seed: int, last: dict[str, Any] | None) -> int:
+    """A run keeps its seed; a negative one in the config means any, as in Detectron2."""
+    if last is not None:
+        return last["gate"]["seed"]
+    return seed if seed >= 0 else torch.seed() % 2**31
+
+
+def _load_data(cfg: CfgNode, seed: int) -> tuple[Examples, Examples]:
+    preprocessing = Preprocessing(cfg.GATE.IMAGE_SIZE)
+    dicts = collect(cfg.DATASETS.TRAIN)
+    bad = sum(each["verdict"] == "bad" for each in dicts)
+    if bad in (0, len(dicts)):
+        raise ValueError(
+            f"DATASETS.TRAIN {list(cfg.DATASETS.TRAIN)} holds {len(dicts) - bad} Good and {bad} "
+            "Bad images; the gate learns from both"
+        )
+    held_out = collect(cfg.DATASETS.TEST)
+    logger.info("reading %d images for training, %d for validation", len(dicts), len(held_out))
+    augment = make_augmentation(preprocessing.fill)
+    return Examples(dicts, preprocessing, augment, seed), Examples(held_out, preprocessing)
+
+
+def _describe(cfg: CfgNode, examples: Examples, seed: int) -> dict[str, Any]:
+    """What a checkpoint says of itself, plain values only."""
+    bad = int(examples.labels.sum())
+    good = len(examples) - bad
+    return {
+        "model": cfg.GATE.MODEL,
+        "preprocessing": examples.preprocessing.to_dict(),
+        "train_images": {"good": good, "bad": bad},
+        "prior": bad / (good + bad),
+        "pos_weight": float(cfg.GATE.POS_WEIGHT or good / bad),
+        "seed": seed,
+        "validation": {},
+    }
+
+
+def _save(training: Training, folder: Path) -> None:
+    figures = training.info["validation"]
+    best = folder / "model_best.pth"
+    if not figures:
+        # One of an earlier run in this folder would pass for the best of this one.
+        best.unlink(missing_ok=True)
+    elif training.best is None or rank(figures) > rank(training.best):
+        training.best = figures
+        save_atomically(training.weights(), best)
+    save_resumable(folder, training.resumable())
+
+
+def _log_start(training: Training, held_out: int) -> None:
+    info, dtype = training.info, training.autocast or torch.float32
+    logger.info(
+        "training %s on %s in %s: %s, weight of Bad %.3g, %d images to validate, seed %d, after "
+        "epoch %d",
+        info["model"],
+        training.device,
+        str(dtype).removeprefix("torch."),
+        info["train_images"],
+        info["pos_weight"],
+        held_out,
+        info["seed"],
+        training.epoch,
+    )
