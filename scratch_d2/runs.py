@@ -1,13 +1,18 @@
 """What a training run writes into OUTPUT_DIR besides checkpoints, as Detectron2 users know it."""
 
+from __future__ import annotations
+
 import json
 import logging
 import os
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fvcore.common.config import CfgNode
+
+if TYPE_CHECKING:
+    import torch
 
 
 def prepare_output_dir(folder: str | Path, cfg: CfgNode | None = None) -> Path:
@@ -53,6 +58,23 @@ def setup_logger(folder: str | Path | None = None) -> logging.Logger:
     return logger
 
 
+def pick_device(name: str) -> torch.device:
+    """Return the device MODEL.DEVICE names; without a GPU the CPU takes over, and the log says so.
+
+    Raises ValueError where the name is no device.
+    """
+    import torch
+
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise ValueError(f"MODEL.DEVICE is {name!r}; accepted are cpu, cuda, cuda:N") from None
+    if device.type == "cuda" and not torch.cuda.is_available():
+        logging.getLogger("scratch_d2").info("MODEL.DEVICE is %s: no GPU here, using the CPU", name)
+        return torch.device("cpu")
+    return device
+
+
 def save_atomically(content: Any, path: str | Path) -> Path:
     """`torch.save` that leaves either the old file or the whole new one, even if killed.
 
@@ -92,7 +114,7 @@ class MetricWriter:
         self._lines.close()
         self._board.close()
 
-    def __enter__(self) -> "MetricWriter":
+    def __enter__(self) -> MetricWriter:
         return self
 
     def __exit__(self, *_: object) -> None:

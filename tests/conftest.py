@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+import torch
 from fvcore.common.config import CfgNode
 
 from scratch_d2.config import load_config
@@ -21,9 +22,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 item.add_marker(pytest.mark.skip(reason=reason))
 
 
+@pytest.fixture(scope="session", autouse=True)
+def one_thread():
+    """Threads cost more than they give on networks a few channels wide."""
+    torch.set_num_threads(1)
+
+
 @pytest.fixture(autouse=True)
 def private_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch):
-    """Keep the cache of scans out of the home folder, and the terminal's opinion out of results."""
+    """Keep the cache of scans out of the home folder."""
     monkeypatch.setenv("SCRATCH_D2_CACHE", str(tmp_path_factory.mktemp("cache")))
 
 

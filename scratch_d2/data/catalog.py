@@ -105,7 +105,8 @@ def record_to_dict(record: Record, image_id: int) -> dict[str, Any]:
 
     A Bad image without a mask gets one annotation over the whole image with iscrowd=1: training
     leaves such images out and COCO evaluation ignores what is found in them, so that they are
-    never negatives.
+    never negatives. Coordinates are floats: Detectron2's ResizeTransform scales integer arrays in
+    place and would cut off their fractions.
     """
     regions: Sequence[Region] = record.regions
     unknown = record.verdict == "bad" and record.mask is None
@@ -122,10 +123,10 @@ def record_to_dict(record: Record, image_id: int) -> dict[str, Any]:
         "mask_file": str(record.mask) if record.mask else None,
         "annotations": [
             {
-                "bbox": region.box,
+                "bbox": [float(value) for value in region.box],
                 "bbox_mode": XYXY_ABS,
                 "category_id": 0,
-                "segmentation": region.polygons,
+                "segmentation": [[float(v) for v in polygon] for polygon in region.polygons],
                 "iscrowd": int(unknown),
             }
             for region in regions

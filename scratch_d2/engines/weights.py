@@ -99,6 +99,8 @@ def resnet_to_backbone(model: Tensors) -> Tensors:
 def check_fits(found: Tensors, wanted: Mapping[str, torch.Tensor], path: str | Path) -> None:
     """Raise ValueError unless the weights hold the whole backbone that a model wants."""
     backbone = [name for name in wanted if name.startswith("backbone.bottom_up.")]
+    # Frozen norms count no batches, nor do the gate's once they are renamed.
+    backbone = [name for name in backbone if not name.endswith("num_batches_tracked")]
     _refuse([n for n in backbone if not _same(found.get(n), wanted[n])], found, wanted, path)
 
 

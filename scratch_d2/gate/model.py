@@ -1,6 +1,5 @@
 """The gate's network, any of timm with one logit, and its scoring."""
 
-import logging
 from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
@@ -13,8 +12,7 @@ from torch import nn
 
 from scratch_d2.engines.weights import read_checkpoint
 from scratch_d2.gate.preprocess import Preprocessing
-
-logger = logging.getLogger(__name__)
+from scratch_d2.runs import pick_device
 
 
 class Gate:
@@ -114,11 +112,3 @@ def create_model(name: str, pretrained: bool = False) -> nn.Module:
             f"pretrained weights of {name!r} could not be fetched ({reason}); set GATE.PRETRAINED "
             "False to start from random weights, or HF_HOME to a cache that holds them"
         ) from None
-
-
-def pick_device(name: str) -> torch.device:
-    """Return the device of a config; where there is no CUDA that is the CPU, and a line says so."""
-    if name.startswith("cuda") and not torch.cuda.is_available():
-        logger.info("MODEL.DEVICE is %s, but no CUDA device is usable: running on the CPU", name)
-        return torch.device("cpu")
-    return torch.device(name)

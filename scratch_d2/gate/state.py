@@ -11,8 +11,9 @@ from timm.optim import param_groups_weight_decay
 from torch import nn
 from torch.optim.lr_scheduler import LambdaLR
 
-from scratch_d2.gate.model import create_model, pick_device
+from scratch_d2.gate.model import create_model
 from scratch_d2.gate.preprocess import Preprocessing
+from scratch_d2.runs import pick_device
 
 WARM_UP = 0.1
 Figures = dict[str, float]

@@ -69,7 +69,8 @@ def test_a_second_scan_decodes_only_what_changed(tmp_path, monkeypatch):
     first, _ = scan_folder(tmp_path)
     seen = []
     monkeypatch.setattr(
-        "scratch_d2.data.probe.probe_image", lambda path: seen.append(path.name) or probe_image(path)
+        "scratch_d2.data.probe.probe_image",
+        lambda path: seen.append(path.name) or probe_image(path),
     )
     assert scan_folder(tmp_path)[0] == first and seen == []
     save(np.zeros((30, 40, 3), np.uint8), tmp_path / "good" / "good1.png")

@@ -92,5 +92,3 @@ def test_the_table_shows_every_judge(labels):
     assert "masks" in table and "area rule" in table and "gate" not in table
     (line,) = [line for line in table.splitlines() if line.startswith("bad_as_good")]
     assert line.split()[1] == "4"  # 240 px are below the default limit of 500
-
-

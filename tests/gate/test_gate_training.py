@@ -1,7 +1,6 @@
 """Training: learns a toy set, resumes where it was killed, draws the same data for a seed."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -49,15 +48,6 @@ def make_config(folder: Path, **gate: object) -> CfgNode:
     settings = {"MODEL": "resnet10t", "IMAGE_SIZE": SIZE, "EPOCHS": 2, "BATCH_SIZE": 8} | gate
     cfg.GATE.merge_from_other_cfg(CfgNode(settings))
     return cfg
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """Steps this small spend their time waiting for a second thread on a busy machine."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture

@@ -208,7 +208,9 @@ def write_dataset(
     todo = [b for b in bursts if not all((out / name).exists() for name in b.files())]
     write = partial(_write_burst, out=out, seed=seed, brush=brush)
     written = 0
-    with tqdm(total=count, unit="image", disable=None if progress else True, desc="rendering") as bar:
+    with tqdm(
+        total=count, unit="image", disable=None if progress else True, desc="rendering"
+    ) as bar:
         bar.update(count - sum(len(burst.names) for burst in todo))
         for burst, files in zip(todo, _run(write, todo, workers), strict=True):
             written += files

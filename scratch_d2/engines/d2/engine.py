@@ -5,7 +5,6 @@ import logging
 from collections.abc import Callable
 from pathlib import Path
 
-import torch
 from detectron2.config import CfgNode as D2CfgNode
 from detectron2.config import get_cfg
 from detectron2.engine import default_setup, launch
@@ -20,7 +19,7 @@ from scratch_d2.engines.d2.detector import D2Detector
 from scratch_d2.engines.d2.trainer import Trainer
 from scratch_d2.engines.weights import load_weights
 from scratch_d2.inspection.verdict import Thresholds
-from scratch_d2.runs import prepare_output_dir
+from scratch_d2.runs import pick_device, prepare_output_dir
 
 logger = logging.getLogger(__name__)
 
@@ -30,9 +29,7 @@ def to_d2_config(cfg: CfgNode) -> D2CfgNode:
     converted = get_cfg()
     add_scratch_config(converted)
     converted.merge_from_other_cfg(cfg)
-    if converted.MODEL.DEVICE.startswith("cuda") and not torch.cuda.is_available():
-        logger.warning("MODEL.DEVICE is %s, but there is no GPU: using cpu", converted.MODEL.DEVICE)
-        converted.MODEL.DEVICE = "cpu"
+    converted.MODEL.DEVICE = str(pick_device(cfg.MODEL.DEVICE))
     if converted.MODEL.DEVICE == "cpu" and converted.SOLVER.AMP.ENABLED:
         logger.warning("SOLVER.AMP.ENABLED is switched off: Detectron2 has it on GPUs only")
         converted.SOLVER.AMP.ENABLED = False

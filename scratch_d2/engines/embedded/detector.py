@@ -1,0 +1,89 @@
+"""Batched prediction with the embedded model, and evaluation of datasets with it."""
+
+import logging
+from collections import OrderedDict
+from pathlib import Path
+
+import numpy as np
+import torch
+from fvcore.common.config import CfgNode
+from PIL import Image
+
+from scratch_d2.data.catalog import get_dataset_dicts
+from scratch_d2.data.images import read_image
+from scratch_d2.engines.base import Prediction
+from scratch_d2.engines.embedded.loader import resize, resized_shape, to_network
+from scratch_d2.engines.embedded.model import MaskRCNN, padded_size, to_prediction
+
+Results = dict[str, dict[str, float]]
+logger = logging.getLogger("scratch_d2")
+
+
+class EmbeddedDetector:
+    """Finds scratches with a model in evaluation mode; holds no state between calls."""
+
+    def __init__(self, cfg: CfgNode, model: MaskRCNN) -> None:
+        self.cfg, self.model = cfg, model
+
+    @torch.inference_mode()
+    def __call__(self, images: list[np.ndarray]) -> list[Prediction]:
+        """Predict for HxWx3 uint8 RGB images of any sizes; the order is kept.
+
+        Images that need the same padding share a batch, so that no result depends on the
+        company of other images.
+        """
+        inputs = [self._prepare(image) for image in images]
+        groups: dict[tuple[int, int], list[int]] = {}
+        for index, tensor in enumerate(inputs):
+            groups.setdefault(padded_size(tensor.shape[-2:]), []).append(index)
+        results: dict[int, Prediction] = {}
+        for members in groups.values():
+            found = self.model.detect([inputs[index] for index in members])
+            for index, detections in zip(members, found):
+                seen, size = inputs[index].shape[-2:], images[index].shape[:2]
+                results[index] = to_prediction(detections, seen, size)
+        return [results[index] for index in range(len(images))]
+
+    def _prepare(self, image: np.ndarray) -> torch.Tensor:
+        if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
+            raise ValueError(
+                f"images must be HxWx3 uint8 in RGB order, but got {image.dtype} of shape "
+                f"{image.shape}"
+            )
+        spec = self.cfg.INPUT
+        size = resized_shape(image.shape[:2], spec.MIN_SIZE_TEST, spec.MAX_SIZE_TEST)
+        return to_network(resize(image, size, Image.Resampling.BILINEAR), self.cfg)
+
+
+def evaluate_detector(cfg: CfgNode, detector: EmbeddedDetector) -> Results:
+    """Evaluate on cfg.DATASETS.TEST and write OUTPUT_DIR/inference.
+
+    Returns `{"bbox": {...}, "segm": {...}, "image": {...}}` for one dataset, and for several an
+    OrderedDict of that by name. Images go one by one, as Detectron2 evaluates.
+    """
+    from scratch_d2.evaluation import evaluate_predictions
+
+    names = list(cfg.DATASETS.TEST)
+    results = OrderedDict()
+    for name in names:
+        predictions = {
+            item["image_id"]: detector([read_image(item["file_name"])])[0]
+            for item in get_dataset_dicts(name)
+        }
+        folder = Path(cfg.OUTPUT_DIR) / "inference"
+        folder = folder / name if len(names) > 1 else folder
+        results[name] = evaluate_predictions(cfg, name, predictions, folder)
+        for task, values in results[name].items():
+            logger.info(
+                "%s %s: %s", name, task, "  ".join(f"{k} {v:.4g}" for k, v in values.items())
+            )
+    return results[names[0]] if len(names) == 1 else results
+
+
+def flatten_results(results: Results, prefix: str = "") -> dict[str, float]:
+    """Turn nested results into {"segm/AP": value, ...}; several datasets come by name first."""
+    flat: dict[str, float] = {}
+    for key, value in results.items():
+        nested = isinstance(value, dict)
+        flat.update(flatten_results(value, f"{prefix}{key}/") if nested else {prefix + key: value})
+    return flat

@@ -1,0 +1,180 @@
+"""From dataset dicts to batches of images and targets, augmented and in a reproducible order."""
+
+import logging
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any
+
+import numpy as np
+import torch
+from fvcore.common.config import CfgNode
+from PIL import Image
+from torch.utils.data import DataLoader, Dataset
+
+from scratch_d2.data.catalog import get_dataset_dicts, has_unknown_scratches
+from scratch_d2.data.coco import to_rle
+from scratch_d2.data.images import read_image
+from scratch_d2.data.masks import decode_rle
+from scratch_d2.engines.embedded.boxes import Size, Target, nonempty
+
+DatasetDict = dict[str, Any]
+Sample = tuple[torch.Tensor, Target]
+logger = logging.getLogger("scratch_d2")
+
+
+def resized_shape(size: Size, shortest: int, longest: int) -> Size:
+    """Return the size whose shorter side is `shortest`, unless the longer one passes `longest`.
+
+    A `shortest` of 0 keeps the size. Rounds as Detectron2's ResizeShortestEdge does.
+    """
+    if shortest == 0:
+        return size
+    scale = shortest * 1.0 / min(size)
+    height, width = (shortest * 1.0 if side == min(size) else scale * side for side in size)
+    if max(height, width) > longest:
+        scale = longest * 1.0 / max(height, width)
+        height, width = height * scale, width * scale
+    return int(height + 0.5), int(width + 0.5)
+
+
+def resize(array: np.ndarray, size: Size, method: Image.Resampling) -> np.ndarray:
+    """Resize an HxW or HxWx3 uint8 array with Pillow, as Detectron2 does."""
+    if array.shape[:2] == size:
+        return array
+    return np.asarray(Image.fromarray(array).resize(size[::-1], method))
+
+
+def to_network(image: np.ndarray, cfg: CfgNode) -> torch.Tensor:
+    """Turn an HxWx3 uint8 RGB image into [3, H, W] uint8 in the order of INPUT.FORMAT."""
+    if cfg.INPUT.FORMAT == "BGR":
+        image = image[:, :, ::-1]
+    return torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1)))
+
+
+class TrainingImages(Dataset):
+    """Read and augment one image; `(position, index)` fixes image and augmentation for good.
+
+    Args:
+        seed: with the position in the run it determines size and flip, whatever the workers.
+    """
+
+    def __init__(self, cfg: CfgNode, dicts: list[DatasetDict], seed: int) -> None:
+        self.cfg, self.dicts, self.seed = cfg, dicts, seed
+
+    def __getitem__(self, place: tuple[int, int]) -> Sample:
+        position, index = place
+        item, spec = self.dicts[index], self.cfg.INPUT
+        rng = np.random.default_rng([self.seed, position])
+        image = read_image(item["file_name"])
+        if image.shape[:2] != (item["height"], item["width"]):
+            raise ValueError(
+                f"{item['file_name']!r} is {image.shape[1]} x {image.shape[0]} pixels, but the "
+                f"dataset says {item['width']} x {item['height']}; was the file replaced?"
+            )
+        sizes = list(spec.MIN_SIZE_TRAIN)
+        ranged = spec.MIN_SIZE_TRAIN_SAMPLING == "range"
+        shortest = rng.integers(sizes[0], sizes[1] + 1) if ranged else rng.choice(sizes)
+        size = resized_shape(image.shape[:2], int(shortest), spec.MAX_SIZE_TRAIN)
+        flip = spec.RANDOM_FLIP if rng.random() < 0.5 else "none"
+        image = resize(image, size, Image.Resampling.BILINEAR)
+        return to_network(flipped(image, flip), self.cfg), make_target(item, size, flip)
+
+
+def flipped(array: np.ndarray, flip: str) -> np.ndarray:
+    """Mirror an HxW or HxWxC array: "horizontal", "vertical" or "none"."""
+    if flip == "none":
+        return array
+    return array[:, ::-1] if flip == "horizontal" else array[::-1]
+
+
+def make_target(item: DatasetDict, size: Size, flip: str) -> Target:
+    """Resize and mirror the annotations of a dataset dict; drops what becomes empty.
+
+    Boxes are scaled without rounding and clipped, masks resized to the nearest pixel, as
+    Detectron2's DatasetMapper does with RLE.
+    """
+    boxes, masks = [np.zeros((0, 4))], [np.zeros((0, *size), dtype=bool)]
+    height, width = item["height"], item["width"]
+    for annotation in item.get("annotations", []):
+        if annotation.get("iscrowd", 0):
+            continue
+        mask = decode_rle(to_rle(annotation["segmentation"], height, width))
+        mask = resize(mask.astype(np.uint8), size, Image.Resampling.NEAREST).astype(bool)
+        masks.append(flipped(mask, flip)[None])
+        boxes.append(_move_box(annotation, item, size, flip)[None])
+    target = Target(
+        torch.from_numpy(np.concatenate(boxes)).float(), torch.from_numpy(np.concatenate(masks))
+    )
+    keep = nonempty(target.boxes, 1e-5) & target.masks.flatten(1).any(dim=1)
+    return Target(target.boxes[keep], target.masks[keep])
+
+
+def _move_box(annotation: DatasetDict, item: DatasetDict, size: Size, flip: str) -> np.ndarray:
+    if int(annotation["bbox_mode"]) != 0:
+        raise ValueError(
+            f"{item['file_name']!r}: bbox_mode {annotation['bbox_mode']!r} of an annotation; "
+            "accepted is BoxMode.XYXY_ABS (0)"
+        )
+    scale = np.array([size[1] / item["width"], size[0] / item["height"]] * 2)
+    x0, y0, x1, y1 = np.asarray(annotation["bbox"], dtype=np.float64) * scale
+    if flip == "horizontal":
+        x0, x1 = size[1] - x1, size[1] - x0
+    elif flip == "vertical":
+        y0, y1 = size[0] - y1, size[0] - y0
+    return np.clip([x0, y0, x1, y1], 0, [size[1], size[0]] * 2)
+
+
+def training_order(
+    wide: list[bool], batch: int, seed: int, grouped: bool
+) -> Iterator[list[tuple[int, int]]]:
+    """Yield batches of (position, index) without end: all images, shuffled, again and again.
+
+    The order is that of Detectron2's TrainingSampler for the same seed.
+
+    Args:
+        wide: for each image, whether it is wider than high.
+        grouped: keep wide images and others in separate batches, so that little is padded.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    waiting: dict[bool, list[tuple[int, int]]] = {True: [], False: []}
+    position = 0
+    while True:
+        for index in torch.randperm(len(wide), generator=generator).tolist():
+            group = waiting[grouped and wide[index]]
+            group.append((position, index))
+            position += 1
+            if len(group) == batch:
+                yield list(group)
+                group.clear()
+
+
+def training_batches(
+    cfg: CfgNode, dicts: list[DatasetDict], seed: int, start: int
+) -> Iterator[list[Sample]]:
+    """Load the batches of a run from iteration `start` on, the same however often it was resumed.
+
+    Raises ValueError where there is no image to train on.
+    """
+    if not dicts:
+        raise ValueError(f"DATASETS.TRAIN {list(cfg.DATASETS.TRAIN)} hold no image to train on")
+    wide = [item["width"] > item["height"] for item in dicts]
+    grouped = cfg.DATALOADER.ASPECT_RATIO_GROUPING
+    order = training_order(wide, cfg.SOLVER.IMS_PER_BATCH, seed, grouped)
+    loader = DataLoader(
+        TrainingImages(cfg, dicts, seed),
+        batch_sampler=islice(order, start, None),
+        num_workers=cfg.DATALOADER.NUM_WORKERS,
+        collate_fn=list,
+    )
+    return iter(loader)
+
+
+def training_dicts(cfg: CfgNode) -> list[DatasetDict]:
+    """Return the images of DATASETS.TRAIN, without the Bad ones whose scratches nobody marked."""
+    dicts = [item for name in cfg.DATASETS.TRAIN for item in get_dataset_dicts(name)]
+    usable = [item for item in dicts if not has_unknown_scratches(item)]
+    if len(usable) < len(dicts):
+        logger.info("%d Bad images without a mask are left out", len(dicts) - len(usable))
+    scratched = sum(bool(item.get("annotations")) for item in usable)
+    logger.info("training on %d images, %d of them with scratches", len(usable), scratched)
+    return usable

@@ -1,0 +1,236 @@
+"""Second stage of Mask R-CNN (He et al. 2017): class, box and mask of every proposal.
+
+There is one class: 0 is scratch, and 1, the last, is background, in Detectron2's order.
+"""
+
+from typing import NamedTuple
+
+import torch
+from fvcore.common.config import CfgNode
+from fvcore.nn import smooth_l1_loss
+from fvcore.nn.weight_init import c2_msra_fill, c2_xavier_fill
+from torch import nn
+from torch.nn import functional as F
+from torchvision.ops import batched_nms, clip_boxes_to_image, roi_align
+
+from scratch_d2.engines.embedded.boxes import (
+    Size,
+    Target,
+    decode_deltas,
+    encode_deltas,
+    match,
+    pairwise_iou,
+    pool_regions,
+    sample,
+)
+from scratch_d2.engines.embedded.layers import Conv2d
+from scratch_d2.engines.embedded.rpn import Losses
+
+SCRATCH, BACKGROUND = 0, 1
+
+
+class Found(NamedTuple):
+    """Detections of one image in pixels of the image the network saw.
+
+    Attributes:
+        boxes: [N, 4] float32.
+        scores: [N] float32 in 0..1, descending.
+        masks: [N, S, S] float32 probabilities inside the boxes.
+    """
+
+    boxes: torch.Tensor
+    scores: torch.Tensor
+    masks: torch.Tensor
+
+
+class _Sampled(NamedTuple):
+    """Proposals drawn from one image: boxes [R, 4], labels [R] and matched targets [R]."""
+
+    boxes: torch.Tensor
+    labels: torch.Tensor
+    index: torch.Tensor
+
+
+class BoxPredictor(nn.Module):
+    """Class logits and box deltas from the features of a region."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.cls_score = nn.Linear(width, 2)
+        self.bbox_pred = nn.Linear(width, 4)
+        nn.init.normal_(self.cls_score.weight, std=0.01)
+        nn.init.normal_(self.bbox_pred.weight, std=0.001)
+        nn.init.zeros_(self.cls_score.bias)
+        nn.init.zeros_(self.bbox_pred.bias)
+
+    def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return [R, 2] logits and [R, 4] deltas of [R, D] features."""
+        return self.cls_score(x), self.bbox_pred(x)
+
+
+def make_box_head(cfg: CfgNode) -> tuple[nn.Sequential, int]:
+    """Return convolutions and fully connected layers, and the width of their result."""
+    spec, channels = cfg.MODEL.ROI_BOX_HEAD, cfg.MODEL.FPN.OUT_CHANNELS
+    head = nn.Sequential()
+    for index in range(1, spec.NUM_CONV + 1):
+        head.add_module(f"conv{index}", Conv2d(channels, spec.CONV_DIM, 3, relu=True))
+        c2_msra_fill(head[-1])
+        channels = spec.CONV_DIM
+    head.add_module("flatten", nn.Flatten())
+    width = channels * spec.POOLER_RESOLUTION**2
+    for index in range(1, spec.NUM_FC + 1):
+        head.add_module(f"fc{index}", nn.Linear(width, spec.FC_DIM))
+        c2_xavier_fill(head[-1])
+        head.add_module(f"fc_relu{index}", nn.ReLU())
+        width = spec.FC_DIM
+    return head, width
+
+
+def make_mask_head(cfg: CfgNode) -> nn.Sequential:
+    """Return convolutions, a deconvolution that doubles the side, and one logit per pixel."""
+    spec, channels = cfg.MODEL.ROI_MASK_HEAD, cfg.MODEL.FPN.OUT_CHANNELS
+    head = nn.Sequential()
+    for index in range(1, spec.NUM_CONV + 1):
+        head.add_module(f"mask_fcn{index}", Conv2d(channels, spec.CONV_DIM, 3, relu=True))
+        c2_msra_fill(head[-1])
+        channels = spec.CONV_DIM
+    head.add_module("deconv", nn.ConvTranspose2d(channels, spec.CONV_DIM, 2, stride=2))
+    c2_msra_fill(head[-1])
+    head.add_module("deconv_relu", nn.ReLU())
+    head.add_module("predictor", nn.Conv2d(spec.CONV_DIM, 1, kernel_size=1))
+    nn.init.normal_(head[-1].weight, std=0.001)
+    nn.init.zeros_(head[-1].bias)
+    return head
+
+
+class RoIHeads(nn.Module):
+    """Classify, refine and segment proposals."""
+
+    def __init__(self, cfg: CfgNode) -> None:
+        super().__init__()
+        self.spec, self.box_spec = cfg.MODEL.ROI_HEADS, cfg.MODEL.ROI_BOX_HEAD
+        self.mask_spec, self.limit = cfg.MODEL.ROI_MASK_HEAD, cfg.TEST.DETECTIONS_PER_IMAGE
+        self.box_head, width = make_box_head(cfg)
+        self.box_predictor = BoxPredictor(width)
+        self.mask_head = make_mask_head(cfg)
+
+    def _pool(
+        self, features: dict[str, torch.Tensor], boxes: list[torch.Tensor], spec: CfgNode
+    ) -> torch.Tensor:
+        names = self.spec.IN_FEATURES
+        levels = [features[name] for name in names]
+        size, sampling = spec.POOLER_RESOLUTION, spec.POOLER_SAMPLING_RATIO
+        return pool_regions(levels, boxes, int(names[0][1]), size, sampling)
+
+    def losses(
+        self,
+        features: dict[str, torch.Tensor],
+        proposals: list[torch.Tensor],
+        targets: list[Target],
+    ) -> Losses:
+        """Return loss_cls, loss_box_reg and loss_mask over proposals drawn from every image."""
+        drawn = [self._sample(*pair) for pair in zip(proposals, targets)]
+        boxes = [image.boxes for image in drawn]
+        logits, deltas = self.box_predictor(
+            self.box_head(self._pool(features, boxes, self.box_spec))
+        )
+        labels = torch.cat([image.labels for image in drawn])
+        # Without any proposal the mean would be NaN.
+        cls = F.cross_entropy(logits, labels) if len(labels) else logits.sum() * 0.0
+        scratch = (labels == SCRATCH).nonzero()[:, 0]
+        return {
+            "loss_cls": cls,
+            "loss_box_reg": self._box_loss(deltas, drawn, targets, scratch),
+            "loss_mask": self._mask_loss(features, drawn, targets),
+        }
+
+    @torch.no_grad()
+    def _sample(self, proposals: torch.Tensor, target: Target) -> _Sampled:
+        """Label proposals by their overlap with the targets and draw a training sample."""
+        spec = self.spec
+        if spec.PROPOSAL_APPEND_GT:
+            proposals = torch.cat([proposals, target.boxes])
+        overlap = pairwise_iou(target.boxes, proposals)
+        index, label = match(overlap, spec.IOU_THRESHOLDS, spec.IOU_LABELS)
+        if len(target.boxes) == 0:
+            label = torch.zeros_like(label)
+        drawn = torch.cat(
+            sample(label == 1, label == 0, spec.BATCH_SIZE_PER_IMAGE, spec.POSITIVE_FRACTION)
+        )
+        classes = torch.where(label[drawn] == 1, SCRATCH, BACKGROUND)
+        return _Sampled(proposals[drawn], classes, index[drawn])
+
+    def _box_loss(
+        self,
+        deltas: torch.Tensor,
+        drawn: list[_Sampled],
+        targets: list[Target],
+        scratch: torch.Tensor,
+    ) -> torch.Tensor:
+        """Smooth L1 over the scratches, divided by the count of all sampled proposals."""
+        aims = [
+            target.boxes[image.index] if len(target.boxes) else image.boxes
+            for image, target in zip(drawn, targets)
+        ]
+        boxes, wanted = torch.cat([image.boxes for image in drawn]), torch.cat(aims)
+        spec = self.box_spec
+        goal = encode_deltas(boxes[scratch], wanted[scratch], spec.BBOX_REG_WEIGHTS)
+        loss = smooth_l1_loss(deltas[scratch], goal, spec.SMOOTH_L1_BETA, reduction="sum")
+        return loss / max(len(boxes), 1) * spec.BBOX_REG_LOSS_WEIGHT
+
+    def _mask_loss(
+        self,
+        features: dict[str, torch.Tensor],
+        drawn: list[_Sampled],
+        targets: list[Target],
+    ) -> torch.Tensor:
+        """Binary cross entropy of the masks inside the proposals that hold a scratch."""
+        boxes = [image.boxes[image.labels == SCRATCH] for image in drawn]
+        logits = self.mask_head(self._pool(features, boxes, self.mask_spec))[:, 0]
+        if len(logits) == 0:
+            return logits.sum() * 0
+        side, wanted = logits.shape[-1], []
+        for image, target, box in zip(drawn, targets, boxes):
+            if len(box) == 0:
+                continue
+            owner = image.index[image.labels == SCRATCH, None]
+            crops = roi_align(
+                target.masks[:, None].float(),
+                torch.cat([owner.to(box.dtype), box], dim=1),
+                side,
+                aligned=True,
+            )
+            wanted.append(crops[:, 0] >= 0.5)
+        return F.binary_cross_entropy_with_logits(logits, torch.cat(wanted).to(logits.dtype))
+
+    def detect(
+        self, features: dict[str, torch.Tensor], proposals: list[torch.Tensor], sizes: list[Size]
+    ) -> list[Found]:
+        """Return the detections of every image, at most TEST.DETECTIONS_PER_IMAGE."""
+        logits, deltas = self.box_predictor(
+            self.box_head(self._pool(features, proposals, self.box_spec))
+        )
+        boxes = decode_deltas(deltas, torch.cat(proposals), self.box_spec.BBOX_REG_WEIGHTS)
+        scores = F.softmax(logits, dim=-1)
+        counts = [len(image) for image in proposals]
+        kept = [
+            self._select(*image) for image in zip(boxes.split(counts), scores.split(counts), sizes)
+        ]
+        pooled = self._pool(features, [box for box, _ in kept], self.mask_spec)
+        masks = self.mask_head(pooled)[:, 0].sigmoid().split([len(box) for box, _ in kept])
+        return [Found(box, score, mask) for (box, score), mask in zip(kept, masks)]
+
+    def _select(
+        self, boxes: torch.Tensor, scores: torch.Tensor, size: Size
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Keep sound boxes above the score threshold that no better one overlaps."""
+        spec = self.spec
+        sound = torch.isfinite(boxes).all(dim=1) & torch.isfinite(scores).all(dim=1)
+        boxes, score = boxes[sound], scores[sound, SCRATCH]
+        boxes = clip_boxes_to_image(boxes, size)
+        likely = score > spec.SCORE_THRESH_TEST
+        boxes, score = boxes[likely], score[likely]
+        classes = torch.zeros_like(score, dtype=torch.int64)
+        keep = batched_nms(boxes, score, classes, spec.NMS_THRESH_TEST)
+        keep = keep[: self.limit] if self.limit >= 0 else keep
+        return boxes[keep], score[keep]

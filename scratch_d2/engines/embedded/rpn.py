@@ -1,0 +1,213 @@
+"""Region proposal network (Ren et al. 2015) on a feature pyramid."""
+
+import math
+from collections.abc import Sequence
+
+import torch
+from fvcore.common.config import CfgNode
+from fvcore.nn import smooth_l1_loss
+from torch import nn
+from torch.nn import functional as F
+from torchvision.ops import batched_nms, clip_boxes_to_image
+
+from scratch_d2.engines.embedded.boxes import (
+    Size,
+    Target,
+    decode_deltas,
+    encode_deltas,
+    match,
+    nonempty,
+    pairwise_iou,
+    sample,
+)
+from scratch_d2.engines.embedded.layers import Conv2d
+
+Losses = dict[str, torch.Tensor]
+
+
+def cell_anchors(sizes: Sequence[float], ratios: Sequence[float]) -> torch.Tensor:
+    """Return the [len(sizes) * len(ratios), 4] anchors around the origin, in pixels, unrounded.
+
+    A size is the square root of the area, a ratio is height / width.
+    """
+    anchors = []
+    for size in sizes:
+        for ratio in ratios:
+            width = math.sqrt(size**2.0 / ratio)
+            height = ratio * width
+            anchors.append([-width / 2.0, -height / 2.0, width / 2.0, height / 2.0])
+    return torch.tensor(anchors)
+
+
+def grid_anchors(cell: torch.Tensor, grid: Size, stride: int, offset: float) -> torch.Tensor:
+    """Return the [H * W * A, 4] anchors of a level, A of them at every place of an HxW grid.
+
+    Args:
+        offset: where the first place lies, as a fraction of the stride.
+    """
+    shifts = [
+        torch.arange(offset * stride, side * stride, step=stride, device=cell.device)
+        for side in grid
+    ]
+    y, x = torch.meshgrid(*(shift.to(cell.dtype) for shift in shifts), indexing="ij")
+    places = torch.stack([x, y, x, y], dim=-1).reshape(-1, 1, 4)
+    return (places + cell).reshape(-1, 4)
+
+
+class RPNHead(nn.Module):
+    """Convolutions shared by all levels, then objectness and deltas of every anchor."""
+
+    def __init__(self, channels: int, anchors: int, widths: Sequence[int]) -> None:
+        super().__init__()
+        convolutions = []
+        for width in widths:
+            width = channels if width == -1 else width
+            convolutions.append(Conv2d(channels, width, 3, relu=True))
+            channels = width
+        self.conv = convolutions[0]
+        if len(convolutions) > 1:
+            named = {f"conv{index}": conv for index, conv in enumerate(convolutions)}
+            self.conv = nn.Sequential()
+            for name, conv in named.items():
+                self.conv.add_module(name, conv)
+        self.objectness_logits = nn.Conv2d(channels, anchors, kernel_size=1)
+        self.anchor_deltas = nn.Conv2d(channels, anchors * 4, kernel_size=1)
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.normal_(module.weight, std=0.01)
+                nn.init.zeros_(module.bias)
+
+    def forward(self, features: list[torch.Tensor]) -> tuple[list[torch.Tensor], ...]:
+        """Return per level the [N, H * W * A] logits and the [N, H * W * A, 4] deltas."""
+        logits, deltas = [], []
+        for feature in features:
+            hidden = self.conv(feature)
+            logits.append(self.objectness_logits(hidden).permute(0, 2, 3, 1).flatten(1))
+            raw = self.anchor_deltas(hidden)
+            count, _, height, width = raw.shape
+            raw = raw.view(count, -1, 4, height, width).permute(0, 3, 4, 1, 2)
+            deltas.append(raw.flatten(1, -2))
+        return logits, deltas
+
+
+class RPN(nn.Module):
+    """Propose boxes that may hold a scratch, and learn to."""
+
+    def __init__(self, cfg: CfgNode) -> None:
+        super().__init__()
+        self.spec, self.min_size = cfg.MODEL.RPN, cfg.MODEL.PROPOSAL_GENERATOR.MIN_SIZE
+        node, levels = cfg.MODEL.ANCHOR_GENERATOR, len(self.spec.IN_FEATURES)
+        self.strides = [2 ** int(name[1]) for name in self.spec.IN_FEATURES]
+        self.offset = node.OFFSET
+        sizes, ratios = (
+            list(v) * (levels if len(v) == 1 else 1) for v in (node.SIZES, node.ASPECT_RATIOS)
+        )
+        cells = [cell_anchors(*pair) for pair in zip(sizes, ratios)]
+        for index, cell in enumerate(cells):
+            self.register_buffer(f"cell_anchors{index}", cell, persistent=False)
+        self.rpn_head = RPNHead(cfg.MODEL.FPN.OUT_CHANNELS, len(cells[0]), self.spec.CONV_DIMS)
+
+    def anchors(self, features: list[torch.Tensor]) -> list[torch.Tensor]:
+        """Return the [H * W * A, 4] anchors of every level, in pixels of the padded image."""
+        return [
+            grid_anchors(
+                getattr(self, f"cell_anchors{index}"), feature.shape[-2:], stride, self.offset
+            )
+            for index, (feature, stride) in enumerate(zip(features, self.strides))
+        ]
+
+    def forward(
+        self,
+        features: dict[str, torch.Tensor],
+        sizes: list[Size],
+        targets: list[Target] | None = None,
+    ) -> tuple[list[torch.Tensor], Losses]:
+        """Return one [P, 4] tensor of proposals per image, best first, and in training the losses.
+
+        Args:
+            sizes: height and width of every image without padding.
+        """
+        levels = [features[name] for name in self.spec.IN_FEATURES]
+        anchors = self.anchors(levels)
+        logits, deltas = self.rpn_head(levels)
+        losses = {} if targets is None else self._losses(anchors, logits, deltas, targets, sizes)
+        with torch.no_grad():
+            return self._propose(anchors, logits, deltas, sizes), losses
+
+    def _losses(
+        self,
+        anchors: list[torch.Tensor],
+        logits: list[torch.Tensor],
+        deltas: list[torch.Tensor],
+        targets: list[Target],
+        sizes: list[Size],
+    ) -> Losses:
+        """Binary cross entropy and smooth L1, both over the anchors wanted from all images."""
+        spec, weights = self.spec, self.spec.BBOX_REG_WEIGHTS
+        boxes, scores, shifts = torch.cat(anchors), torch.cat(logits, 1), torch.cat(deltas, 1)
+        chosen, wanted, moves, aims = [], [], [], []
+        for score, shift, target, size in zip(scores, shifts, targets, sizes):
+            positive, negative, index = self._sample(boxes, target, size)
+            chosen += [score[positive], score[negative]]
+            wanted += [torch.ones_like(score[positive]), torch.zeros_like(score[negative])]
+            moves.append(shift[positive])
+            aim = target.boxes[index[positive]]
+            aims.append(encode_deltas(boxes[positive], aim, weights))
+        cls = F.binary_cross_entropy_with_logits(
+            torch.cat(chosen), torch.cat(wanted), reduction="sum"
+        )
+        beta = spec.SMOOTH_L1_BETA
+        loc = smooth_l1_loss(torch.cat(moves), torch.cat(aims), beta, reduction="sum")
+        count = spec.BATCH_SIZE_PER_IMAGE * len(targets)
+        return {
+            "loss_rpn_cls": cls / count * spec.LOSS_WEIGHT,
+            "loss_rpn_loc": loc / count * (spec.BBOX_REG_LOSS_WEIGHT * spec.LOSS_WEIGHT),
+        }
+
+    @torch.no_grad()
+    def _sample(
+        self, anchors: torch.Tensor, target: Target, size: Size
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Return indices of positive and negative anchors, and the target of every anchor."""
+        spec = self.spec
+        index, label = match(
+            pairwise_iou(target.boxes, anchors), spec.IOU_THRESHOLDS, spec.IOU_LABELS, True
+        )
+        margin = spec.BOUNDARY_THRESH
+        if margin >= 0:
+            limits = anchors.new_tensor([size[1] + margin, size[0] + margin])
+            inside = (anchors[:, :2] >= -margin).all(1) & (anchors[:, 2:] < limits).all(1)
+            label[~inside] = -1
+        drawn = sample(label == 1, label == 0, spec.BATCH_SIZE_PER_IMAGE, spec.POSITIVE_FRACTION)
+        return *drawn, index
+
+    def _propose(
+        self,
+        anchors: list[torch.Tensor],
+        logits: list[torch.Tensor],
+        deltas: list[torch.Tensor],
+        sizes: list[Size],
+    ) -> list[torch.Tensor]:
+        """Decode the best anchors of each level and suppress doubles within the level."""
+        spec, training = self.spec, self.training
+        before = spec.PRE_NMS_TOPK_TRAIN if training else spec.PRE_NMS_TOPK_TEST
+        after = spec.POST_NMS_TOPK_TRAIN if training else spec.POST_NMS_TOPK_TEST
+        proposals = []
+        for image, size in enumerate(sizes):
+            boxes, scores, levels = [], [], []
+            for level, anchor in enumerate(anchors):
+                score, best = logits[level][image].topk(min(before, len(anchor)))
+                delta = deltas[level][image][best]
+                boxes.append(decode_deltas(delta, anchor[best], spec.BBOX_REG_WEIGHTS))
+                scores.append(score.float())
+                levels.append(torch.full_like(best, level))
+            box, score, level = torch.cat(boxes), torch.cat(scores), torch.cat(levels)
+            # A diverging network shows in the losses, which name the iteration.
+            sound = torch.isfinite(box).all(dim=1) & torch.isfinite(score)
+            box, score, level = box[sound], score[sound], level[sound]
+            box = clip_boxes_to_image(box, size)
+            large = nonempty(box, self.min_size)
+            box, score, level = box[large], score[large], level[large]
+            keep = batched_nms(box, score, level, spec.NMS_THRESH)[:after]
+            proposals.append(box[keep])
+        return proposals

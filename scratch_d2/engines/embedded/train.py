@@ -1,0 +1,184 @@
+"""The training loop of the embedded engine, to be read from top to bottom."""
+
+import logging
+import math
+import os
+import time
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import torch
+from fvcore.common.checkpoint import PeriodicCheckpointer
+from fvcore.common.config import CfgNode
+
+from scratch_d2.engines.embedded.checkpoints import BEST_METRIC, BestModel, Checkpoints
+from scratch_d2.engines.embedded.detector import (
+    EmbeddedDetector,
+    evaluate_detector,
+    flatten_results,
+)
+from scratch_d2.engines.embedded.loader import Sample, training_batches, training_dicts
+from scratch_d2.engines.embedded.model import MaskRCNN
+from scratch_d2.engines.embedded.settings import check_settings
+from scratch_d2.engines.embedded.solver import clip_gradients, make_optimizer, make_schedule
+from scratch_d2.engines.weights import load_initial_weights
+from scratch_d2.inspection.verdict import Thresholds
+from scratch_d2.runs import MetricWriter, pick_device, prepare_output_dir, setup_logger
+
+# Iterations between two lines of metrics.json, as in Detectron2.
+WRITE_PERIOD = 20
+logger = logging.getLogger("scratch_d2")
+
+
+def train_detector(cfg: CfgNode, resume: bool = False) -> Path:
+    """Train on DATASETS.TRAIN up to SOLVER.MAX_ITER; returns OUTPUT_DIR/model_final.pth.
+
+    Args:
+        resume: go on from the last checkpoint in OUTPUT_DIR, where there is one. On one machine
+            with one seed the result is the same as without the interruption.
+
+    Raises:
+        ValueError: the config asks for something that this engine does not do.
+        FloatingPointError: a loss is no finite number; names the iteration and all losses.
+    """
+    check_settings(cfg, training=True)
+    output = prepare_output_dir(cfg.OUTPUT_DIR, cfg)
+    setup_logger(output)
+    set_backend(cfg)
+    device, last = pick_device(cfg.MODEL.DEVICE), cfg.SOLVER.MAX_ITER
+    dicts = training_dicts(cfg)
+
+    seed = cfg.SEED if cfg.SEED >= 0 else int.from_bytes(os.urandom(4), "little")
+    torch.manual_seed(seed)
+    model = MaskRCNN(cfg).to(device).train()
+    optimizer = make_optimizer(cfg, model)
+    schedule = make_schedule(cfg, optimizer)
+    scaler = make_scaler(cfg, device)
+    states: dict[str, Any] = {"optimizer": optimizer, "scheduler": schedule}
+    if scaler.is_enabled():
+        states["scaler"] = scaler
+    checkpoints = Checkpoints(model, output, **states)
+    resume = resume and checkpoints.has_checkpoint()
+    start = 0
+    if resume:
+        saved = checkpoints.resume()
+        start, seed = saved["iteration"] + 1, saved.get("seed", seed)
+    elif cfg.MODEL.WEIGHTS:
+        load_initial_weights(model, cfg.MODEL.WEIGHTS)
+    periodic = PeriodicCheckpointer(checkpoints, cfg.SOLVER.CHECKPOINT_PERIOD, last)
+    best = BestModel(output, resume)
+
+    logger.info("training from iteration %d to %d on %s, seed %d", start, last, device, seed)
+    with MetricWriter(output) as writer:
+        smoothed = Smoothed()
+        batches = training_batches(cfg, dicts, seed, start) if start < last else iter(())
+        for iteration in range(start, last):
+            begin = time.perf_counter()
+            batch = next(batches)
+            data_time = time.perf_counter() - begin
+            # Seeded anew each time, the draws of anchors and proposals survive an interruption.
+            torch.manual_seed(seed + iteration)
+            losses = step(cfg, model, batch, optimizer, scaler, iteration)
+            lr = optimizer.param_groups[0]["lr"]
+            schedule.step()
+            smoothed.add(losses, time=time.perf_counter() - begin, data_time=data_time)
+
+            periodic.step(iteration, seed=seed)
+            metrics: dict[str, float] = {}
+            period = cfg.TEST.EVAL_PERIOD
+            if period and (iteration + 1) % period == 0 and iteration + 1 < last:
+                metrics = evaluate(cfg, model, best, iteration)
+            if metrics or (iteration + 1) % WRITE_PERIOD == 0 or iteration + 1 == last:
+                values = {**smoothed.take(), "lr": lr}
+                logger.info("iter %d  %s", iteration, describe(values))
+                writer.write(iteration, {**values, **metrics})
+        final = output / "model_final.pth"
+        if start >= last and not final.is_file():
+            checkpoints.save("model_final", iteration=start - 1, seed=seed)
+        metrics = evaluate(cfg, model, best, max(start, last) - 1)
+        if metrics:
+            writer.write(max(start, last) - 1, metrics)
+    Thresholds.from_config(cfg).save(output)
+    return final
+
+
+def step(
+    cfg: CfgNode,
+    model: MaskRCNN,
+    batch: list[Sample],
+    optimizer: torch.optim.Optimizer,
+    scaler: torch.amp.GradScaler,
+    iteration: int,
+) -> dict[str, float]:
+    """Update the weights once; returns the losses and their sum."""
+    device = model.pixel_mean.device
+    images, targets = [image for image, _ in batch], [target for _, target in batch]
+    with torch.autocast(device.type, torch.float16, enabled=scaler.is_enabled()):
+        losses = model(images, targets)
+        total = sum(losses.values())
+    values = {name: float(loss.detach()) for name, loss in losses.items()}
+    if not all(math.isfinite(value) for value in values.values()):
+        raise FloatingPointError(
+            f"the loss is infinite or NaN at iteration {iteration}: {describe(values)}; lower "
+            f"SOLVER.BASE_LR ({cfg.SOLVER.BASE_LR}) or enable SOLVER.CLIP_GRADIENTS"
+        )
+    optimizer.zero_grad()
+    scaler.scale(total).backward()
+    scaler.unscale_(optimizer)
+    clip_gradients(cfg, optimizer)
+    scaler.step(optimizer)
+    scaler.update()
+    return {"total_loss": sum(values.values()), **values}
+
+
+def evaluate(cfg: CfgNode, model: MaskRCNN, best: BestModel, iteration: int) -> dict[str, float]:
+    """Evaluate on DATASETS.TEST, keep the best model; returns flat metrics, {} without a test."""
+    if not cfg.DATASETS.TEST:
+        return {}
+    model.eval()
+    metrics = flatten_results(evaluate_detector(cfg, EmbeddedDetector(cfg, model)))
+    model.train()
+    # Of several datasets the first decides.
+    prefix = f"{cfg.DATASETS.TEST[0]}/" if len(cfg.DATASETS.TEST) > 1 else ""
+    ranked = metrics.get(prefix + BEST_METRIC, math.nan)
+    best.offer(model, {BEST_METRIC: ranked}, iteration)
+    return metrics
+
+
+def make_scaler(cfg: CfgNode, device: torch.device) -> torch.amp.GradScaler:
+    """Return the loss scaler of mixed precision; disabled without SOLVER.AMP or without a GPU."""
+    enabled = cfg.SOLVER.AMP.ENABLED
+    if enabled and device.type != "cuda":
+        logger.info("SOLVER.AMP needs a GPU; training in full precision on the %s", device)
+    return torch.amp.GradScaler("cuda", enabled=enabled and device.type == "cuda")
+
+
+def set_backend(cfg: CfgNode) -> None:
+    """Apply the keys that concern torch as a whole."""
+    torch.backends.cudnn.benchmark = cfg.CUDNN_BENCHMARK
+    if cfg.FLOAT32_PRECISION:
+        torch.set_float32_matmul_precision(cfg.FLOAT32_PRECISION)
+
+
+def describe(values: dict[str, float]) -> str:
+    """Return values as one line for the log."""
+    return "  ".join(f"{name}: {value:.4g}" for name, value in values.items())
+
+
+class Smoothed:
+    """Medians of what happened since the last line, as Detectron2 writes them."""
+
+    def __init__(self) -> None:
+        self._values: dict[str, list[float]] = {}
+
+    def add(self, losses: dict[str, float], **times: float) -> None:
+        """Add the values of one iteration."""
+        for name, value in {**losses, **times}.items():
+            self._values.setdefault(name, []).append(value)
+
+    def take(self) -> dict[str, float]:
+        """Return the medians and forget the values."""
+        medians = {name: median(values) for name, values in self._values.items()}
+        self._values.clear()
+        return medians
