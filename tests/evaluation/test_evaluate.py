@@ -22,7 +22,7 @@ def predict_truth(dicts, score=0.9):
         item["image_id"]: predict_boxes(
             item["height"],
             item["width"],
-            {tuple(a["bbox"]): score for a in item["annotations"] if not a["iscrowd"]},
+            {tuple(map(int, a["bbox"])): score for a in item["annotations"] if not a["iscrowd"]},
         )
         for item in dicts
     }
