@@ -3,6 +3,7 @@
 import os
 import sys
 import traceback
+import warnings
 from collections.abc import Callable
 from typing import NoReturn
 
@@ -15,6 +16,8 @@ def run(main: Callable[[], int]) -> NoReturn:
 
     SCRATCH_D2_TRACE=1 in the environment prints where the error came from as well.
     """
+    # What libraries announce for their next versions is no concern of who runs a tool.
+    warnings.simplefilter("ignore", FutureWarning)
     try:
         sys.exit(main())
     except EXPECTED as error:

@@ -118,6 +118,9 @@ def load_config(file: str | Path | None = None, opts: Sequence[str] = ()) -> Cfg
             cfg.merge_from_file(str(path), allow_unsafe=False)
         except (KeyError, ValueError, AssertionError, yaml.YAMLError) as error:
             raise ValueError(f"{path}: {_explain(error)}") from None
+    late = [text for text in opts if text.startswith("--")]
+    if late:
+        raise ValueError(f"{late[0]} stands after KEY VALUE pairs; options come before them")
     if len(opts) % 2:
         raise ValueError(f"KEY VALUE pairs expected after the options, but got {list(opts)}")
     for key, value in zip(opts[::2], opts[1::2]):

@@ -129,6 +129,12 @@ def test_a_plain_detectron2_project_trains_on_the_dataset(tmp_path):
     assert trainer.iter == 2 and (tmp_path / "model_final.pth").is_file()
 
 
+def test_an_unknown_dataset_is_named(tiny_cfg):
+    tiny_cfg.DATASETS.TRAIN = ["tests_nowhere"]
+    with pytest.raises(ValueError, match="dataset 'tests_nowhere' is not registered"):
+        get_engine("d2").train(tiny_cfg)
+
+
 def test_other_architectures_and_missing_weights_are_named(trained, tmp_path):
     cfg, weights = trained
     wide = cfg.clone()

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from detectron2.config import CfgNode as D2CfgNode
 from detectron2.config import get_cfg
+from detectron2.data import DatasetCatalog
 from detectron2.engine import default_setup, launch
 from detectron2.modeling import build_model
 from detectron2.utils import comm
@@ -71,6 +72,9 @@ class D2Engine:
         if comm.is_main_process():
             prepare_output_dir(cfg.OUTPUT_DIR)
         converted = to_d2_config(cfg)
+        for name in (*converted.DATASETS.TRAIN, *converted.DATASETS.TEST):
+            if name not in DatasetCatalog:
+                raise ValueError(f"dataset {name!r} is not registered, here or in Detectron2")
         default_setup(converted, argparse.Namespace())
         setup_logger(converted.OUTPUT_DIR, distributed_rank=comm.get_rank(), name="scratch_d2")
         return converted
