@@ -27,13 +27,15 @@ lint: .venv/installed
 
 demo: .venv/installed
 	rm -rf $(DEMO)
-	$(BIN)/python datasets/prepare_scratch_synth.py --count 600 --workers 2
+	$(BIN)/python datasets/prepare_scratch_synth.py --count 1400 --bad-fraction 0.5 --workers 2
+	$(BIN)/python datasets/prepare_scratch_synth.py --count 60 --bad-fraction 0.5 --seed 1 \
+	  --out $(DEMO)/new
 	$(BIN)/python tools/train_gate.py --config-file $(CONFIG) $(OPTS)
-	$(BIN)/python tools/train_net.py --config-file $(CONFIG) $(OPTS) MODEL.WEIGHTS $(GATE)
+	$(BIN)/python tools/train_net.py --config-file $(CONFIG) $(OPTS) DATASETS.TEST '()'
 	$(BIN)/python tools/train_net.py --config-file $(CONFIG) --eval-only $(OPTS) \
 	  DATASETS.TEST "('scratch_synth_test',)" GATE.WEIGHTS $(GATE)
-	$(BIN)/python tools/predict.py --config-file $(CONFIG) --output $(DEMO)/results \
-	  --input $(DETECTRON2_DATASETS)/scratch_synth/bad $(OPTS) GATE.WEIGHTS $(GATE)
+	$(BIN)/python tools/predict.py --config-file $(CONFIG) --input $(DEMO)/new/bad $(DEMO)/new/good \
+	  --output $(DEMO)/results $(OPTS) GATE.WEIGHTS $(GATE)
 	@echo
 	@echo "overlays:  $(DEMO)/results/overlays"
 	@echo "verdicts:  $(DEMO)/results/results.csv and results.jsonl"
