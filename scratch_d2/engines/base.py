@@ -1,7 +1,7 @@
 """What both engines agree on: an engine trains, loads, evaluates, launches; a detector predicts."""
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -57,6 +57,18 @@ class Prediction:
 
     def __len__(self) -> int:
         return len(self.scores)
+
+
+def group_by_padding(sizes: Sequence[tuple[int, int]], step: int) -> list[list[int]]:
+    """Group the indices of (height, width) sizes that are equal once rounded up to `step`.
+
+    A network sees the padding of its batch. Images that need the same padding may share one, so
+    that no result depends on the company of other images.
+    """
+    groups: dict[tuple[int, int], list[int]] = {}
+    for index, (height, width) in enumerate(sizes):
+        groups.setdefault((-(-height // step), -(-width // step)), []).append(index)
+    return list(groups.values())
 
 
 class Detector(Protocol):

@@ -58,9 +58,11 @@ def test_a_batch_gives_what_single_images_give(trained):
     cfg, weights = trained
     detector = get_engine("d2").load(cfg, weights)
     images = [read_image(item["file_name"]) for item in get_dataset_dicts("tests_labels")[:3]]
+    images += [images[0][:40], images[1].transpose(1, 0, 2), images[2][:, :50]]
     for image, together in zip(images, detector(images)):
         (alone,) = detector([image])
-        np.testing.assert_allclose(alone.scores, together.scores, atol=1e-4)
+        np.testing.assert_allclose(alone.scores, together.scores, atol=1e-5)
+        np.testing.assert_allclose(alone.boxes, together.boxes, atol=1e-3)
     assert detector([]) == []
 
 

@@ -1,6 +1,7 @@
 """Batched prediction with a Detectron2 model."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -10,7 +11,7 @@ from detectron2.modeling import build_model
 from detectron2.structures import Instances
 
 from scratch_d2.data.masks import encode_rle
-from scratch_d2.engines.base import Prediction
+from scratch_d2.engines.base import Prediction, group_by_padding
 from scratch_d2.engines.weights import load_weights
 
 
@@ -25,16 +26,18 @@ class D2Detector:
 
     def __call__(self, images: list[np.ndarray]) -> list[Prediction]:
         """Predict for HxWx3 uint8 RGB images of any sizes; the order is kept."""
-        if not images:
-            return []
+        inputs = [self._prepare(image) for image in images]
+        sizes = [tuple(item["image"].shape[-2:]) for item in inputs]
+        results: dict[int, Prediction] = {}
         with torch.inference_mode():
-            outputs = self._model([self._prepare(image) for image in images])
-        return [
-            to_prediction(output["instances"], *image.shape[:2])
-            for image, output in zip(images, outputs)
-        ]
+            for members in group_by_padding(sizes, self._model.backbone.size_divisibility):
+                outputs = self._model([inputs[index] for index in members])
+                for index, output in zip(members, outputs):
+                    size = images[index].shape[:2]
+                    results[index] = to_prediction(output["instances"], *size)
+        return [results[index] for index in range(len(images))]
 
-    def _prepare(self, image: np.ndarray) -> dict[str, object]:
+    def _prepare(self, image: np.ndarray) -> dict[str, Any]:
         height, width = image.shape[:2]
         ordered = image[:, :, ::-1] if self._bgr else image
         resized = self._resize.get_transform(ordered).apply_image(ordered)

@@ -11,9 +11,9 @@ from PIL import Image
 
 from scratch_d2.data.catalog import get_dataset_dicts
 from scratch_d2.data.images import read_image
-from scratch_d2.engines.base import Prediction
+from scratch_d2.engines.base import Prediction, group_by_padding
 from scratch_d2.engines.embedded.loader import resize, resized_shape, to_network
-from scratch_d2.engines.embedded.model import MaskRCNN, padded_size, to_prediction
+from scratch_d2.engines.embedded.model import SIZE_DIVISIBILITY, MaskRCNN, to_prediction
 
 Results = dict[str, dict[str, float]]
 logger = logging.getLogger("scratch_d2")
@@ -27,21 +27,15 @@ class EmbeddedDetector:
 
     @torch.inference_mode()
     def __call__(self, images: list[np.ndarray]) -> list[Prediction]:
-        """Predict for HxWx3 uint8 RGB images of any sizes; the order is kept.
-
-        Images that need the same padding share a batch, so that no result depends on the
-        company of other images.
-        """
+        """Predict for HxWx3 uint8 RGB images of any sizes; the order is kept."""
         inputs = [self._prepare(image) for image in images]
-        groups: dict[tuple[int, int], list[int]] = {}
-        for index, tensor in enumerate(inputs):
-            groups.setdefault(padded_size(tensor.shape[-2:]), []).append(index)
+        sizes = [tuple(tensor.shape[-2:]) for tensor in inputs]
         results: dict[int, Prediction] = {}
-        for members in groups.values():
+        for members in group_by_padding(sizes, SIZE_DIVISIBILITY):
             found = self.model.detect([inputs[index] for index in members])
             for index, detections in zip(members, found):
-                seen, size = inputs[index].shape[-2:], images[index].shape[:2]
-                results[index] = to_prediction(detections, seen, size)
+                size = images[index].shape[:2]
+                results[index] = to_prediction(detections, sizes[index], size)
         return [results[index] for index in range(len(images))]
 
     def _prepare(self, image: np.ndarray) -> torch.Tensor:

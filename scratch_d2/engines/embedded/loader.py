@@ -1,6 +1,7 @@
 """From dataset dicts to batches of images and targets, augmented and in a reproducible order."""
 
 import logging
+import math
 from collections.abc import Iterator
 from itertools import islice
 from typing import Any
@@ -125,27 +126,47 @@ def _move_box(annotation: DatasetDict, item: DatasetDict, size: Size, flip: str)
 
 
 def training_order(
-    wide: list[bool], batch: int, seed: int, grouped: bool
+    wide: list[bool], batch: int, seed: int, grouped: bool, repeats: torch.Tensor | None = None
 ) -> Iterator[list[tuple[int, int]]]:
     """Yield batches of (position, index) without end: all images, shuffled, again and again.
 
-    The order is that of Detectron2's TrainingSampler for the same seed.
+    The order is that of Detectron2's TrainingSampler for the same seed, or, with repeats, of its
+    RepeatFactorTrainingSampler.
 
     Args:
         wide: for each image, whether it is wider than high.
         grouped: keep wide images and others in separate batches, so that little is padded.
+        repeats: [N] float, how often each image comes in one round, on average; None for once.
     """
     generator = torch.Generator().manual_seed(seed)
     waiting: dict[bool, list[tuple[int, int]]] = {True: [], False: []}
     position = 0
     while True:
-        for index in torch.randperm(len(wide), generator=generator).tolist():
+        indices = torch.arange(len(wide))
+        if repeats is not None:
+            drawn = torch.rand(len(repeats), generator=generator) < repeats.frac()
+            indices = indices.repeat_interleave(repeats.long() + drawn)
+        for index in indices[torch.randperm(len(indices), generator=generator)].tolist():
             group = waiting[grouped and wide[index]]
             group.append((position, index))
             position += 1
             if len(group) == batch:
                 yield list(group)
                 group.clear()
+
+
+def repeat_factors(cfg: CfgNode, dicts: list[DatasetDict]) -> torch.Tensor | None:
+    """Return how often each image comes, [N] float32, as Detectron2's REPEAT_THRESHOLD says.
+
+    With a share f of scratched images, those come max(1, t / f) times, or its square root
+    (A. Gupta et al., "LVIS", 2019, appendix B.2). None where the sampler repeats nothing.
+    """
+    if cfg.DATALOADER.SAMPLER_TRAIN == "TrainingSampler":
+        return None
+    scratched = torch.tensor([bool(item.get("annotations")) for item in dicts])
+    ratio = cfg.DATALOADER.REPEAT_THRESHOLD / max(scratched.double().mean().item(), 1e-9)
+    factor = max(1.0, math.sqrt(ratio) if cfg.DATALOADER.REPEAT_SQRT else ratio)
+    return torch.where(scratched, factor, 1.0).float()
 
 
 def training_batches(
@@ -159,7 +180,8 @@ def training_batches(
         raise ValueError(f"DATASETS.TRAIN {list(cfg.DATASETS.TRAIN)} hold no image to train on")
     wide = [item["width"] > item["height"] for item in dicts]
     grouped = cfg.DATALOADER.ASPECT_RATIO_GROUPING
-    order = training_order(wide, cfg.SOLVER.IMS_PER_BATCH, seed, grouped)
+    repeats = repeat_factors(cfg, dicts)
+    order = training_order(wide, cfg.SOLVER.IMS_PER_BATCH, seed, grouped, repeats)
     loader = DataLoader(
         TrainingImages(cfg, dicts, seed),
         batch_sampler=islice(order, start, None),

@@ -1,5 +1,7 @@
 """Mask R-CNN as a whole, and its detections in the resolution of the photograph."""
 
+import math
+
 import numpy as np
 import torch
 from fvcore.common.config import CfgNode
@@ -55,16 +57,10 @@ class MaskRCNN(nn.Module):
         return self.backbone(pad_images(normalised)), [tuple(i.shape[-2:]) for i in normalised]
 
 
-def padded_size(size: Size) -> Size:
-    """Return a size rounded up to what the backbone takes."""
-    step = SIZE_DIVISIBILITY
-    return (-(-size[0] // step) * step, -(-size[1] // step) * step)
-
-
 def pad_images(images: list[torch.Tensor]) -> torch.Tensor:
     """Put [C, H, W] images at the top left of one [N, C, H', W'] batch of zeros."""
-    largest = tuple(max(image.shape[side] for image in images) for side in (-2, -1))
-    height, width = padded_size(largest)
+    largest = (max(image.shape[side] for image in images) for side in (-2, -1))
+    height, width = (math.ceil(side / SIZE_DIVISIBILITY) * SIZE_DIVISIBILITY for side in largest)
     batch = images[0].new_zeros(len(images), images[0].shape[0], height, width)
     for place, image in zip(batch, images):
         place[:, : image.shape[-2], : image.shape[-1]] = image

@@ -16,7 +16,7 @@ HONOURED = {
     "SCRATCH.": "*",
     "GATE.": "*",
     "DATASETS.": ("TRAIN", "TEST"),
-    "DATALOADER.": ("NUM_WORKERS", "ASPECT_RATIO_GROUPING"),
+    "DATALOADER.": (*("NUM_WORKERS", "ASPECT_RATIO_GROUPING", "REPEAT_THRESHOLD", "REPEAT_SQRT"),),
     "INPUT.": ("MIN_SIZE_TRAIN", "MAX_SIZE_TRAIN", "MIN_SIZE_TEST", "MAX_SIZE_TEST"),
     "MODEL.": ("DEVICE", "WEIGHTS"),
     "MODEL.RESNETS.": (
@@ -54,6 +54,7 @@ ACCEPTED: dict[str, tuple[Any, ...]] = {
     "INPUT.MIN_SIZE_TRAIN_SAMPLING": ("choice", "range"),
     "INPUT.RANDOM_FLIP": ("horizontal", "vertical", "none"),
     "DATALOADER.FILTER_EMPTY_ANNOTATIONS": (False,),
+    "DATALOADER.SAMPLER_TRAIN": ("TrainingSampler", "RepeatFactorTrainingSampler"),
     "MODEL.META_ARCHITECTURE": ("GeneralizedRCNN",),
     "MODEL.MASK_ON": (True,),
     "MODEL.BACKBONE.NAME": ("build_resnet_fpn_backbone",),
