@@ -3,12 +3,14 @@
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from scratch_d2.data.probe import Region
 from scratch_d2.data.records import Record, scan_folder
 from scratch_d2.data.split import FRACTIONS, split_records
+from scratch_d2.installed import detectron2_installed
 
 CLASSES = ("scratch",)
 SPLITS = (*FRACTIONS, "all")
@@ -62,12 +64,10 @@ def register_scratch_dataset(
         )
     _SPECS[name] = spec
 
-    from scratch_d2.engines import detectron2_installed
-
     if detectron2_installed():
         from scratch_d2.engines.d2.catalog import register_in_detectron2
 
-        register_in_detectron2(name)
+        register_in_detectron2(name, partial(get_dataset_dicts, name), CLASSES)
 
 
 def get_dataset_dicts(name: str) -> list[dict[str, Any]]:

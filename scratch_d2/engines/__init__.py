@@ -1,26 +1,9 @@
 """The seam: one name chooses the engine that trains and runs the detector."""
 
-import logging
-from functools import cache
-from importlib import import_module
-from importlib.util import find_spec
-
 from scratch_d2.engines.base import Detector, Engine, Prediction
+from scratch_d2.installed import detectron2_installed
 
-__all__ = ["Detector", "Engine", "Prediction", "detectron2_installed", "get_engine"]
-
-
-@cache
-def detectron2_installed() -> bool:
-    """Whether Detectron2 works here: it is installed, and compiled against the torch in use."""
-    if find_spec("detectron2") is None:
-        return False
-    try:
-        import_module("detectron2._C")
-    except ImportError as error:
-        logging.getLogger(__name__).warning("Detectron2 is installed but broken: %s", error)
-        return False
-    return True
+__all__ = ["Detector", "Engine", "Prediction", "get_engine"]
 
 
 def get_engine(name: str = "auto") -> Engine:
@@ -44,7 +27,7 @@ def _d2() -> Engine:
             "engine 'd2' needs Detectron2, which is not installed; install it as its INSTALL.md "
             "says (it is compiled against the installed torch), or use the engine 'embedded'"
         )
-    from scratch_d2.engines.d2 import D2Engine
+    from scratch_d2.engines.d2.engine import D2Engine
 
     return D2Engine()
 

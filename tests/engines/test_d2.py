@@ -79,8 +79,8 @@ def test_resuming_reaches_the_same_iteration(trained):
 
 def test_good_images_train_and_unmarked_bad_ones_do_not(tmp_path):
     from scratch_d2.config import load_config
-    from scratch_d2.engines.d2 import Trainer
     from scratch_d2.engines.d2.engine import to_d2_config
+    from scratch_d2.engines.d2.trainer import Trainer
 
     (write_dataset(tmp_path, good=2, bad=2) / "masks" / "bad0.png").unlink()
     register_scratch_dataset("tests_d2_mixed", tmp_path, replace=True)
@@ -95,8 +95,8 @@ def test_good_images_train_and_unmarked_bad_ones_do_not(tmp_path):
 @pytest.mark.parametrize("crop", ["True", "False"])
 def test_the_mapper_keeps_thin_masks_and_survives_crops(tmp_path, crop):
     from scratch_d2.config import load_config
-    from scratch_d2.engines.d2 import ScratchMapper
     from scratch_d2.engines.d2.engine import to_d2_config
+    from scratch_d2.engines.d2.mapper import ScratchMapper
 
     thin = rectangles(96, 96, (10, 40, 80, 41))
     save(np.full((96, 96, 3), 200, np.uint8), tmp_path / "bad" / "a.png")
