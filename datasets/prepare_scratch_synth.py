@@ -3,13 +3,13 @@
 
 import argparse
 import os
-import sys
 from pathlib import Path
 
+from scratch_d2.cli import run
 from scratch_d2.data.synthetic.dataset import write_dataset
 
 
-def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
+def parse_args() -> argparse.Namespace:
     root = Path(os.environ.get("DETECTRON2_DATASETS", "datasets"))
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter
@@ -19,24 +19,18 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=0, help="same seed, same bytes")
     parser.add_argument("--bad-fraction", type=float, default=0.2, help="share of Bad, 0..1")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes")
-    return parser.parse_args(arguments)
+    return parser.parse_args()
 
 
-def main(arguments: list[str] | None = None) -> int:
-    options = parse_arguments(arguments)
-    try:
-        counts = write_dataset(
-            options.out, options.count, options.seed, options.bad_fraction, options.workers
-        )
-    except (ValueError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+def main() -> int:
+    args = parse_args()
+    counts = write_dataset(args.out, args.count, args.seed, args.bad_fraction, args.workers)
     print(
-        f"{counts['good']} Good and {counts['bad']} Bad photographs in {options.out} "
+        f"{counts['good']} Good and {counts['bad']} Bad photographs in {args.out} "
         f"({counts['written']} files written now)"
     )
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run(main)

@@ -1,5 +1,7 @@
 """COCO JSON in RLE: ground truth from dataset dicts, results from predictions."""
 
+import json
+import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,11 +14,14 @@ CATEGORY_ID = 1  # COCO counts categories from 1
 
 
 def to_coco(dicts: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
-    """Turn dataset dicts into a COCO ground truth; images without scratches are in it too."""
+    """Turn dataset dicts into a COCO ground truth; images without scratches are in it too.
+
+    File names begin at good/ or bad/.
+    """
     images, annotations = [], []
     for item in dicts:
         image_id, height, width = item["image_id"], item["height"], item["width"]
-        name = Path(item["file_name"]).name
+        name = "/".join(Path(item["file_name"]).parts[-2:])
         images.append({"id": image_id, "file_name": name, "height": height, "width": width})
         for annotation in item["annotations"]:
             rle = to_rle(annotation["segmentation"], height, width)
@@ -39,6 +44,16 @@ def to_coco(dicts: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
         "annotations": annotations,
         "categories": categories,
     }
+
+
+def write_coco_json(dicts: Iterable[Mapping[str, Any]], path: str | Path) -> Path:
+    """Write dataset dicts as a COCO ground truth, whole or not at all."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.part")
+    part.write_text(json.dumps(to_coco(dicts)), encoding="utf-8")
+    os.replace(part, path)
+    return path
 
 
 def to_rle(segmentation: list | dict, height: int, width: int) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from scratch_d2.data.catalog import (
     has_unknown_scratches,
     register_scratch_dataset,
 )
-from scratch_d2.data.coco import to_coco, to_rle
+from scratch_d2.data.coco import to_rle, write_coco_json
 from scratch_d2.data.masks import decode_rle, read_mask
 from scratch_d2.data.split import split_records
 from tests.builders import write_dataset
@@ -84,10 +84,11 @@ def test_builtin_names_follow_the_environment_and_the_config(tmp_path, monkeypat
     assert len(get_dataset_dicts("scratch_text_all")) == 2
 
 
-def test_coco_json_names_every_image(labels):
+def test_coco_json_names_every_image(labels, tmp_path):
     dicts = get_dataset_dicts("tests_labels")
-    coco = json.loads(json.dumps(to_coco(dicts)))
+    coco = json.loads(write_coco_json(dicts, tmp_path / "new" / "coco.json").read_text())
     assert len(coco["images"]) == 10 and len(coco["annotations"]) == 4
+    assert coco["images"][6]["file_name"] == "bad/bad0.png"
     first = coco["annotations"][0]
     x0, y0, x1, y1 = dicts[6]["annotations"][0]["bbox"]
     assert first["bbox"] == [x0, y0, x1 - x0, y1 - y0]
