@@ -119,7 +119,7 @@ def test_training_killed_and_resumed_reaches_the_same_iteration(work, tmp_path, 
     assert resumed.returncode == 0, resumed.stderr
     assert torch.load(tmp_path / "model_final.pth", weights_only=True)["iteration"] == 59
     iterations = [json.loads(line)["iteration"] for line in (tmp_path / "metrics.json").open()]
-    assert iterations == sorted(set(iterations)) and iterations[-1] >= 58  # d2 writes then
+    assert {39, 59} <= set(iterations)
 
 
 def test_prediction_killed_is_completed_without_a_half_row(trained, tmp_path):
