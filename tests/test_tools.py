@@ -86,6 +86,7 @@ def test_from_a_folder_to_verdicts(trained):
         ("train_net.py", ["SCRATCH.DATA_ROOT", "nowhere"], "'nowhere': no such folder"),
         ("train_net.py", ["MODEL.KEYPOINT_ON", "True"], "MODEL.KEYPOINT_ON is True"),
         ("train_net.py", ["OUTPUT_DIR", "setup.py/x"], "output folder 'setup.py/x' cannot be"),
+        ("train_net.py", ["--eval-only", "DATASETS.TEST", "()"], "DATASETS.TEST is empty"),
         ("train_gate.py", ["SCRATCH.DATA_ROOT", "nowhere"], "'nowhere': no such folder"),
     ],
 )
@@ -94,7 +95,7 @@ def test_errors_are_one_sentence_and_exit_code_2(tmp_path, monkeypatch, tool, ar
     output = ["--output", str(tmp_path)] if tool == "predict.py" else []
     engine = [] if tool == "train_gate.py" else ["--engine", "embedded"]
     data = ["DATASETS.TRAIN", "('scratch_text_train',)", "OUTPUT_DIR", str(tmp_path / "x")]
-    options = [a for a in arguments[:2] if tool == "predict.py"]
+    options = [a for a in arguments[:2] if tool == "predict.py" or a.startswith("--")]
     pairs = [*data, "GATE.OUTPUT_DIR", str(tmp_path / "g"), *arguments[len(options) :]]
     done = call(tool, "--config-file", TINY, *output, *engine, *options, *pairs)
     assert done.returncode == 2

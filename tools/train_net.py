@@ -41,6 +41,8 @@ def main(args: argparse.Namespace) -> int:
     if not args.eval_only:
         print(f"trained: {engine.train(cfg, resume=args.resume)}")
         return 0
+    if not cfg.DATASETS.TEST:
+        raise ValueError("DATASETS.TEST is empty; --eval-only needs the name of a dataset")
     weights = choose_weights(cfg, args.opts)
     adopt_saved_thresholds(cfg, weights, args.opts)
     results = engine.evaluate(cfg, weights)
