@@ -4,7 +4,7 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 from fvcore.common.config import CfgNode
@@ -92,13 +92,11 @@ def _score_by_gate(cfg: CfgNode, dicts: Sequence[Mapping[str, Any]]) -> list[flo
     gate = Gate.load(cfg.GATE.WEIGHTS, cfg.MODEL.DEVICE)
     scores: list[float] = []
     for batch in read_batches([Path(item["file_name"]) for item in dicts], cfg.GATE.BATCH_SIZE):
-        images = [image if image is not None else _raise(reason) for _, image, reason in batch]
-        scores.extend(float(score) for score in gate(images))
+        broken = [reason for _, image, reason in batch if image is None]
+        if broken:
+            raise ImageError(broken[0])
+        scores.extend(gate([image for _, image, _ in batch]).tolist())
     return scores
-
-
-def _raise(reason: str) -> NoReturn:
-    raise ImageError(reason)
 
 
 def _write(folder: Path, results: Results, predictions: Mapping[Any, Prediction]) -> None:
