@@ -88,7 +88,8 @@ def find_config(name: str | Path) -> Path:
     Raises FileNotFoundError naming the file and both places.
     """
     path, bundled = Path(name), bundled_configs()
-    for candidate in (path, bundled / path, bundled / Path(*path.parts[1:])):
+    inside = path.relative_to("configs") if path.parts[:1] == ("configs",) else path
+    for candidate in (path, bundled / inside):
         if candidate.is_file():
             return candidate
     raise FileNotFoundError(

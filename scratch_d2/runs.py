@@ -75,6 +75,18 @@ def pick_device(name: str) -> torch.device:
     return device
 
 
+def write_atomically(text: str, path: str | Path) -> Path:
+    """Write a text file that is either the old one or the whole new one, even if killed."""
+    path = Path(path)
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        part.write_text(text, encoding="utf-8")
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+    return path
+
+
 def save_atomically(content: Any, path: str | Path) -> Path:
     """`torch.save` that leaves either the old file or the whole new one, even if killed.
 

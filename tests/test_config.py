@@ -67,6 +67,11 @@ def test_a_missing_file_lists_the_bundled_ones():
         load_config("nowhere.yaml")
 
 
+def test_a_missing_file_is_not_replaced_by_a_bundled_one_of_its_name():
+    with pytest.raises(FileNotFoundError, match="mine/Base-Scratch-RCNN-FPN.yaml"):
+        load_config("mine/Base-Scratch-RCNN-FPN.yaml")
+
+
 def test_bundled_files_are_found_from_anywhere(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     cfg = load_config("configs/scratch_mask_rcnn_R_50_FPN.yaml")

@@ -74,6 +74,9 @@ def test_from_a_folder_to_verdicts(trained):
     strict = (*keys(trained), "SCRATCH.AREA_THRESHOLD", "0.0")
     done = call("predict.py", *options, "--overwrite", "--fail-on-bad", *inputs, *strict)
     assert done.returncode == 10
+    broken = ("--input", trained / "labels" / "bad" / "zero.png")
+    done = call("predict.py", *options, "--overwrite", *broken, *keys(trained))
+    assert done.returncode == 4
     (trained / "labels" / "bad" / "zero.png").unlink()
 
 

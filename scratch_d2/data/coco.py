@@ -1,7 +1,6 @@
 """COCO JSON in RLE: ground truth from dataset dicts, results from predictions."""
 
 import json
-import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,7 @@ from typing import Any
 from pycocotools import mask as coco_mask
 
 from scratch_d2.data.catalog import CLASSES
+from scratch_d2.runs import write_atomically
 
 CATEGORY_ID = 1  # COCO counts categories from 1
 
@@ -50,10 +50,7 @@ def write_coco_json(dicts: Iterable[Mapping[str, Any]], path: str | Path) -> Pat
     """Write dataset dicts as a COCO ground truth, whole or not at all."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.part")
-    part.write_text(json.dumps(to_coco(dicts)), encoding="utf-8")
-    os.replace(part, path)
-    return path
+    return write_atomically(json.dumps(to_coco(dicts)), path)
 
 
 def to_rle(segmentation: list | dict, height: int, width: int) -> dict[str, Any]:

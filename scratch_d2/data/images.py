@@ -22,6 +22,14 @@ def is_image_name(path: Path) -> bool:
     return path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
 
 
+def check_rgb(image: np.ndarray) -> None:
+    """Raise ValueError unless an array is a photograph: HxWx3 uint8, not empty."""
+    shape = np.shape(image)
+    kind = getattr(image, "dtype", type(image).__name__)
+    if kind != np.uint8 or len(shape) != 3 or shape[2] != 3 or 0 in shape:
+        raise ValueError(f"an image must be HxWx3 uint8 RGB, but got {kind} {shape}")
+
+
 def to_uint8(array: np.ndarray) -> np.ndarray:
     """Scale an HxW array of a high-depth image to uint8, 0..255.
 

@@ -3,6 +3,7 @@
 The facts are cached by file size and modification time, so that a second look costs nothing.
 """
 
+import contextlib
 import hashlib
 import json
 import os
@@ -13,6 +14,7 @@ from typing import Any, NamedTuple
 
 from scratch_d2.data.images import ImageError, open_upright
 from scratch_d2.data.masks import mask_to_box, mask_to_polygons, read_mask, split_regions
+from scratch_d2.runs import write_atomically
 
 CACHE_VERSION = 1
 
@@ -99,11 +101,7 @@ def _read_cache(file: Path) -> dict[str, list[Any]]:
 
 def _write_cache(file: Path, entries: dict[str, list[Any]]) -> None:
     """Write the cache whole or not at all; without a writable place there is simply none."""
-    part = file.with_suffix(f".{os.getpid()}.part")
-    try:
+    content = {"version": CACHE_VERSION, "files": entries}
+    with contextlib.suppress(OSError):
         file.parent.mkdir(parents=True, exist_ok=True)
-        content = {"version": CACHE_VERSION, "files": entries}
-        part.write_text(json.dumps(content, separators=(",", ":")), "utf-8")
-        os.replace(part, file)
-    except OSError:
-        part.unlink(missing_ok=True)
+        write_atomically(json.dumps(content, separators=(",", ":")), file)

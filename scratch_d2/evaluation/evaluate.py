@@ -16,6 +16,7 @@ from scratch_d2.engines.base import Prediction
 from scratch_d2.evaluation.coco_ap import average_precision
 from scratch_d2.evaluation.image_metrics import image_metrics
 from scratch_d2.evaluation.plots import write_plots
+from scratch_d2.inspection.pipeline import load_gate
 from scratch_d2.inspection.verdict import Thresholds, judge, measure_area, passes_gate
 
 Results = dict[str, dict[str, float]]
@@ -85,11 +86,9 @@ def judge_images(
 
 
 def _score_by_gate(cfg: CfgNode, dicts: Sequence[Mapping[str, Any]]) -> list[float] | None:
-    if not (cfg.GATE.ENABLED and cfg.GATE.WEIGHTS):
+    gate = load_gate(cfg)
+    if gate is None:
         return None
-    from scratch_d2.gate import Gate
-
-    gate = Gate.load(cfg.GATE.WEIGHTS, cfg.MODEL.DEVICE)
     scores: list[float] = []
     for batch in read_batches([Path(item["file_name"]) for item in dicts], cfg.GATE.BATCH_SIZE):
         broken = [reason for _, image, reason in batch if image is None]

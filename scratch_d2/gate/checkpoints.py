@@ -8,7 +8,7 @@ from fvcore.common.config import CfgNode
 
 from scratch_d2.engines.weights import read_checkpoint
 from scratch_d2.gate.model import gate_info
-from scratch_d2.runs import save_atomically
+from scratch_d2.runs import save_atomically, write_atomically
 
 KEPT = 2
 
@@ -17,9 +17,7 @@ def save_resumable(folder: Path, content: Mapping[str, Any]) -> Path:
     """Write model_XXXXXXX.pth for `content["iteration"]`, make it the last, prune older ones."""
     path = folder / f"model_{content['iteration']:07d}.pth"
     save_atomically(dict(content), path)
-    pointer = folder / ".last_checkpoint.part"
-    pointer.write_text(path.name, encoding="utf-8")
-    pointer.replace(folder / "last_checkpoint")
+    write_atomically(path.name, folder / "last_checkpoint")
     # Files beyond this iteration are left alone: they are of an earlier run in the same folder.
     older = sorted(p for p in folder.glob("model_" + "[0-9]" * 7 + ".pth") if p.name <= path.name)
     for stale in older[:-KEPT]:

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from timm.data import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 
+from scratch_d2.data.images import check_rgb
 from scratch_d2.opencv import cv2
 
 
@@ -49,15 +50,7 @@ class Preprocessing:
         Returns a new [image_size, image_size, 3] uint8 array. Raises ValueError for any other
         kind of array.
         """
-        if (
-            not isinstance(image, np.ndarray)
-            or image.ndim != 3
-            or image.shape[2] != 3
-            or image.dtype != np.uint8
-            or image.size == 0
-        ):
-            found = f"{getattr(image, 'dtype', type(image).__name__)} {np.shape(image)}"
-            raise ValueError(f"an image must be HxWx3 uint8 RGB, but got {found}")
+        check_rgb(image)
         size = self.image_size
         scale = size / max(image.shape[:2])
         height, width = (max(1, round(side * scale)) for side in image.shape[:2])

@@ -7,7 +7,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from scratch_d2.data.masks import decode_rle
 from scratch_d2.engines.base import Prediction
-from scratch_d2.inspection.verdict import Thresholds, Verdict
+from scratch_d2.inspection.verdict import Thresholds, Verdict, counts
 from scratch_d2.opencv import cv2
 
 WIDTH = 640  # small photographs are enlarged to about this, so that the writing can be read
@@ -28,7 +28,7 @@ def draw_overlay(
     """
     scale = max(1, round(WIDTH / max(image.shape[:2])))
     canvas = np.repeat(np.repeat(image, scale, axis=0), scale, axis=1)
-    counted = [i for i, score in enumerate(prediction.scores) if score >= thresholds.score]
+    counted = np.flatnonzero(counts(prediction, thresholds))
     for index in counted:
         _draw_mask(canvas, decode_rle(prediction.masks[index]), scale)
     picture = Image.fromarray(canvas)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from fvcore.common.config import CfgNode
 
 from scratch_d2.engines.base import Detector, Prediction
 from scratch_d2.inspection.verdict import Thresholds, Verdict, judge, passes_gate
@@ -17,6 +18,15 @@ class Inspection:
 
     verdict: Verdict
     prediction: Prediction
+
+
+def load_gate(cfg: CfgNode) -> Gate | None:
+    """Return the gate of a config, or None where it is switched off or GATE.WEIGHTS is empty."""
+    if not (cfg.GATE.ENABLED and cfg.GATE.WEIGHTS):
+        return None
+    from scratch_d2.gate import Gate as TrainedGate
+
+    return TrainedGate.load(cfg.GATE.WEIGHTS, cfg.MODEL.DEVICE)
 
 
 def inspect(

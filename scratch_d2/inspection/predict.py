@@ -16,7 +16,7 @@ from tqdm import tqdm
 from scratch_d2.data.images import Read, read_batches
 from scratch_d2.engines.base import Detector, Engine
 from scratch_d2.inspection.overlay import draw_overlay
-from scratch_d2.inspection.pipeline import Gate, inspect
+from scratch_d2.inspection.pipeline import Gate, inspect, load_gate
 from scratch_d2.inspection.rows import Row, RowFile, error_row, ok_row, write_derived
 from scratch_d2.inspection.verdict import Thresholds, adopt_saved_thresholds, scratch_mask
 from scratch_d2.runs import prepare_output_dir
@@ -52,7 +52,7 @@ def predict_folder(
     weights = choose_weights(cfg, opts)
     adopt_saved_thresholds(cfg, weights, opts)
     thresholds = Thresholds.from_config(cfg)
-    detector, gate = engine.load(cfg, weights), _load_gate(cfg)
+    detector, gate = engine.load(cfg, weights), load_gate(cfg)
     settings = {
         "engine": engine.name,
         "weights": str(weights),
@@ -63,14 +63,6 @@ def predict_folder(
     rows = prepare_results(output, settings, resume, overwrite)
     predict_files(files, output, rows, detector, gate, thresholds, batch_size)
     return write_derived(rows, output, settings)
-
-
-def _load_gate(cfg: CfgNode) -> Gate | None:
-    if not (cfg.GATE.ENABLED and cfg.GATE.WEIGHTS):
-        return None
-    from scratch_d2.gate import Gate as LoadedGate
-
-    return LoadedGate.load(cfg.GATE.WEIGHTS, cfg.MODEL.DEVICE)
 
 
 def prepare_results(

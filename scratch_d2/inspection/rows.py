@@ -11,7 +11,7 @@ from typing import Any
 from scratch_d2.data.coco import CATEGORY_ID, to_coco_results
 from scratch_d2.data.masks import decode_rle, scratch_area
 from scratch_d2.inspection.pipeline import Inspection
-from scratch_d2.inspection.verdict import Thresholds
+from scratch_d2.inspection.verdict import Thresholds, counts
 
 Row = dict[str, Any]
 COLUMNS = ("image_id", "file", "status", "verdict", "area", "p_bad", "scratches", "reason", "error")
@@ -35,7 +35,7 @@ def ok_row(image_id: int, file: Path, inspection: Inspection, thresholds: Thresh
         "area": verdict.area,
         "area_unit": thresholds.area_unit,
         "p_bad": verdict.p_bad,
-        "scratches": sum(instance["score"] >= thresholds.score for instance in instances),
+        "scratches": int(counts(prediction, thresholds).sum()),
         "reason": verdict.reason,
         "width": prediction.width,
         "height": prediction.height,

@@ -126,10 +126,16 @@ def passes_gate(p_bad: float | None, thresholds: Thresholds) -> bool:
     return not p_bad >= thresholds.gate_skip
 
 
+def counts(prediction: Prediction, thresholds: Thresholds) -> np.ndarray:
+    """Return [N] bool: which instances count, those with a score at or above the threshold."""
+    return prediction.scores >= np.float32(thresholds.score)
+
+
 def scratch_mask(prediction: Prediction, thresholds: Thresholds) -> np.ndarray:
     """Return the union of the masks of all instances that count, as HxW bool."""
-    counted = [m for m, s in zip(prediction.masks, prediction.scores) if s >= thresholds.score]
-    return union_of_rles(counted, prediction.height, prediction.width)
+    counted = np.flatnonzero(counts(prediction, thresholds))
+    masks = [prediction.masks[index] for index in counted]
+    return union_of_rles(masks, prediction.height, prediction.width)
 
 
 def measure_area(prediction: Prediction, thresholds: Thresholds) -> float:
@@ -153,7 +159,7 @@ def judge(prediction: Prediction | None, p_bad: float | None, thresholds: Thresh
     if prediction is None:
         raise ValueError("an image that the gate does not let pass needs a prediction, got None")
     area = measure_area(prediction, thresholds)
-    count = int(np.count_nonzero(prediction.scores >= thresholds.score))
+    count = int(counts(prediction, thresholds).sum())
     if count == 0:
         found = f"no scratch with a score of {thresholds.score:g} or more"
     else:

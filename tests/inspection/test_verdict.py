@@ -9,6 +9,7 @@ from scratch_d2.engines import Prediction
 from scratch_d2.inspection.verdict import (
     Thresholds,
     adopt_saved_thresholds,
+    counts,
     judge,
     measure_area,
 )
@@ -39,6 +40,13 @@ def test_the_rule_and_its_reason(prediction, p_bad, thresholds, label, reason):
     verdict = judge(prediction, p_bad, thresholds)
     assert verdict.label == label and verdict.p_bad == p_bad
     assert re.search(reason, verdict.reason)
+
+
+@pytest.mark.parametrize("score", [0.1, 0.3, 0.7, 0.9])
+def test_a_score_at_the_threshold_counts_whatever_its_rounding(score):
+    prediction = predict_boxes(100, 200, {(10, 10, 41, 31): score})
+    assert counts(prediction, Thresholds(score=score)).tolist() == [True]
+    assert judge(prediction, None, Thresholds(score=score)).label == "bad"
 
 
 def test_overlapping_scratches_count_once():

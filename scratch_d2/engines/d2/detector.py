@@ -10,6 +10,7 @@ from detectron2.data import transforms as T
 from detectron2.modeling import build_model
 from detectron2.structures import Instances
 
+from scratch_d2.data.images import check_rgb
 from scratch_d2.data.masks import encode_rle
 from scratch_d2.engines.base import Prediction, group_by_padding
 from scratch_d2.engines.weights import load_weights
@@ -38,6 +39,7 @@ class D2Detector:
         return [results[index] for index in range(len(images))]
 
     def _prepare(self, image: np.ndarray) -> dict[str, Any]:
+        check_rgb(image)
         height, width = image.shape[:2]
         ordered = image[:, :, ::-1] if self._bgr else image
         resized = self._resize.get_transform(ordered).apply_image(ordered)

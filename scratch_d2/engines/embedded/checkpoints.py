@@ -2,7 +2,6 @@
 
 import logging
 import math
-import os
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,7 @@ from fvcore.common.checkpoint import Checkpointer
 from torch import nn
 
 from scratch_d2.engines.weights import read_checkpoint, read_detector_checkpoint
-from scratch_d2.runs import save_atomically
+from scratch_d2.runs import save_atomically, write_atomically
 
 BEST = "model_best.pth"
 BEST_METRIC = "segm/AP"
@@ -33,9 +32,7 @@ class Checkpoints(Checkpointer):
 
     def tag_last_checkpoint(self, last_filename_basename: str) -> None:
         """Name the checkpoint from which training resumes."""
-        part = Path(self.save_dir, ".last_checkpoint.part")
-        part.write_text(last_filename_basename, "utf-8")
-        os.replace(part, Path(self.save_dir, "last_checkpoint"))
+        write_atomically(last_filename_basename, Path(self.save_dir, "last_checkpoint"))
 
     def resume(self) -> dict[str, Any]:
         """Load the last checkpoint; returns what else it holds, at least its iteration.

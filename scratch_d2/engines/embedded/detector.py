@@ -10,7 +10,7 @@ from fvcore.common.config import CfgNode
 from PIL import Image
 
 from scratch_d2.data.catalog import get_dataset_dicts
-from scratch_d2.data.images import read_image
+from scratch_d2.data.images import check_rgb, read_image
 from scratch_d2.engines.base import Prediction, group_by_padding
 from scratch_d2.engines.embedded.loader import resize, resized_shape, to_network
 from scratch_d2.engines.embedded.model import SIZE_DIVISIBILITY, MaskRCNN, to_prediction
@@ -39,11 +39,7 @@ class EmbeddedDetector:
         return [results[index] for index in range(len(images))]
 
     def _prepare(self, image: np.ndarray) -> torch.Tensor:
-        if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
-            raise ValueError(
-                f"images must be HxWx3 uint8 in RGB order, but got {image.dtype} of shape "
-                f"{image.shape}"
-            )
+        check_rgb(image)
         spec = self.cfg.INPUT
         size = resized_shape(image.shape[:2], spec.MIN_SIZE_TEST, spec.MAX_SIZE_TEST)
         return to_network(resize(image, size, Image.Resampling.BILINEAR), self.cfg)

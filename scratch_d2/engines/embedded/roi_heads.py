@@ -68,14 +68,20 @@ class BoxPredictor(nn.Module):
         return self.cls_score(x), self.bbox_pred(x)
 
 
+def add_convolutions(head: nn.Sequential, name: str, count: int, channels: int, width: int) -> int:
+    """Append 3x3 convolutions with ReLU, called `name`1 and so on; return their channels."""
+    for index in range(1, count + 1):
+        head.add_module(f"{name}{index}", Conv2d(channels, width, 3, relu=True))
+        c2_msra_fill(head[-1])
+        channels = width
+    return channels
+
+
 def make_box_head(cfg: CfgNode) -> tuple[nn.Sequential, int]:
     """Return convolutions and fully connected layers, and the width of their result."""
     spec, channels = cfg.MODEL.ROI_BOX_HEAD, cfg.MODEL.FPN.OUT_CHANNELS
     head = nn.Sequential()
-    for index in range(1, spec.NUM_CONV + 1):
-        head.add_module(f"conv{index}", Conv2d(channels, spec.CONV_DIM, 3, relu=True))
-        c2_msra_fill(head[-1])
-        channels = spec.CONV_DIM
+    channels = add_convolutions(head, "conv", spec.NUM_CONV, channels, spec.CONV_DIM)
     head.add_module("flatten", nn.Flatten())
     width = channels * spec.POOLER_RESOLUTION**2
     for index in range(1, spec.NUM_FC + 1):
@@ -90,10 +96,7 @@ def make_mask_head(cfg: CfgNode) -> nn.Sequential:
     """Return convolutions, a deconvolution that doubles the side, and one logit per pixel."""
     spec, channels = cfg.MODEL.ROI_MASK_HEAD, cfg.MODEL.FPN.OUT_CHANNELS
     head = nn.Sequential()
-    for index in range(1, spec.NUM_CONV + 1):
-        head.add_module(f"mask_fcn{index}", Conv2d(channels, spec.CONV_DIM, 3, relu=True))
-        c2_msra_fill(head[-1])
-        channels = spec.CONV_DIM
+    channels = add_convolutions(head, "mask_fcn", spec.NUM_CONV, channels, spec.CONV_DIM)
     head.add_module("deconv", nn.ConvTranspose2d(channels, spec.CONV_DIM, 2, stride=2))
     c2_msra_fill(head[-1])
     head.add_module("deconv_relu", nn.ReLU())
