@@ -1,14 +1,22 @@
-"""What the tools share: errors as one sentence, and thresholds and datasets as the config says."""
+"""What the tools share: errors as one sentence, and KEY VALUE pairs of the config."""
 
 import os
+import re
 import sys
 import traceback
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 EXPECTED = (OSError, ValueError, ImportError, FloatingPointError)
 USAGE = 2
+
+
+def split_keys(texts: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Split off the KEY VALUE pairs that an option of several values took for its own."""
+    is_key = re.compile(r"[A-Z][A-Z0-9_]*(\.[A-Z0-9_]+)+|OUTPUT_DIR").fullmatch
+    first = next((index for index, text in enumerate(texts) if is_key(text)), len(texts))
+    return list(texts[:first]), list(texts[first:])
 
 
 def run(main: Callable[[], int]) -> NoReturn:

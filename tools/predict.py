@@ -8,10 +8,9 @@ Exit codes: 0 done; 2 usage or config; 3 done, but some files were unreadable (e
 """
 
 import argparse
-import re
 from pathlib import Path
 
-from scratch_d2.cli import run
+from scratch_d2.cli import run, split_keys
 from scratch_d2.config import load_config
 from scratch_d2.engines import get_engine
 
@@ -30,9 +29,8 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--fail-on-bad", action="store_true", help="exit 10 where Bad was found")
     parser.add_argument("opts", nargs=argparse.REMAINDER, help="KEY VALUE pairs over the config")
     args = parser.parse_args()
-    is_key = re.compile(r"[A-Z][A-Z0-9_]*(\.[A-Z0-9_]+)+|OUTPUT_DIR").fullmatch
-    first = next((i for i, text in enumerate(args.input) if is_key(text)), len(args.input))
-    args.input, args.opts = args.input[:first], args.input[first:] + args.opts
+    args.input, keys = split_keys(args.input)
+    args.opts = keys + args.opts
     if args.batch_size < 1:
         parser.error(f"--batch-size is {args.batch_size}; accepted is 1 or more")
     return args

@@ -1,14 +1,14 @@
 """Datasets by name: registered once, looked up by either engine, read from disk on first use."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from scratch_d2.data.probe import Region
-from scratch_d2.data.records import Record, scan_folder
+from scratch_d2.data.records import BAD, GOOD, Record, scan_folder
 from scratch_d2.data.split import FRACTIONS, split_records
 from scratch_d2.installed import detectron2_installed
 
@@ -82,7 +82,29 @@ def get_dataset_dicts(name: str) -> list[dict[str, Any]]:
     if name not in _SPECS:
         known = ", ".join(sorted(_SPECS)) or "none"
         raise ValueError(f"dataset {name!r} is not registered; registered are {known}")
-    spec = _SPECS[name]
+    return _read_dicts(name, _SPECS[name])
+
+
+def find_dataset_dicts(name_or_folder: str, mask_threshold: int = 127) -> list[dict[str, Any]]:
+    """Return the dicts of a registered dataset or, without registering it, of a whole folder.
+
+    A name goes before a folder of the same name; `mask_threshold` is for folders.
+
+    Raises ValueError for what is neither, FileNotFoundError as `get_dataset_dicts` does.
+    """
+    if name_or_folder in _SPECS:
+        return get_dataset_dicts(name_or_folder)
+    folder = Path(name_or_folder)
+    if not folder.is_dir():
+        known = ", ".join(sorted(_SPECS)) or "none"
+        raise ValueError(
+            f"{name_or_folder!r} is neither a folder nor a registered dataset; registered are "
+            f"{known}"
+        )
+    return _read_dicts(name_or_folder, DatasetSpec(folder, "all", 0, mask_threshold))
+
+
+def _read_dicts(name: str, spec: DatasetSpec) -> list[dict[str, Any]]:
     own = spec.root / spec.split
     drawn = spec.split == "all" or not own.is_dir()
     try:
@@ -138,3 +160,13 @@ def has_unknown_scratches(dataset_dict: dict[str, Any]) -> bool:
     """Whether an image is Bad without a mask, so that no detector may learn from it."""
     crowds = [annotation.get("iscrowd", 0) for annotation in dataset_dict.get("annotations", [])]
     return bool(crowds) and all(crowds)
+
+
+def verdict_of(item: Mapping[str, Any]) -> str:
+    """Return "good" or "bad"; without a verdict, as in other projects, annotations make it Bad."""
+    return item.get("verdict") or (BAD if item.get("annotations") else GOOD)
+
+
+def scratches_of(item: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the annotations that mark a scratch each; none for a Bad image without a mask."""
+    return [a for a in item.get("annotations", []) if not a.get("iscrowd", 0)]

@@ -5,9 +5,11 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from pycocotools import mask as coco_mask
 
-from scratch_d2.data.catalog import CLASSES
+from scratch_d2.data.catalog import CLASSES, scratches_of
+from scratch_d2.data.masks import union_of_rles
 from scratch_d2.runs import write_atomically
 
 CATEGORY_ID = 1  # COCO counts categories from 1
@@ -83,3 +85,10 @@ def to_coco_results(image_id: int, prediction: Any) -> list[dict[str, Any]]:
             }
         )
     return results
+
+
+def mask_of(item: Mapping[str, Any]) -> np.ndarray:
+    """Return the union of the scratches of a dataset dict, polygons or RLE, as HxW bool."""
+    height, width = item["height"], item["width"]
+    rles = [to_rle(scratch["segmentation"], height, width) for scratch in scratches_of(item)]
+    return union_of_rles(rles, height, width)

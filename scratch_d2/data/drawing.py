@@ -1,0 +1,73 @@
+"""Marks that every picture of a label shares: colours, writing, masks."""
+
+from functools import lru_cache
+
+import numpy as np
+from PIL import ImageFont
+
+from scratch_d2.opencv import cv2
+
+COLOURS = {"good": (24, 128, 72), "bad": (196, 32, 44), "review": (190, 120, 0)}
+SCRATCH = (235, 40, 150)
+TINT = 0.2
+Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
+
+
+@lru_cache(maxsize=8)
+def font(size: int) -> Font:
+    """Return the font of all pictures, `size` px high."""
+    return ImageFont.load_default(size)
+
+
+def enlarge(array: np.ndarray, scale: int) -> np.ndarray:
+    """Repeat each pixel of an HxW or HxWxC array `scale` times in both directions."""
+    return np.repeat(np.repeat(array, scale, axis=0), scale, axis=1)
+
+
+def fit(image: np.ndarray, mask: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Bring an HxWx3 uint8 image and its HxW bool mask to at most `size` px a side.
+
+    Small ones are enlarged by a whole number, large ones shrunk; a line of one pixel in the mask
+    stays, as what holds any of the mask belongs to it.
+    """
+    longest = max(mask.shape)
+    if longest <= size:
+        return enlarge(image, size // longest), enlarge(mask, size // longest)
+    height, width = (max(1, side * size // longest) for side in mask.shape)
+    image, share = (
+        cv2.resize(array, (width, height), interpolation=cv2.INTER_AREA)
+        for array in (image, mask.astype(np.float32))
+    )
+    return image, share > 0
+
+
+def draw_mask(canvas: np.ndarray, mask: np.ndarray) -> None:
+    """Tint an HxW bool mask on an HxWx3 uint8 RGB canvas and outline it, in place.
+
+    The line runs on the pixels around the mask, so that it hides no scratch, however thin.
+    """
+    canvas[mask] = ((1 - TINT) * canvas[mask] + TINT * np.array(SCRATCH)).astype(np.uint8)
+    around = cv2.dilate(mask.astype(np.uint8), np.ones((3, 3), np.uint8)).astype(bool)
+    canvas[around & ~mask] = SCRATCH
+
+
+def wrap(text: str, font: Font, width: float) -> list[str]:
+    """Break a text between words into lines at most `width` px long; a longer word stays whole."""
+    lines = [""]
+    for word in text.split():
+        longer = f"{lines[-1]} {word}".strip()
+        if lines[-1] and font.getlength(longer) > width:
+            lines.append(word)
+        else:
+            lines[-1] = longer
+    return lines
+
+
+def shorten(text: str, font: Font, width: float) -> str:
+    """Cut as much out of the middle of a text as makes it at most `width` px long."""
+    text = shown = "".join(char if char.isprintable() else "?" for char in text)
+    kept = len(text)
+    while kept > 0 and font.getlength(shown) > width:
+        kept -= 1
+        shown = f"{text[: (kept + 1) // 2]}...{text[len(text) - kept // 2 :]}"
+    return shown

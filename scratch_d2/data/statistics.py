@@ -1,0 +1,189 @@
+"""Statistics of datasets beside what is published of 5,180 real photographs, as a table."""
+
+import json
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from scratch_d2.data.catalog import scratches_of, verdict_of
+from scratch_d2.data.coco import mask_of
+from scratch_d2.data.images import ImageError, read_batches
+from scratch_d2.data.records import BAD
+from scratch_d2.opencv import cv2
+
+Facts = dict[str, float]
+QUANTILES = {5: "5%", 25: "25%", 50: "median", 75: "75%", 95: "95%"}
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One row of the table.
+
+    Attributes:
+        title: what is measured, and its unit.
+        digits: decimals shown.
+        real: what is published of the real photographs, or None.
+        tolerance: how far a dataset may be off, as a share of `real`; None leaves it unjudged.
+    """
+
+    title: str
+    digits: int = 0
+    real: float | None = None
+    tolerance: float | None = None
+
+
+def _quantiles(key: str, title: str, digits: int = 0, *median: float) -> dict[str, Measure]:
+    """Rows of quantiles; `median` is its real value and tolerance, where they are known."""
+    return {
+        f"{key}_{q}": Measure(f"{title}: {name}", digits, *(median if q == 50 else ()))
+        for q, name in QUANTILES.items()
+    }
+
+
+# The real set: 5,180 grey photographs of labels stored as RGB PNG, with one mask for each Bad one.
+# Its grey levels are taken over all pixels of all images, so that large images weigh more.
+# The tolerances are ours: 20% of what verdicts and masks tell, 5 to 10% of sizes and grey levels,
+# 25 to 50% of extremes, which small sets do not reach.
+MEASURES: dict[str, Measure] = {
+    "photographs": Measure("photographs", real=5180),
+    "good": Measure("Good", real=4157),
+    "bad": Measure("Bad", real=1023),
+    "bad_without_mask": Measure("Bad without a mask", real=0),
+    "bad_share": Measure("share of Bad, %", 1, 19.7, 0.2),
+    "side_min": Measure("shortest side, px", 0, 90, 0.25),
+    "side_max": Measure("longest side, px", 0, 330, 0.25),
+    "width_mean": Measure("width, px: mean", 0, 286, 0.1),
+    "height_mean": Measure("height, px: mean", 0, 141, 0.1),
+    "file_mean": Measure("file size, kB: mean", 1, 43, 0.2),
+    "grey_mean": Measure("grey of all pixels: mean", 0, 184, 0.05),
+    "grey_std": Measure("grey of all pixels: standard deviation", 0, 82, 0.1),
+    **_quantiles("image_grey", "mean grey of an image"),
+    "coverage_mean": Measure("mask coverage, %: mean", 2, 4.3, 0.2),
+    "coverage_min": Measure("mask coverage, %: least", 2, 0.25, 0.5),
+    **_quantiles("coverage", "mask coverage, %", 2, 3.5, 0.2),
+    "coverage_max": Measure("mask coverage, %: most", 2, 14.5, 0.25),
+    "regions_min": Measure("regions of a mask: least", 0, 1, 0.0),
+    **_quantiles("regions", "regions of a mask", 0, 1, 0.0),
+    "regions_max": Measure("regions of a mask: most", 0, 11, 0.25),
+}
+
+
+def describe(dicts: Sequence[Mapping[str, Any]], progress: bool = False) -> Facts:
+    """Measure a dataset.
+
+    Images are read one after the other; memory grows by a few numbers per image.
+
+    Args:
+        dicts: Detectron2's dataset dicts with polygons or RLE.
+        progress: whether to show a progress bar.
+
+    Returns:
+        One value for each key of `MEASURES`, in the unit of its title; nan where there is nothing
+        to measure. Masks are measured where a Bad image has one.
+
+    Raises:
+        ValueError: there is no image.
+        ImageError: an image cannot be read; the message names it.
+    """
+    if not dicts:
+        raise ValueError("a dataset without photographs cannot be described")
+    verdicts = [verdict_of(item) for item in dicts]
+    marked = [item for item in dicts if scratches_of(item)]
+    sides = np.array([(item["width"], item["height"]) for item in dicts])
+    bad = verdicts.count(BAD)
+    facts: Facts = {
+        "photographs": len(dicts),
+        "good": len(dicts) - bad,
+        "bad": bad,
+        "bad_without_mask": bad - sum(verdict_of(item) == BAD for item in marked),
+        "bad_share": 100 * bad / len(dicts),
+        "side_min": sides.min(),
+        "side_max": sides.max(),
+        "width_mean": sides[:, 0].mean(),
+        "height_mean": sides[:, 1].mean(),
+        "file_mean": np.mean([Path(item["file_name"]).stat().st_size / 1000 for item in dicts]),
+        **_describe_grey(_histograms(dicts, progress)),
+        **_spread("coverage", [100 * mask_of(item).mean() for item in marked]),
+        **_spread("regions", [len(scratches_of(item)) for item in marked]),
+    }
+    return {key: float(facts[key]) for key in MEASURES}
+
+
+def _histograms(dicts: Sequence[Mapping[str, Any]], progress: bool) -> Iterator[np.ndarray]:
+    """Yield how often each grey level 0..255 occurs in each image, [256] int."""
+    paths = [Path(item["file_name"]) for item in dicts]
+    reads = chain.from_iterable(read_batches(paths, 16))
+    hidden = None if progress else True  # None hides the bar where there is no terminal
+    for _, image, reason in tqdm(reads, total=len(paths), unit="image", disable=hidden):
+        if image is None:
+            raise ImageError(reason)
+        grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+        yield np.bincount(grey.ravel(), minlength=256)
+
+
+def _describe_grey(histograms: Iterator[np.ndarray]) -> Facts:
+    levels, total, means = np.arange(256), np.zeros(256, np.int64), []
+    for histogram in histograms:
+        total += histogram
+        means.append(np.average(levels, weights=histogram))
+    mean = np.average(levels, weights=total)
+    variance = np.average((levels - mean) ** 2, weights=total)
+    return {"grey_mean": mean, "grey_std": math.sqrt(variance), **_spread("image_grey", means)}
+
+
+def _spread(key: str, values: Sequence[float]) -> Facts:
+    values = np.array(values or [math.nan])
+    ends = {"min": values.min(), "mean": values.mean(), "max": values.max()}
+    quantiles = {q: np.quantile(values, q / 100) for q in QUANTILES}
+    return {f"{key}_{name}": value for name, value in {**ends, **quantiles}.items()}
+
+
+def to_markdown(datasets: Mapping[str, Facts]) -> str:
+    """Lay out the facts of datasets by title, the real photographs first, as a Markdown table.
+
+    What the real photographs are known for is marked "ok" or "off", with the deviation.
+    """
+    titles = [title.replace("|", "\\|") for title in datasets]
+    rows = [["measure", "5,180 real", *titles]]
+    for key, measure in MEASURES.items():
+        real = "" if measure.real is None else f"{measure.real:,g}"
+        cells = [_judge(measure, facts[key]) for facts in datasets.values()]
+        rows.append([measure.title, real, *cells])
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    rows.insert(1, ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])])
+    lines = []
+    for first, *others in rows:
+        cells = [first.ljust(widths[0]), *map(str.rjust, others, widths[1:])]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def _judge(measure: Measure, value: float) -> str:
+    if math.isnan(value):
+        return "-"
+    shown = f"{value:,.{measure.digits}f}"
+    if measure.real is None or measure.tolerance is None:
+        return shown
+    deviation = value / measure.real - 1
+    mark = "ok" if abs(deviation) <= measure.tolerance else "off"
+    # Adding 0 turns the -0.0 that rounding may leave into 0.0.
+    return f"{shown} {mark} ({round(deviation, 2) + 0:+.0%})"
+
+
+def to_json(datasets: Mapping[str, Facts]) -> str:
+    """Return the facts as JSON, `{"real": {...}, title: {key: value or null}}`."""
+    real = {key: measure.real for key, measure in MEASURES.items()}
+    known = {
+        title: {key: None if math.isnan(value) else value for key, value in facts.items()}
+        for title, facts in datasets.items()
+    }
+    return json.dumps({"real": real, **known}, indent=2) + "\n"
+
+
+FORMATS: dict[str, Callable[[Mapping[str, Facts]], str]] = {".md": to_markdown, ".json": to_json}
