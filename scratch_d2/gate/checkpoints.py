@@ -48,6 +48,7 @@ def check_resumable(content: Mapping[str, Any], cfg: CfgNode) -> None:
     for key, found, wanted in (
         ("GATE.MODEL", info["model"], cfg.GATE.MODEL),
         ("GATE.IMAGE_SIZE", info["preprocessing"]["image_size"], cfg.GATE.IMAGE_SIZE),
+        ("GATE.MASK_LOSS_WEIGHT", info.get("mask_loss_weight", 0.0), cfg.GATE.MASK_LOSS_WEIGHT),
     ):
         if found != wanted:
             raise ValueError(

@@ -1,4 +1,4 @@
-"""Letterboxed photographs with their verdicts, augmented the same way in every run of a seed."""
+"""Letterboxed photographs, verdicts and masks, augmented the same way in every run of a seed."""
 
 import os
 from collections.abc import Callable, Sequence
@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset
+from torchvision import tv_tensors
 from torchvision.transforms import InterpolationMode, v2
 
 from scratch_d2.data.catalog import get_dataset_dicts
+from scratch_d2.data.coco import mask_of
 from scratch_d2.data.images import read_image
 from scratch_d2.gate.preprocess import Preprocessing
 from scratch_d2.opencv import cv2
@@ -21,53 +23,63 @@ Key = tuple[int, int]
 
 
 class Examples(Dataset):
-    """Squares [3, S, S] uint8 RGB and labels (1.0 is Bad), looked up by (epoch, index).
+    """Squares, labels (1.0 is Bad) and masks, looked up by (epoch, index).
 
-    Sets that fit into `CACHE_BYTES` are decoded once and kept. The augmentation of an example
-    depends on seed, epoch and index alone, not on workers or on what was drawn before, so a
-    resumed run sees what an uninterrupted one would have seen.
+    A square is [3, S, S] uint8 RGB, a mask [1, S, S] uint8, 255 on scratches; without
+    `with_masks` all masks are empty. Sets that fit into `CACHE_BYTES` are decoded once and kept.
+    The augmentation of an example depends on seed, epoch and index alone, not on workers or on
+    what was drawn before, so a resumed run sees what an uninterrupted one would have seen.
     """
 
     def __init__(
         self,
         dicts: Sequence[dict[str, Any]],
         preprocessing: Preprocessing,
-        augment: Callable[[torch.Tensor], torch.Tensor] | None = None,
+        augment: Callable[..., Any] | None = None,
         seed: int = 0,
+        with_masks: bool = False,
     ) -> None:
-        self.files = [str(each["file_name"]) for each in dicts]
+        self.dicts = dicts
         self.labels = np.array([LABELS[each["verdict"]] for each in dicts], np.float32)
         self.preprocessing = preprocessing
         self.augment = augment
         self.seed = seed
+        self.with_masks = with_masks
         self._cache: np.ndarray | None = None
-        if len(dicts) * 3 * preprocessing.image_size**2 <= CACHE_BYTES:
+        if len(dicts) * 4 * preprocessing.image_size**2 <= CACHE_BYTES:
             self._cache = self._decode_all()
 
     def __len__(self) -> int:
-        return len(self.files)
+        return len(self.dicts)
 
-    def __getitem__(self, key: Key) -> tuple[torch.Tensor, np.float32]:
+    def __getitem__(self, key: Key) -> tuple[torch.Tensor, np.float32, torch.Tensor]:
         epoch, index = key
-        square = self._decode(index) if self._cache is None else self._cache[index]
-        example = torch.from_numpy(square).permute(2, 0, 1)
+        planes = self._decode(index) if self._cache is None else self._cache[index]
+        planes = torch.from_numpy(planes).permute(2, 0, 1)
+        square, mask = tv_tensors.Image(planes[:3]), tv_tensors.Mask(planes[3:])
         if self.augment is not None:
             sequence = np.random.SeedSequence([self.seed, epoch, index])
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(int(sequence.generate_state(1)[0]))
-                example = self.augment(example)
-        return example, self.labels[index]
+                square, mask = self.augment(square, mask)
+        return square.as_subclass(torch.Tensor), self.labels[index], mask.as_subclass(torch.Tensor)
 
     def _decode(self, index: int) -> np.ndarray:
-        return self.preprocessing.letterbox(read_image(self.files[index]))
+        """Return square and mask as the planes of one [S, S, 4] uint8 array."""
+        item, size = self.dicts[index], self.preprocessing.image_size
+        square = self.preprocessing.letterbox(read_image(item["file_name"]))
+        mask = np.zeros((size, size), np.uint8)
+        if self.with_masks and item.get("annotations"):
+            mask = self.preprocessing.letterbox_mask(mask_of(item))
+        return np.dstack([square, mask])
 
     def _decode_all(self) -> np.ndarray:
         size = self.preprocessing.image_size
-        squares = np.empty((len(self), size, size, 3), np.uint8)
+        planes = np.empty((len(self), size, size, 4), np.uint8)
         with ThreadPoolExecutor(os.cpu_count()) as pool:
-            for index, square in enumerate(pool.map(self._decode, range(len(self)))):
-                squares[index] = square
-        return squares
+            for index, decoded in enumerate(pool.map(self._decode, range(len(self)))):
+                planes[index] = decoded
+        return planes
 
 
 def collect(names: Sequence[str]) -> list[dict[str, Any]]:
@@ -83,27 +95,33 @@ def collect(names: Sequence[str]) -> list[dict[str, Any]]:
 
 
 def make_augmentation(fill: int) -> v2.Compose:
-    """Return what may happen to a label without changing its verdict, for [3, S, S] uint8.
+    """Return what may happen to a label without changing its verdict.
 
-    Labels come at any rotation, pale and blurred. Nothing here may hide damage: lines of one or
-    two pixels survive a shrink to 0.85 and a blur below one pixel, and no crop is taken.
+    It takes an image [3, S, S] and a mask [1, S, S], both uint8 of tv_tensors. Labels come at any
+    rotation, pale, blurred and noisy. Nothing here may hide damage: lines of one or two pixels
+    survive a shrink to 0.85 and a blur below one pixel, and no crop is taken.
     """
     return v2.Compose(
         [
             v2.RandomHorizontalFlip(),
             v2.RandomVerticalFlip(),
             # Together with the flips this is every quarter turn.
-            v2.RandomApply([v2.Lambda(lambda square: square.transpose(-2, -1))]),
+            v2.RandomApply([v2.Lambda(_transpose)]),
             v2.RandomAffine(
                 degrees=5,
                 scale=(0.85, 1.0),
                 interpolation=InterpolationMode.BILINEAR,
-                fill=fill,
+                fill={tv_tensors.Image: fill, tv_tensors.Mask: 0},
             ),
             v2.ColorJitter(brightness=0.2, contrast=0.3),
             v2.RandomApply([v2.GaussianBlur(3, sigma=(0.1, 0.8))], p=0.2),
+            v2.RandomApply([v2.GaussianNoise(sigma=0.015)], p=0.3),
         ]
     )
+
+
+def _transpose(planes: torch.Tensor) -> torch.Tensor:
+    return tv_tensors.wrap(planes.transpose(-2, -1), like=planes)
 
 
 def make_batches(count: int, batch_size: int, seed: int, epoch: int) -> list[list[Key]]:
@@ -114,7 +132,7 @@ def make_batches(count: int, batch_size: int, seed: int, epoch: int) -> list[lis
 
 
 def make_loader(examples: Examples, batches: list[list[Key]], workers: int) -> DataLoader:
-    """Return batches of ([N, 3, S, S] uint8, [N] float32 labels), in the given order."""
+    """Return batches of squares [N, 3, S, S], labels [N] and masks [N, 1, S, S], in order."""
     return DataLoader(
         examples,
         batch_sampler=batches,

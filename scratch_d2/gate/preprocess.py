@@ -51,15 +51,25 @@ class Preprocessing:
         kind of array.
         """
         check_rgb(image)
+        return self._fit(image, self.fill)
+
+    def letterbox_mask(self, mask: np.ndarray) -> np.ndarray:
+        """Fit an HxW bool mask as `letterbox` fits its image, [image_size, image_size] uint8.
+
+        255 is scratch; where several pixels fall into one, their share.
+        """
+        return self._fit(mask.astype(np.uint8) * 255, 0)
+
+    def _fit(self, array: np.ndarray, fill: int) -> np.ndarray:
         size = self.image_size
-        scale = size / max(image.shape[:2])
-        height, width = (max(1, round(side * scale)) for side in image.shape[:2])
+        scale = size / max(array.shape[:2])
+        height, width = (max(1, round(side * scale)) for side in array.shape[:2])
         # Area averaging keeps lines thinner than a pixel visible when shrinking.
         method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
         top, left = (size - height) // 2, (size - width) // 2
-        square = np.full((size, size, 3), self.fill, np.uint8)
+        square = np.full((size, size, *array.shape[2:]), fill, np.uint8)
         square[top : top + height, left : left + width] = cv2.resize(
-            image, (width, height), interpolation=method
+            array, (width, height), interpolation=method
         )
         return square
 

@@ -13,6 +13,7 @@ from torch.optim.lr_scheduler import LambdaLR
 
 from scratch_d2.gate.model import create_model
 from scratch_d2.gate.preprocess import Preprocessing
+from scratch_d2.gate.scratch_map import ScratchMap
 from scratch_d2.runs import pick_device
 
 WARM_UP = 0.1
@@ -28,6 +29,7 @@ class Training:
     optimizer: torch.optim.Optimizer
     scheduler: LambdaLR
     loss: nn.BCEWithLogitsLoss
+    scratch_map: ScratchMap | None
     preprocessing: Preprocessing
     device: torch.device
     autocast: torch.dtype | None
@@ -46,6 +48,7 @@ class Training:
             **self.weights(),
             "optimizer": self.optimizer.state_dict(),
             "scheduler": self.scheduler.state_dict(),
+            "scratch_map": self.scratch_map.state_dict() if self.scratch_map else None,
             "iteration": self.iteration - 1,
             "epoch": self.epoch,
             "best": self.best,
@@ -56,6 +59,8 @@ class Training:
         self.model.load_state_dict(content["model"])
         self.optimizer.load_state_dict(content["optimizer"])
         self.scheduler.load_state_dict(content["scheduler"])
+        if self.scratch_map:
+            self.scratch_map.load_state_dict(content["scratch_map"])
         self.epoch, self.iteration = content["epoch"], content["iteration"] + 1
         self.best = content["best"]
         self.info["validation"] = content["gate"]["validation"]
@@ -68,8 +73,8 @@ def set_up(
 
     With `last`, what `Training.resumable` once returned, the run goes on from there.
 
-    Raises ValueError for a network that is unknown or does not take the image size, OSError
-    where pretrained weights cannot be fetched.
+    Raises ValueError for a network that is unknown, does not take the image size or does not give
+    the features that its config asks for, OSError where pretrained weights cannot be fetched.
     """
     device = pick_device(cfg.MODEL.DEVICE)
     torch.manual_seed(info["seed"])
@@ -77,12 +82,17 @@ def set_up(
     _check_accepts(model, info["model"], cfg.GATE.IMAGE_SIZE)
     model.to(device, memory_format=torch.channels_last)
     groups = param_groups_weight_decay(model, cfg.GATE.WEIGHT_DECAY)
+    scratch_map = None
+    if info["mask_loss_weight"] > 0:
+        scratch_map = ScratchMap(model, info["model"]).to(device)
+        groups.append({"params": list(scratch_map.parameters()), "weight_decay": 0.0})
     optimizer = torch.optim.AdamW(groups, lr=cfg.GATE.BASE_LR)
     training = Training(
         model=model,
         optimizer=optimizer,
         scheduler=LambdaLR(optimizer, lambda step: rate(step, iterations)),
         loss=nn.BCEWithLogitsLoss(pos_weight=torch.tensor(info["pos_weight"], device=device)),
+        scratch_map=scratch_map,
         preprocessing=Preprocessing.from_dict(info["preprocessing"]),
         device=device,
         autocast=pick_autocast(device, cfg.SOLVER.AMP.ENABLED),

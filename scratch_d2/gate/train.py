@@ -19,6 +19,7 @@ from scratch_d2.gate.examples import (
     make_loader,
 )
 from scratch_d2.gate.preprocess import Preprocessing
+from scratch_d2.gate.scratch_map import map_loss
 from scratch_d2.gate.state import Training, set_up
 from scratch_d2.gate.validation import rank, validate
 from scratch_d2.runs import MetricWriter, prepare_output_dir, save_atomically, setup_logger
@@ -77,8 +78,8 @@ def train_epoch(training: Training, loader: DataLoader, writer: MetricWriter) ->
     training.model.train()
     losses: list[float] = []
     seen, started = 0, time.perf_counter()
-    for number, (squares, labels) in enumerate(loader, start=1):
-        losses.append(step(training, squares, labels))
+    for number, (squares, labels, masks) in enumerate(loader, start=1):
+        losses.append(step(training, squares, labels, masks))
         seen += len(labels)
         if training.iteration % LOG_PERIOD and number < len(loader):
             continue
@@ -94,16 +95,31 @@ def train_epoch(training: Training, loader: DataLoader, writer: MetricWriter) ->
     training.epoch += 1
 
 
-def step(training: Training, squares: torch.Tensor, labels: torch.Tensor) -> float:
-    """Learn from one batch, [N, 3, S, S] uint8 and [N] labels; return its loss.
+def step(
+    training: Training, squares: torch.Tensor, labels: torch.Tensor, masks: torch.Tensor
+) -> float:
+    """Learn from one batch; return its loss.
+
+    Args:
+        squares: [N, 3, S, S] uint8 RGB.
+        labels: [N], 1 is Bad.
+        masks: [N, 1, S, S] uint8, 255 on scratches.
 
     Raises FloatingPointError, before anything is changed, where the loss is not finite.
     """
     device, dtype = training.device, training.autocast
+    labels = labels.to(device)
     inputs = training.preprocessing.normalise(squares.to(device, non_blocking=True))
+    inputs = inputs.contiguous(memory_format=torch.channels_last)
     with torch.autocast(device.type, dtype, enabled=dtype is not None):
-        logits = training.model(inputs.contiguous(memory_format=torch.channels_last))[:, 0]
-    loss = training.loss(logits.float(), labels.to(device))
+        if training.scratch_map:
+            logits, found = training.scratch_map(training.model, inputs)
+        else:
+            logits, found = training.model(inputs)[:, 0], None
+    loss = training.loss(logits.float(), labels)
+    if found is not None:
+        weight = training.info["mask_loss_weight"]
+        loss = loss + weight * map_loss(found.float(), masks.to(device), labels)
     value = loss.item()
     if not math.isfinite(value):
         raise FloatingPointError(
@@ -150,7 +166,11 @@ def _load_data(cfg: CfgNode, seed: int) -> tuple[Examples, Examples]:
     held_out = collect(cfg.DATASETS.TEST)
     logger.info("reading %d images for training, %d for validation", len(dicts), len(held_out))
     augment = make_augmentation(preprocessing.fill)
-    return Examples(dicts, preprocessing, augment, seed), Examples(held_out, preprocessing)
+    masks = cfg.GATE.MASK_LOSS_WEIGHT > 0
+    return (
+        Examples(dicts, preprocessing, augment, seed, with_masks=masks),
+        Examples(held_out, preprocessing),
+    )
 
 
 def _describe(cfg: CfgNode, examples: Examples, seed: int) -> dict[str, Any]:
@@ -163,6 +183,7 @@ def _describe(cfg: CfgNode, examples: Examples, seed: int) -> dict[str, Any]:
         "train_images": {"good": good, "bad": bad},
         "prior": bad / (good + bad),
         "pos_weight": float(cfg.GATE.POS_WEIGHT or good / bad),
+        "mask_loss_weight": float(cfg.GATE.MASK_LOSS_WEIGHT),
         "seed": seed,
         "validation": {},
     }

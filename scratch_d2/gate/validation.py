@@ -20,7 +20,7 @@ def validate(training: Training, held_out: Examples, batch_size: int, workers: i
     order = range(len(held_out))
     batches = [[(0, i) for i in order[at : at + batch_size]] for at in order[::batch_size]]
     loader = make_loader(held_out, batches, workers)
-    logits = torch.cat([gate.logits(squares) for squares, _ in loader])
+    logits = torch.cat([gate.logits(squares) for squares, _, _ in loader])
     loss = training.loss(logits, torch.from_numpy(held_out.labels).to(logits.device)).item()
     if not math.isfinite(loss):
         raise FloatingPointError(

@@ -11,6 +11,8 @@ from sklearn.metrics import roc_auc_score
 
 from scratch_d2.config import default_config
 from scratch_d2.gate import Gate, Preprocessing, checkpoints, examples, train
+from scratch_d2.gate.model import create_model
+from scratch_d2.gate.scratch_map import ScratchMap, map_loss
 from scratch_d2.gate.state import rate
 from scratch_d2.gate.train import train_gate
 from scratch_d2.gate.validation import rank, ranking_figures
@@ -19,22 +21,31 @@ from tests.builders import save
 SIZE = 64
 
 
-def make_image(seed: int, bad: bool) -> np.ndarray:
-    """A dark bar on grey paper, with a bright streak across it where Bad."""
+def make_image(seed: int, bad: bool) -> tuple[np.ndarray, list[float]]:
+    """A dark bar on grey paper, with a bright streak across it where Bad, and the streak's box."""
     rng = np.random.default_rng(seed)
     image = rng.integers(190, 230, (48, 80, 3), dtype=np.uint8)
     image[10:38, 8:72] = rng.integers(20, 60)
+    row = int(rng.integers(14, 30))
     if bad:
-        row = int(rng.integers(14, 30))
         image[row : row + 5, 8:72] = 250
-    return image
+    return image, [8.0, row, 72.0, row + 5]
 
 
 def make_dicts(folder: Path, good: int, bad: int) -> list[dict]:
     dicts = []
     for index in range(good + bad):
-        path = save(make_image(index, index >= good), folder / f"{index:03d}.png")
-        dicts.append({"file_name": str(path), "verdict": "bad" if index >= good else "good"})
+        image, (x0, y0, x1, y1) = make_image(index, index >= good)
+        scratch = {"segmentation": [[x0, y0, x1, y0, x1, y1, x0, y1]]}
+        dicts.append(
+            {
+                "file_name": str(save(image, folder / f"{index:03d}.png")),
+                "height": 48,
+                "width": 80,
+                "verdict": "bad" if index >= good else "good",
+                "annotations": [scratch] if index >= good else [],
+            }
+        )
     return dicts
 
 
@@ -68,7 +79,7 @@ def test_training_learns_and_writes_what_a_run_writes(tmp_path: Path, toy: dict)
     assert best == out / "model_best.pth"
     gate = Gate.load(best)
     labels = [1, 0] * 20
-    scores = gate([make_image(1000 + i, bool(label)) for i, label in enumerate(labels)])
+    scores = gate([make_image(1000 + i, bool(label))[0] for i, label in enumerate(labels)])
     assert roc_auc_score(labels, scores) > 0.9
     assert gate.info["train_images"] == {"good": 40, "bad": 20}
     assert gate.info["prior"] == pytest.approx(1 / 3)
@@ -167,12 +178,73 @@ def test_augmentation_depends_on_seed_epoch_and_index_only(toy: dict) -> None:
 
 
 def test_reading_on_the_fly_equals_the_cache(toy: dict, monkeypatch: pytest.MonkeyPatch) -> None:
-    cached = examples.Examples(toy["toy_train"], Preprocessing(SIZE))
+    cached = examples.Examples(toy["toy_train"], Preprocessing(SIZE), with_masks=True)
     monkeypatch.setattr(examples, "CACHE_BYTES", 0)
-    fresh = examples.Examples(toy["toy_train"], Preprocessing(SIZE))
-    for (one, label), (two, same) in ((cached[0, i], fresh[0, i]) for i in (0, 19)):
-        assert torch.equal(one, two) and label == same
+    fresh = examples.Examples(toy["toy_train"], Preprocessing(SIZE), with_masks=True)
+    for (one, label, mask), (two, same, again) in ((cached[0, i], fresh[0, i]) for i in (0, 19)):
+        assert torch.equal(one, two) and label == same and torch.equal(mask, again)
     assert fresh[0, 19][1] == 1.0
+
+
+def test_masks_move_with_their_images(toy: dict) -> None:
+    augment = examples.make_augmentation(255)
+    bad = examples.Examples(toy["toy_train"], Preprocessing(SIZE), augment, with_masks=True)
+    for epoch in range(12):
+        square, _, mask = bad[epoch, 15]
+        inside = square.float().mean(dim=0)[mask[0] > 250]
+        assert len(inside) > 50 and inside.median() > 180
+    assert not bad[0, 3][2].any()
+    plain = examples.Examples(toy["toy_train"], Preprocessing(SIZE), augment)
+    assert not plain[0, 15][2].any()
+
+
+def test_map_loss_asks_for_the_share_of_scratch_and_skips_what_is_unknown() -> None:
+    masks = torch.zeros(3, 1, 16, 16, dtype=torch.uint8)
+    masks[0, 0, :8, :4] = 255
+    labels = torch.tensor([1.0, 0.0, 1.0])
+    right = torch.full((3, 2, 2), -20.0)
+    right[0, 0, 0] = 0.0
+    # Half a cell is scratch: 4 * 0.5 * log 2 + 0.5 * log 2, over four cells and two known images.
+    assert map_loss(right, masks, labels).item() == pytest.approx(2.5 * np.log(2) / 8)
+    right[2] = 20.0
+    assert map_loss(right, masks, labels).item() == pytest.approx(2.5 * np.log(2) / 8)
+    right[1] = 20.0
+    assert map_loss(right, masks, labels).item() > 9
+    assert map_loss(right[2:], masks[2:], labels[2:]).item() == 0
+
+
+def test_the_map_learns_where_scratches_are(tmp_path: Path, toy: dict) -> None:
+    toy["toy_train"] = make_dicts(tmp_path, 20, 20)
+    toy["toy_val"] = []
+    cfg = make_config(tmp_path / "out", EPOCHS=4, BASE_LR=2e-3)
+    train_gate(cfg)
+    last = checkpoints.read_last(tmp_path / "out")
+    model = create_model("resnet10t")
+    model.load_state_dict(last["model"])
+    scratch_map = ScratchMap(model, "resnet10t")
+    scratch_map.load_state_dict(last["scratch_map"])
+    plain = examples.Examples(toy["toy_train"], Preprocessing(SIZE), with_masks=True)
+    square, _, mask = plain[0, 30]
+    with torch.inference_mode():
+        inputs = plain.preprocessing.normalise(square[None])
+        _, found = scratch_map.eval()(model.eval(), inputs)
+    share = torch.nn.functional.adaptive_avg_pool2d(mask.float(), found.shape[-2:])[0]
+    assert found[0][share > 100].mean() > found[0][share == 0].mean() + 1
+
+
+@pytest.mark.parametrize("weight", [0.0, 1.0])
+def test_the_map_can_be_left_out(tmp_path: Path, toy: dict, weight: float) -> None:
+    cfg = make_config(tmp_path / "out", EPOCHS=1, MASK_LOSS_WEIGHT=weight)
+    train_gate(cfg)
+    assert (checkpoints.read_last(tmp_path / "out")["scratch_map"] is None) == (weight == 0)
+    cfg.GATE.MASK_LOSS_WEIGHT = 2.0
+    with pytest.raises(ValueError, match=f"MASK_LOSS_WEIGHT is 2.0, but the run .* has {weight}"):
+        train_gate(cfg, resume=True)
+
+
+def test_a_network_without_features_is_refused_by_name() -> None:
+    with pytest.raises(ValueError, match="GATE.MODEL 'linear' does not give its features"):
+        ScratchMap(torch.nn.Linear(2, 2), "linear")
 
 
 @pytest.mark.parametrize(("count", "size", "sizes"), [(20, 8, {7, 6}), (5, 8, {5}), (16, 8, {8})])

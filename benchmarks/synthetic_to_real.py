@@ -1,0 +1,86 @@
+"""Measure what a gate that has seen rendered labels only is worth on real photographs.
+
+    python benchmarks/synthetic_to_real.py --gate runs/gate/model_best.pth \\
+        --choose-on runs/val --report-on /data/real --output runs/misses
+
+The threshold on p(Bad) is the one with the highest F1 of Bad on the dataset `--choose-on`, which
+should have the share of Bad that is expected in use; `--report-on` has no part in choosing it.
+Every photograph judged wrongly there is named with its score and drawn on a contact sheet.
+"""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+from sklearn.metrics import precision_recall_curve
+
+from scratch_d2.cli import run
+from scratch_d2.data.catalog import find_dataset_dicts, verdict_of
+from scratch_d2.data.contact_sheet import draw_sheets, write_sheets
+from scratch_d2.data.images import read_image
+from scratch_d2.data.records import BAD
+from scratch_d2.evaluation.image_metrics import image_metrics
+from scratch_d2.gate import Gate
+
+COLUMNS = ("AUC", "AP_bad", "precision_bad", "recall_bad", "F1_bad", "recall_bad_low")
+BATCH = 64
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--gate", required=True, metavar="FILE")
+    parser.add_argument("--choose-on", required=True, metavar="NAME|FOLDER")
+    parser.add_argument("--report-on", required=True, metavar="NAME|FOLDER")
+    parser.add_argument("--output", required=True, type=Path, metavar="DIR")
+    parser.add_argument("--device", default="cpu")
+    return parser.parse_args()
+
+
+def score(gate: Gate, dicts: list[dict]) -> tuple[np.ndarray, np.ndarray]:
+    """Return p(Bad) [N] of each image and whether it is Bad [N]."""
+    batches = [dicts[at : at + BATCH] for at in range(0, len(dicts), BATCH)]
+    scores = [gate([read_image(item["file_name"]) for item in batch]) for batch in batches]
+    return np.concatenate(scores), np.array([verdict_of(item) == BAD for item in dicts])
+
+
+def best_threshold(scores: np.ndarray, bad: np.ndarray) -> float:
+    """Return the score from which on calling images Bad gives the highest F1 of Bad."""
+    precision, recall, thresholds = precision_recall_curve(bad, scores)
+    f1 = 2 * precision * recall / np.maximum(precision + recall, 1e-12)
+    return float(thresholds[f1[:-1].argmax()])
+
+
+def main() -> int:
+    args = parse_args()
+    gate = Gate.load(args.gate, args.device)
+    dicts = {name: find_dataset_dicts(name) for name in (args.choose_on, args.report_on)}
+    scored = {name: score(gate, found) for name, found in dicts.items()}
+    threshold = best_threshold(*scored[args.choose_on])
+    print(f"threshold {threshold:.4f}, chosen on {args.choose_on}\n")
+    print(f"| dataset | images | {' | '.join(COLUMNS)} |")
+    print("|---|" + "---:|" * (len(COLUMNS) + 1))
+    for name, (scores, bad) in scored.items():
+        metrics = image_metrics(bad, scores >= threshold, scores)
+        cells = " | ".join(f"{metrics[column]:.3f}" for column in COLUMNS)
+        print(f"| {name} | {len(bad)} | {cells} |")
+
+    scores, bad = scored[args.report_on]
+    called = scores >= threshold
+    wrong = {"missed Bad": bad & ~called, "false alarms": ~bad & called}
+    for title, places in wrong.items():
+        for index in np.flatnonzero(places):
+            name = Path(dicts[args.report_on][index]["file_name"]).name
+            print(f"{title}: {name}, p(Bad) {scores[index]:.4f}")
+    missed = {
+        title: [dicts[args.report_on][index] for index in np.flatnonzero(places)]
+        for title, places in wrong.items()
+    }
+    if any(missed.values()):
+        print(f"drawn: {write_sheets(draw_sheets(missed, columns=2), args.output)[-1]}")
+    return 0
+
+
+if __name__ == "__main__":
+    run(main)
