@@ -13,6 +13,8 @@ GOOD, BAD = "good", "bad"
 # Photographs of one label come seconds apart; the next label passes the camera later than this.
 BURST_GAP_SECONDS = 30
 _TIMESTAMP = re.compile(r"^\d{2}_\d{2}_\d{4}_\d{2}_\d{2}_\d{2}\.\d{1,6}")
+# `datasets/prepare_scratch_synth.py --from-good` names scratched copies so.
+_SCRATCHED_COPY = re.compile(r"\.scratch\d+$")
 
 
 @dataclass(frozen=True)
@@ -154,7 +156,8 @@ def find_bursts(paths: Iterable[Path]) -> dict[Path, str]:
     """Group images whose names hold timestamps at most `BURST_GAP_SECONDS` after one another.
 
     The name is expected to begin with DD_MM_YYYY_HH_MM_SS.ffffff. A group is named after its
-    first image; an image without a timestamp is a group of its own.
+    first image. Images without a timestamp share a group where they have one stem, of which
+    scratched copies, `<stem>.scratch<number>`, have that of their original.
     """
     groups, timed = {}, []
     for path in sorted(paths):
@@ -162,10 +165,10 @@ def find_bursts(paths: Iterable[Path]) -> dict[Path, str]:
         try:
             timed.append((datetime.strptime(match[0], "%d_%m_%Y_%H_%M_%S.%f"), path))
         except (TypeError, ValueError):
-            groups[path] = path.stem
+            groups[path] = _SCRATCHED_COPY.sub("", path.stem)
     previous, name = None, ""
     for time, path in sorted(timed):
         if previous is None or (time - previous).total_seconds() > BURST_GAP_SECONDS:
-            name = path.stem
+            name = _SCRATCHED_COPY.sub("", path.stem)
         groups[path], previous = name, time
     return groups

@@ -1,21 +1,18 @@
-"""Rendered labels and the dataset folders made of them."""
+"""Rendered labels: glyphs, fonts, pictures, masks, bursts, and the plan of a dataset."""
 
-import hashlib
-import os
 import re
-import subprocess
-import sys
 from datetime import datetime
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import ImageFont
 
-from scratch_d2.data.images import read_image
-from scratch_d2.data.masks import read_mask, split_regions
-from scratch_d2.data.synthetic.dataset import write_dataset
-from scratch_d2.data.synthetic.glyphs import CHARACTERS, outline, rasterise
+from scratch_d2.data.masks import split_regions
+from scratch_d2.data.synthetic.labels import fonts
+from scratch_d2.data.synthetic.labels.faces import Face, draw_text
+from scratch_d2.data.synthetic.labels.fonts import STRIP_CAP_HEIGHT, load_font
+from scratch_d2.data.synthetic.labels.glyphs import CHARACTERS, outline, rasterise
 from scratch_d2.data.synthetic.plan import plan_bursts
 from scratch_d2.data.synthetic.render import (
     MAX_COVERAGE,
@@ -28,7 +25,6 @@ from scratch_d2.data.synthetic.render import (
     render_burst,
 )
 
-ROOT = Path(__file__).resolve().parents[2]
 SEEDS = range(24)
 
 
@@ -36,19 +32,12 @@ def rendered(seed: int, bad: bool) -> Sample:
     return render(np.random.default_rng(seed), Spec(bad=bad))
 
 
-def digests(folder: Path) -> dict[str, str]:
-    files = (path for path in folder.rglob("*") if path.is_file())
-    return {
-        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in files
-    }
-
-
-@pytest.fixture(scope="module")
-def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("synthetic") / "set"
-    write_dataset(folder, 30, seed=3, bad_fraction=0.4, progress=False)
-    return folder
+@pytest.fixture
+def font_file(tmp_path: Path) -> Path:
+    """Pillow's own font as a file."""
+    path = tmp_path / "face.ttf"
+    path.write_bytes(ImageFont.load_default(size=20).path.getvalue())
+    return path
 
 
 @pytest.mark.parametrize("character", CHARACTERS)
@@ -62,6 +51,52 @@ def test_glyph_fills_the_height_of_a_capital(character: str) -> None:
 def test_unknown_character_is_refused() -> None:
     with pytest.raises(ValueError, match="one of 0123456789PRT, but got 'U'"):
         outline("U", 0.23)
+
+
+def test_a_font_is_drawn_as_high_as_the_glyphs(font_file: Path) -> None:
+    font = load_font(font_file)
+    assert set(font.glyphs) == set(CHARACTERS)
+    heights = {ink.shape[0] for ink in font.glyphs.values()}
+    assert len(heights) == 1
+    rows = np.flatnonzero((font.glyphs["T"] > 127).any(axis=1))
+    rim = (heights.pop() - STRIP_CAP_HEIGHT) // 2
+    assert rows[0] == pytest.approx(rim, abs=1)
+    assert rows[-1] == pytest.approx(rim + STRIP_CAP_HEIGHT - 1, abs=1)
+
+
+def test_a_font_replaces_the_drawn_faces(font_file: Path) -> None:
+    font = load_font(font_file)
+    first, again = (render(np.random.default_rng(3), Spec(fonts=(font,))) for _ in range(2))
+    assert np.array_equal(first.image, again.image)
+    assert first.meta["code"] == rendered(3, bad=False).meta["code"]
+    thin, heavy = (draw_text("72R0", Face(font=f), [5.0] * 3) for f in (font, None))
+    assert 0.2 < thin.mean() / heavy.mean() < 0.8  # Pillow's font is a regular one
+
+
+@pytest.mark.parametrize(
+    ("content", "kind", "message"),
+    [
+        (None, FileNotFoundError, "no such file; a TrueType or OpenType file is accepted"),
+        (b"", ValueError, r"cannot be used \(.*\); a TrueType"),
+        (b"not a font at all", ValueError, r"cannot be used \(.* file.*\); a TrueType"),
+    ],
+)
+def test_what_is_no_font_is_refused(
+    tmp_path: Path, content: bytes | None, kind: type[Exception], message: str
+) -> None:
+    path = tmp_path / "bad.ttf"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(kind, match=r"font '.*bad\.ttf'.*" + message):
+        load_font(path)
+
+
+def test_a_font_without_a_character_is_refused(
+    font_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fonts, "CHARACTERS", "0P\u16a0")
+    with pytest.raises(ValueError, match="it has no character '\u16a0'"):
+        load_font(font_file)
 
 
 @pytest.mark.parametrize("bad", [False, True])
@@ -139,104 +174,6 @@ def test_names_are_unique_and_come_in_bursts() -> None:
     assert {len(burst.names) for burst in bursts} == {1, 2, 3, 4}
 
 
-def test_dataset_folder(dataset: Path) -> None:
-    good, bad, masks = (sorted((dataset / name).iterdir()) for name in ("good", "bad", "masks"))
-    assert len(good) == 18 and len(bad) == 12
-    assert [path.name for path in bad] == [path.name for path in masks]
-    modes = [Image.open(path).mode for path in masks]
-    assert modes.count("P") == 6 and modes.count("L") == 6
-    for image, mask in zip(bad, masks, strict=True):
-        values = set(np.unique(np.asarray(Image.open(mask))).tolist())
-        assert values == ({0, 1} if Image.open(mask).mode == "P" else {0, 255})
-        assert read_mask(mask).shape == read_image(image).shape[:2]
-
-
-def test_bytes_do_not_depend_on_workers(dataset: Path, tmp_path: Path) -> None:
-    write_dataset(tmp_path / "two", 30, 3, 0.4, workers=2, progress=False)
-    assert digests(tmp_path / "two") == digests(dataset)
-
-
-def test_a_killed_run_goes_on(dataset: Path, tmp_path: Path) -> None:
-    out = tmp_path / "set"
-    write_dataset(out, 30, seed=3, bad_fraction=0.4, progress=False)
-    kept, *lost = sorted((out / "bad").iterdir())
-    for path in lost:
-        path.unlink()
-    (out / "good" / ".part-1-half.png").write_bytes(b"half")
-    os.utime(kept, (1, 1))
-    counts = write_dataset(out, 30, seed=3, bad_fraction=0.4, progress=False)
-    assert counts == {"good": 18, "bad": 12, "written": len(lost)}
-    assert kept.stat().st_mtime == 1
-    assert digests(out) == digests(dataset)
-
-
-@pytest.mark.parametrize(
-    ("file", "content", "message"),
-    [
-        ("holiday.jpg", "", "holds 'holiday.jpg' but no manifest.json"),
-        ("manifest.json", "[]", "is not a manifest of this generator"),
-        ("manifest.json", '{"parameters": {"seed": 9}}', "was rendered with rendering = None"),
-    ],
-)
-def test_a_foreign_folder_is_refused(tmp_path: Path, file: str, content: str, message: str) -> None:
-    (tmp_path / file).write_text(content)
-    with pytest.raises(FileExistsError, match=re.escape(message)):
-        write_dataset(tmp_path, 2, progress=False)
-    assert [path.name for path in tmp_path.iterdir()] == [file]
-
-
-def test_other_parameters_and_foreign_files_are_refused(tmp_path: Path) -> None:
-    write_dataset(tmp_path, 2, seed=4, progress=False)
-    with pytest.raises(FileExistsError, match="rendered with seed = 4, not 5"):
-        write_dataset(tmp_path, 2, seed=5, progress=False)
-    (tmp_path / "good" / "mine.png").touch()
-    with pytest.raises(FileExistsError, match="holds 'good/mine.png'"):
-        write_dataset(tmp_path, 2, seed=4, progress=False)
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ({"count": 0}, "count must be at least 1 image, but got 0"),
-        ({"seed": -1}, "seed must be 0 or more, but got -1"),
-        ({"bad_fraction": 1.2}, r"bad_fraction must be within 0\.\.1, but got 1.2"),
-        ({"bad_fraction": float("nan")}, "but got nan"),
-        ({"workers": 0}, "workers must be at least 1 process, but got 0"),
-        ({"brush": 0.0}, "brush must be a radius of 0.5 to 12 px, but got 0.0"),
-    ],
-)
-def test_bad_arguments_are_refused(tmp_path: Path, arguments: dict, message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        write_dataset(tmp_path / "out", **{"count": 2, **arguments}, progress=False)
-    assert not (tmp_path / "out").exists()
-
-
 def test_burst_without_shots_is_refused() -> None:
     with pytest.raises(ValueError, match="shots must be at least 1, but got 0"):
         render_burst(np.random.default_rng(0), Spec(), 0)
-
-
-def test_out_that_is_a_file_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "out").touch()
-    with pytest.raises(OSError, match="out' cannot be written"):
-        write_dataset(tmp_path / "out", 2, progress=False)
-
-
-@pytest.mark.parametrize(
-    ("options", "status", "said"),
-    [
-        (["--count", "5"], 0, "4 Good and 1 Bad photographs in set/scratch_synth"),
-        (["--count", "-5"], 2, "error: count must be at least 1 image, but got -5"),
-    ],
-)
-def test_command_line(tmp_path: Path, options: list[str], status: int, said: str) -> None:
-    done = subprocess.run(
-        [sys.executable, str(ROOT / "datasets" / "prepare_scratch_synth.py"), *options],
-        cwd=tmp_path,
-        env={**os.environ, "DETECTRON2_DATASETS": "set", "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == status
-    assert said in done.stdout + done.stderr
-    assert "Traceback" not in done.stderr

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from scratch_d2.data.synthetic.layout import MARGIN
+from scratch_d2.data.synthetic.labels.layout import MARGIN
 from scratch_d2.data.synthetic.textures import grain
 from scratch_d2.opencv import cv2
 
@@ -19,6 +19,8 @@ class Shot:
         zoom: its magnification.
         trim: change of the crop's width and height, px.
         blur: sigma of the lens' blur, px.
+        glow: share of the light that strays further, 0..1.
+        glow_sigma: how far, px.
         motion: length of the motion blur, px; below 2 there is none.
         motion_angle: its direction, degrees.
         exposure: factor on the brightness.
@@ -33,6 +35,8 @@ class Shot:
     zoom: float
     trim: tuple[int, int]
     blur: float
+    glow: float
+    glow_sigma: float
     motion: float
     motion_angle: float
     exposure: float
@@ -44,8 +48,10 @@ class Shot:
 
 def random_shots(rng: np.random.Generator, count: int) -> list[Shot]:
     """Draw a burst of shots a few seconds apart: one camera, small changes."""
-    blur = float(rng.uniform(1.7, 2.4) if rng.random() < 0.12 else rng.uniform(0.75, 1.6))
-    motion = float(rng.uniform(3, 8)) if rng.random() < 0.12 else 0.0
+    blur = float(rng.uniform(1.6, 2.3) if rng.random() < 0.12 else rng.uniform(0.6, 1.6))
+    glow = float(rng.uniform(0.1, 0.4)) if rng.random() < 0.3 else 0.0
+    glow_sigma = float(rng.uniform(2.5, 6))
+    motion = float(rng.uniform(3, 9)) if rng.random() < 0.12 else 0.0
     motion_angle = float(rng.uniform(0, 180))
     noise = float(rng.uniform(4, 7) if rng.random() < 0.15 else rng.uniform(1.2, 4))
     noise_sigma = float(rng.uniform(0, 0.7))
@@ -60,6 +66,8 @@ def random_shots(rng: np.random.Generator, count: int) -> list[Shot]:
                 zoom=float(rng.uniform(0.988, 1.012)),
                 trim=(int(rng.integers(-3, 4)), int(rng.integers(-3, 4))),
                 blur=blur * float(rng.uniform(0.9, 1.15)),
+                glow=glow,
+                glow_sigma=glow_sigma,
                 motion=motion * float(rng.uniform(0.6, 1.15)),
                 motion_angle=motion_angle + float(rng.normal(0, 6)),
                 exposure=float(rng.uniform(0.96, 1.04)),
@@ -106,6 +114,9 @@ def photograph(shot: Shot, scene: np.ndarray) -> np.ndarray:
         photographed by one shot differ only where they differ themselves.
     """
     seen = cv2.GaussianBlur(view(shot, scene), (0, 0), shot.blur)
+    if shot.glow > 0:
+        strayed = cv2.GaussianBlur(seen, (0, 0), shot.glow_sigma)
+        seen = cv2.addWeighted(seen, 1 - shot.glow, strayed, shot.glow, 0)
     if shot.motion >= 2:
         seen = cv2.filter2D(seen, cv2.CV_32F, _motion_kernel(shot.motion, shot.motion_angle))
     noise = grain(np.random.default_rng(shot.seed), seen.shape, shot.noise_sigma)

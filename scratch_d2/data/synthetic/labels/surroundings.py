@@ -2,9 +2,15 @@
 
 import numpy as np
 
-from scratch_d2.data.synthetic.glyphs import CHARACTERS, rasterise
-from scratch_d2.data.synthetic.layout import Layout
-from scratch_d2.data.synthetic.textures import grain, lines, smooth_noise, streak_noise
+from scratch_d2.data.synthetic.labels.glyphs import CHARACTERS, rasterise
+from scratch_d2.data.synthetic.labels.layout import Layout
+from scratch_d2.data.synthetic.textures import (
+    grain,
+    lines,
+    rotated_axes,
+    smooth_noise,
+    streak_noise,
+)
 from scratch_d2.opencv import cv2
 
 
@@ -99,6 +105,15 @@ def _specks(rng: np.random.Generator, layout: Layout) -> np.ndarray:
     return drawn.astype(np.float32) / 255
 
 
+def fold(rng: np.random.Generator, layout: Layout) -> np.ndarray:
+    """The shading of a fold of the label, sharp on one side, HxW factor for print and paper."""
+    angle = rng.uniform(0, np.pi)
+    place = rng.uniform(0, 1, size=2) * layout.size[::-1]
+    _, across = rotated_axes(layout.size, angle, (float(place[0]), float(place[1])))
+    soft = np.exp(-np.abs(across) / np.float32(rng.uniform(4, 40)))
+    return (1 - np.float32(rng.uniform(-0.06, 0.13)) * soft * (across > 0)).astype(np.float32)
+
+
 def _reflection(rng: np.random.Generator, layout: Layout) -> np.ndarray:
     """A band or panel of other brightness beside or across the print, HxW factor."""
     along, across = layout.axes()
@@ -119,10 +134,11 @@ def add_surroundings(rng: np.random.Generator, layout: Layout, paper: np.ndarray
         scene = scene * _reflection(rng, layout)
     if rng.random() < 0.35:
         scene = scene * (1 - _specks(rng, layout))
-    for chance, draw in ((0.14, _line_drawing), (0.12, _other_print)):
+    for chance, draw in ((0.14, _line_drawing), (0.08, _line_drawing), (0.18, _other_print)):
         if rng.random() < chance:
             drawn = draw(rng, layout) * free
-            scene = scene * (1 - drawn) + np.float32(rng.uniform(30, 90)) * drawn
+            tone = rng.uniform(30, 90) if rng.random() < 0.6 else rng.uniform(90, 235)
+            scene = scene * (1 - drawn) + np.float32(tone) * drawn
     if rng.random() < 0.14:
         drawn = _scratch_lines(rng, layout.size, int(rng.integers(1, 7))) * free
         scene = scene - np.float32(rng.uniform(20, 110)) * drawn

@@ -1,16 +1,16 @@
-"""Faces: heavy grotesques derived from the drawn glyphs or from Pillow's built-in font."""
+"""Faces: heavy grotesques drawn here or derived from Pillow's font, or fonts of the user's."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from scratch_d2.data.synthetic.glyphs import OVERSHOOT, rasterise
+from scratch_d2.data.synthetic.labels.fonts import STRIP_CAP_HEIGHT, Font
+from scratch_d2.data.synthetic.labels.glyphs import OVERSHOOT, rasterise
 from scratch_d2.opencv import cv2
 
-# Text is drawn about twice as large as it appears and shrunk while it is placed.
-STRIP_CAP_HEIGHT = 160
 # Stem of Pillow's built-in font (Aileron Regular) in capital heights, measured on "P".
 _BUILT_IN_STEM = 0.125
 
@@ -25,6 +25,7 @@ class Face:
         width: horizontal stretch; 1 leaves the character as drawn.
         slant: horizontal shift of the top against the baseline, in capital heights.
         rounding: radius of rounded corners in capital heights.
+        font: a font of the user's, with a weight of its own, instead of the drawn glyphs.
     """
 
     built_in: bool = False
@@ -32,12 +33,13 @@ class Face:
     width: float = 1.0
     slant: float = 0.0
     rounding: float = 0.0
+    font: Font | None = None
 
 
-def random_face(rng: np.random.Generator) -> Face:
-    """Draw a face; most are close to the real one, a heavy grotesque of normal width."""
+def random_face(rng: np.random.Generator, fonts: Sequence[Font] = ()) -> Face:
+    """Draw a face: one of the fonts where there are any, or a heavy grotesque of normal width."""
     slanted = rng.random() < 0.08
-    return Face(
+    face = Face(
         built_in=bool(rng.random() < 0.15),
         # Coarse steps keep the number of cached glyphs small.
         weight=round(float(rng.uniform(0.2, 0.245)) / 0.005) * 0.005,
@@ -45,6 +47,12 @@ def random_face(rng: np.random.Generator) -> Face:
         slant=float(rng.uniform(-0.1, 0.16)) if slanted else 0.0,
         rounding=float(rng.uniform(0.01, 0.05)) if rng.random() < 0.5 else 0.0,
     )
+    if not fonts:
+        return face
+    font = fonts[rng.integers(len(fonts))]
+    # More rounding would wear off hairlines, which a heavy face does not have.
+    rounding = min(face.rounding, 0.02)
+    return replace(face, font=font, width=float(rng.uniform(0.95, 1.05)), rounding=rounding)
 
 
 @lru_cache(maxsize=256)
@@ -63,7 +71,9 @@ def _built_in_glyph(character: str, weight: float) -> np.ndarray:
 
 
 def _glyph(character: str, face: Face) -> np.ndarray:
-    if face.built_in:
+    if face.font is not None:
+        ink = face.font.glyphs[character]
+    elif face.built_in:
         ink = _built_in_glyph(character, face.weight)
     else:
         ink = rasterise(character, face.weight, STRIP_CAP_HEIGHT)
@@ -79,7 +89,7 @@ def _glyph(character: str, face: Face) -> np.ndarray:
 
 def _round_corners(ink: np.ndarray, radius: float) -> np.ndarray:
     """Round the corners of a uint8 coverage map; `radius` in px."""
-    soft = cv2.GaussianBlur(ink, (0, 0), radius).astype(np.float32)
+    soft = cv2.GaussianBlur(ink, (0, 0), radius, borderType=cv2.BORDER_CONSTANT).astype(np.float32)
     return np.clip((soft - 127.5) * (1.2 * radius) + 127.5, 0, 255).astype(np.uint8)
 
 

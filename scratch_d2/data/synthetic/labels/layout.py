@@ -1,10 +1,12 @@
 """What a label says and where: code, face, size, rotation and crop."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from scratch_d2.data.synthetic.faces import STRIP_CAP_HEIGHT, Face, draw_text, random_face
+from scratch_d2.data.synthetic.labels.faces import STRIP_CAP_HEIGHT, Face, draw_text, random_face
+from scratch_d2.data.synthetic.labels.fonts import Font
 from scratch_d2.data.synthetic.textures import rotated_axes
 from scratch_d2.opencv import cv2
 
@@ -70,9 +72,9 @@ def _random_cap_height(rng: np.random.Generator) -> float:
     return float(rng.uniform(56, 72) if rng.random() < 0.08 else rng.uniform(77, 92))
 
 
-def lay_out(rng: np.random.Generator) -> tuple[Layout, np.ndarray]:
+def lay_out(rng: np.random.Generator, fonts: Sequence[Font] = ()) -> tuple[Layout, np.ndarray]:
     """Draw a layout, and the coverage map of its text, upright and enlarged."""
-    code, face = random_code(rng), random_face(rng)
+    code, face = random_code(rng), random_face(rng, fonts)
     cap, angle = _random_cap_height(rng), _random_angle(rng)
     to_strip = STRIP_CAP_HEIGHT / cap
     gaps = rng.uniform(0, 12, size=3) * 0.4 + rng.uniform(0, 12) * 0.6

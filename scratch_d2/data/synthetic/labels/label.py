@@ -1,12 +1,14 @@
 """Clean labels: a printed code on paper, at any rotation, with what surrounds it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from scratch_d2.data.synthetic.ink import ink_tone
-from scratch_d2.data.synthetic.layout import Layout, lay_out, place_text
-from scratch_d2.data.synthetic.surroundings import add_surroundings, draw_paper
+from scratch_d2.data.synthetic.labels.fonts import Font
+from scratch_d2.data.synthetic.labels.ink import ink_tone
+from scratch_d2.data.synthetic.labels.layout import Layout, lay_out, place_text
+from scratch_d2.data.synthetic.labels.surroundings import add_surroundings, draw_paper, fold
 
 
 @dataclass(frozen=True)
@@ -29,12 +31,15 @@ class Label:
     paper_level: float
 
 
-def draw_label(rng: np.random.Generator) -> Label:
+def draw_label(rng: np.random.Generator, fonts: Sequence[Font] = ()) -> Label:
     """Draw a label that nothing has damaged yet."""
-    layout, strip = lay_out(rng)
+    layout, strip = lay_out(rng, fonts)
     ink = place_text(strip, layout)
     paper, paper_level = draw_paper(rng, layout.size)
     paper = add_surroundings(rng, layout, paper)
     tone, coverage, ink_level = ink_tone(rng, layout, ink)
+    if rng.random() < 0.1:
+        shade = fold(rng, layout)
+        paper, tone = paper * shade, tone * shade
     clean = paper * (1 - coverage) + tone * coverage
     return Label(layout, clean, coverage, paper, ink_level, paper_level)

@@ -1,0 +1,1 @@
+"""Dataset folders on disk: files, what is missing, COCO JSON, processes that fill them."""

@@ -1,0 +1,1 @@
+"""Scratches painted onto photographs of undamaged labels."""
