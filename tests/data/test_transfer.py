@@ -138,7 +138,7 @@ def test_colour_and_resolution_stay(scale: float) -> None:
         share = (painted - ink) @ (paper - ink) / np.sum((paper - ink) ** 2)
         mixture = ink + share[:, None] * (paper - ink)
         assert np.percentile(np.abs(painted - mixture).max(axis=1), 95) < 12
-        assert np.count_nonzero(change[~sample.mask] > VISIBLE_LEVELS) <= 20 * max(1, scale**2)
+        assert np.count_nonzero(change[~sample.mask] > VISIBLE_LEVELS) <= 30 * max(1, scale**2)
 
 
 def test_scraped_places_are_as_noisy_as_the_paper() -> None:

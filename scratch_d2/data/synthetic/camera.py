@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from scratch_d2.data.synthetic.labels.layout import MARGIN
-from scratch_d2.data.synthetic.textures import grain
+from scratch_d2.data.synthetic.textures import grain, rotated_axes
 from scratch_d2.opencv import cv2
 
 
@@ -19,6 +19,8 @@ class Shot:
         zoom: its magnification.
         trim: change of the crop's width and height, px.
         blur: sigma of the lens' blur, px.
+        defocus: sigma of the further blur that one end of the label has, px.
+        defocus_angle: direction of that end, degrees.
         glow: share of the light that strays further, 0..1.
         glow_sigma: how far, px.
         motion: length of the motion blur, px; below 2 there is none.
@@ -35,6 +37,8 @@ class Shot:
     zoom: float
     trim: tuple[int, int]
     blur: float
+    defocus: float
+    defocus_angle: float
     glow: float
     glow_sigma: float
     motion: float
@@ -49,6 +53,8 @@ class Shot:
 def random_shots(rng: np.random.Generator, count: int) -> list[Shot]:
     """Draw a burst of shots a few seconds apart: one camera, small changes."""
     blur = float(rng.uniform(1.6, 2.3) if rng.random() < 0.12 else rng.uniform(0.6, 1.6))
+    defocus = float(rng.uniform(0.8, 2.5)) if rng.random() < 0.2 else 0.0
+    defocus_angle = float(rng.uniform(0, 360))
     glow = float(rng.uniform(0.1, 0.4)) if rng.random() < 0.3 else 0.0
     glow_sigma = float(rng.uniform(2.5, 6))
     motion = float(rng.uniform(3, 9)) if rng.random() < 0.12 else 0.0
@@ -66,6 +72,8 @@ def random_shots(rng: np.random.Generator, count: int) -> list[Shot]:
                 zoom=float(rng.uniform(0.988, 1.012)),
                 trim=(int(rng.integers(-3, 4)), int(rng.integers(-3, 4))),
                 blur=blur * float(rng.uniform(0.9, 1.15)),
+                defocus=defocus,
+                defocus_angle=defocus_angle,
                 glow=glow,
                 glow_sigma=glow_sigma,
                 motion=motion * float(rng.uniform(0.6, 1.15)),
@@ -103,6 +111,14 @@ def view(shot: Shot, scene: np.ndarray) -> np.ndarray:
     return cv2.warpAffine(scene, matrix, size, borderMode=cv2.BORDER_REPLICATE)
 
 
+def _defocus(shot: Shot, seen: np.ndarray) -> np.ndarray:
+    """Blur a picture more and more towards one of its ends."""
+    height, width = seen.shape
+    along, _ = rotated_axes(seen.shape, np.radians(shot.defocus_angle), (width / 2, height / 2))
+    far = np.clip(along / np.float32(max(height, width) / 2), 0, 1)
+    return seen + (cv2.GaussianBlur(seen, (0, 0), shot.defocus) - seen) * far
+
+
 def photograph(shot: Shot, scene: np.ndarray) -> np.ndarray:
     """Take one photograph of a scene.
 
@@ -114,6 +130,8 @@ def photograph(shot: Shot, scene: np.ndarray) -> np.ndarray:
         photographed by one shot differ only where they differ themselves.
     """
     seen = cv2.GaussianBlur(view(shot, scene), (0, 0), shot.blur)
+    if shot.defocus > 0:
+        seen = _defocus(shot, seen)
     if shot.glow > 0:
         strayed = cv2.GaussianBlur(seen, (0, 0), shot.glow_sigma)
         seen = cv2.addWeighted(seen, 1 - shot.glow, strayed, shot.glow, 0)

@@ -61,7 +61,8 @@ def _wrinkle(rng: np.random.Generator, layout: Layout) -> np.ndarray:
         pattern = streak_noise(rng, layout.size, angle, rng.uniform(8, 40), rng.uniform(2.5, 7))
     else:
         pattern = smooth_noise(rng, layout.size, rng.uniform(3, 9))
-    relief = np.float32(rng.uniform(4, 17)) * pattern + np.float32(rng.uniform(-25, 12))
+    height = rng.uniform(4, 16) if rng.random() < 0.7 else rng.uniform(16, 30)
+    relief = np.float32(height) * pattern + np.float32(rng.uniform(-25, 12))
     return np.exp(-(along**2) - across**2) * relief
 
 
@@ -90,12 +91,18 @@ def _ragged_spots(rng: np.random.Generator, ink: np.ndarray) -> np.ndarray:
     if not len(xs):
         return ink
     spotted = ink.copy()
-    for index in rng.integers(0, len(xs), size=rng.integers(1, 7)):
+    for index in rng.integers(0, len(xs), size=rng.integers(1, 9)):
         centre = (int(xs[index]) * 16, int(ys[index]) * 16)
-        axes = (int(rng.uniform(10, 48)), int(rng.uniform(8, 22)))
+        axes = (int(rng.uniform(10, 72)), int(rng.uniform(8, 26)))
         angle, tone = rng.uniform(0, 180), float(rng.integers(2))
         cv2.ellipse(spotted, centre, axes, angle, 0, 360, tone, -1, cv2.LINE_8, 4)
     return spotted
+
+
+def _bled(rng: np.random.Generator, ink: np.ndarray) -> np.ndarray:
+    """Let some ink creep into the paper around it, most where it comes from several sides."""
+    around = cv2.GaussianBlur(ink, (0, 0), rng.uniform(2.5, 6))
+    return np.maximum(ink, around * np.float32(rng.uniform(0.08, 0.35)))
 
 
 def ink_tone(
@@ -107,21 +114,23 @@ def ink_tone(
         ink: coverage as drawn, float32 HxW, 0..1.
 
     Returns:
-        The brightness of the ink, float32 HxW, grey levels; the coverage with uneven edges,
-        pinholes and ragged spots; the typical brightness.
+        The brightness of the ink, float32 HxW, grey levels; the coverage with all that
+        uneven printing does to it; the typical brightness.
     """
     pale = bool(rng.random() < 0.15)
     level = float(rng.uniform(80, 130) if pale else rng.triangular(16, 28, 72))
     tone = level + _fade(rng, layout) + _random_texture(rng, layout, pale)
     if rng.random() < 0.12:
         tone = tone + _step(rng, layout)
-    for _ in range(int(rng.choice([0, 1, 2, 3], p=[0.65, 0.2, 0.1, 0.05]))):
+    for _ in range(int(rng.choice([0, 1, 2, 3], p=[0.6, 0.22, 0.12, 0.06]))):
         tone = tone + _wrinkle(rng, layout)
     if rng.random() < 0.5:
         ink = _uneven_edges(rng, ink)
     if rng.random() < 0.25:
         ink = _pinholes(rng, ink)
-    if rng.random() < 0.25:
+    if rng.random() < 0.4:
         ink = _ragged_spots(rng, ink)
+    if rng.random() < 0.15:
+        ink = _bled(rng, ink)
     # Paler ink would leave too little contrast for any scratch to show.
     return np.clip(tone, 8, 165), ink, level

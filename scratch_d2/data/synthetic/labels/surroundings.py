@@ -17,7 +17,7 @@ from scratch_d2.opencv import cv2
 def draw_paper(rng: np.random.Generator, shape: tuple[int, int]) -> tuple[np.ndarray, float]:
     """Draw blank paper, float32 HxW, and its typical brightness; above 255 is overexposed."""
     overexposed = rng.random() < 0.8
-    level = float(rng.uniform(266, 325) if overexposed else rng.uniform(205, 248))
+    level = float(rng.uniform(256, 325) if overexposed else rng.uniform(205, 248))
     paper = np.full(shape, level, dtype=np.float32)
     paper += np.float32(rng.uniform(1, 9)) * smooth_noise(rng, shape, rng.uniform(60, 160))
     if not overexposed:
