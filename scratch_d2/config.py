@@ -57,7 +57,7 @@ def add_scratch_config(cfg: CfgNode) -> None:
     cfg.GATE.ENABLED = True
     # Checkpoint of the gate, written by tools/train_gate.py; "" means there is none.
     cfg.GATE.WEIGHTS = ""
-    # Any model name of timm. Only "resnet50" can also initialise the detector's backbone.
+    # A convolutional network of timm. Only "resnet50" can also initialise the detector's backbone.
     cfg.GATE.MODEL = "resnet50"
     # True lets timm download ImageNet weights for the start of training.
     cfg.GATE.PRETRAINED = False
@@ -73,9 +73,9 @@ def add_scratch_config(cfg: CfgNode) -> None:
     cfg.GATE.WEIGHT_DECAY = 0.05
     # Weight of Bad images in the loss; 0 means n(Good) / n(Bad) of the training data.
     cfg.GATE.POS_WEIGHT = 0.0
-    # Weight of a second loss, which asks where the scratches are; 0 leaves it out. It teaches the
-    # gate sooner, and what it learns holds better on photographs of another kind.
-    cfg.GATE.MASK_LOSS_WEIGHT = 1.0
+    # Weight of a second loss, which asks at which places the masks are; 0 leaves it out. With it
+    # the gate learns sooner, and what it learns holds better on photographs of another kind.
+    cfg.GATE.MASK_LOSS_WEIGHT = 3.0
 
 
 def default_config() -> CfgNode:

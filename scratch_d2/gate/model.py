@@ -11,12 +11,13 @@ import torch
 from torch import nn
 
 from scratch_d2.engines.weights import read_checkpoint
+from scratch_d2.gate.places import judge_places
 from scratch_d2.gate.preprocess import Preprocessing
 from scratch_d2.runs import pick_device
 
 
 class Gate:
-    """Score whole images: p(Bad) in 0..1, at a balanced prior of Good and Bad.
+    """Score images: p(Bad) in 0..1 of their worst place, at a balanced prior of Good and Bad.
 
     Training weighs Bad images by n(Good) / n(Bad), so 0.5 means "as likely Bad as Good if both
     were equally common", not the share of Bad images among all with this score. Holds no state
@@ -75,7 +76,8 @@ class Gate:
         """Return the logits [N] float32, on the gate's device, of [N, 3, S, S] uint8 squares."""
         squares = squares.to(self.device, non_blocking=True)
         inputs = self.preprocessing.normalise(squares).contiguous(memory_format=torch.channels_last)
-        return self.model(inputs)[:, 0].float()
+        places = judge_places(self.model, self.model.forward_features(inputs))
+        return places.flatten(1).amax(dim=1).float()
 
 
 def gate_info(content: Mapping[str, Any], path: str | Path) -> dict[str, Any]:

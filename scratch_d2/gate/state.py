@@ -12,8 +12,8 @@ from torch import nn
 from torch.optim.lr_scheduler import LambdaLR
 
 from scratch_d2.gate.model import create_model
+from scratch_d2.gate.places import FinerMaps
 from scratch_d2.gate.preprocess import Preprocessing
-from scratch_d2.gate.scratch_map import ScratchMap
 from scratch_d2.runs import pick_device
 
 WARM_UP = 0.1
@@ -29,7 +29,7 @@ class Training:
     optimizer: torch.optim.Optimizer
     scheduler: LambdaLR
     loss: nn.BCEWithLogitsLoss
-    scratch_map: ScratchMap | None
+    maps: FinerMaps
     preprocessing: Preprocessing
     device: torch.device
     autocast: torch.dtype | None
@@ -48,7 +48,7 @@ class Training:
             **self.weights(),
             "optimizer": self.optimizer.state_dict(),
             "scheduler": self.scheduler.state_dict(),
-            "scratch_map": self.scratch_map.state_dict() if self.scratch_map else None,
+            "maps": self.maps.state_dict(),
             "iteration": self.iteration - 1,
             "epoch": self.epoch,
             "best": self.best,
@@ -59,8 +59,7 @@ class Training:
         self.model.load_state_dict(content["model"])
         self.optimizer.load_state_dict(content["optimizer"])
         self.scheduler.load_state_dict(content["scheduler"])
-        if self.scratch_map:
-            self.scratch_map.load_state_dict(content["scratch_map"])
+        self.maps.load_state_dict(content["maps"])
         self.epoch, self.iteration = content["epoch"], content["iteration"] + 1
         self.best = content["best"]
         self.info["validation"] = content["gate"]["validation"]
@@ -73,8 +72,8 @@ def set_up(
 
     With `last`, what `Training.resumable` once returned, the run goes on from there.
 
-    Raises ValueError for a network that is unknown, does not take the image size or does not give
-    the features that its config asks for, OSError where pretrained weights cannot be fetched.
+    Raises ValueError for a network that is unknown, does not take the image size or has no places,
+    OSError where pretrained weights cannot be fetched.
     """
     device = pick_device(cfg.MODEL.DEVICE)
     torch.manual_seed(info["seed"])
@@ -82,17 +81,15 @@ def set_up(
     _check_accepts(model, info["model"], cfg.GATE.IMAGE_SIZE)
     model.to(device, memory_format=torch.channels_last)
     groups = param_groups_weight_decay(model, cfg.GATE.WEIGHT_DECAY)
-    scratch_map = None
-    if info["mask_loss_weight"] > 0:
-        scratch_map = ScratchMap(model, info["model"]).to(device)
-        groups.append({"params": list(scratch_map.parameters()), "weight_decay": 0.0})
+    maps = FinerMaps(model).to(device)
+    groups.append({"params": list(maps.parameters()), "weight_decay": 0.0})
     optimizer = torch.optim.AdamW(groups, lr=cfg.GATE.BASE_LR)
     training = Training(
         model=model,
         optimizer=optimizer,
         scheduler=LambdaLR(optimizer, lambda step: rate(step, iterations)),
         loss=nn.BCEWithLogitsLoss(pos_weight=torch.tensor(info["pos_weight"], device=device)),
-        scratch_map=scratch_map,
+        maps=maps,
         preprocessing=Preprocessing.from_dict(info["preprocessing"]),
         device=device,
         autocast=pick_autocast(device, cfg.SOLVER.AMP.ENABLED),
@@ -135,9 +132,12 @@ def pick_autocast(device: torch.device, enabled: bool) -> torch.dtype | None:
 @torch.no_grad()
 def _check_accepts(model: nn.Module, name: str, size: int) -> None:
     try:
-        shape = tuple(model.eval()(torch.zeros(1, 3, size, size)).shape)
+        shape = tuple(model.eval().forward_features(torch.zeros(1, 3, size, size)).shape)
     except (AssertionError, RuntimeError, ValueError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise ValueError(f"GATE.MODEL {name!r} fails at GATE.IMAGE_SIZE {size}: {reason}") from None
-    if shape != (1, 1):
-        raise ValueError(f"GATE.MODEL {name!r} returns {shape} for an image; one logit is needed")
+    if len(shape) != 4 or shape[1] != model.num_features:
+        raise ValueError(
+            f"GATE.MODEL {name!r} returns features {shape} for an image; [1, C, h, w] are needed, "
+            "as convolutional networks such as 'resnet50' return them"
+        )

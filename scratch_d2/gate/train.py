@@ -18,8 +18,8 @@ from scratch_d2.gate.examples import (
     make_batches,
     make_loader,
 )
+from scratch_d2.gate.places import place_loss
 from scratch_d2.gate.preprocess import Preprocessing
-from scratch_d2.gate.scratch_map import map_loss
 from scratch_d2.gate.state import Training, set_up
 from scratch_d2.gate.validation import rank, validate
 from scratch_d2.runs import MetricWriter, prepare_output_dir, save_atomically, setup_logger
@@ -112,14 +112,10 @@ def step(
     inputs = training.preprocessing.normalise(squares.to(device, non_blocking=True))
     inputs = inputs.contiguous(memory_format=torch.channels_last)
     with torch.autocast(device.type, dtype, enabled=dtype is not None):
-        if training.scratch_map:
-            logits, found = training.scratch_map(training.model, inputs)
-        else:
-            logits, found = training.model(inputs)[:, 0], None
-    loss = training.loss(logits.float(), labels)
-    if found is not None:
-        weight = training.info["mask_loss_weight"]
-        loss = loss + weight * map_loss(found.float(), masks.to(device), labels)
+        maps = training.maps(training.model, inputs)
+    loss = training.loss(maps[0].flatten(1).amax(dim=1).float(), labels)
+    if weight := training.info["mask_loss_weight"]:
+        loss = loss + weight * place_loss(maps, masks.to(device), labels)
     value = loss.item()
     if not math.isfinite(value):
         raise FloatingPointError(

@@ -12,7 +12,7 @@ from sklearn.metrics import roc_auc_score
 from scratch_d2.config import default_config
 from scratch_d2.gate import Gate, Preprocessing, checkpoints, examples, train
 from scratch_d2.gate.model import create_model
-from scratch_d2.gate.scratch_map import ScratchMap, map_loss
+from scratch_d2.gate.places import FinerMaps, judge_places, place_loss
 from scratch_d2.gate.state import rate
 from scratch_d2.gate.train import train_gate
 from scratch_d2.gate.validation import rank, ranking_figures
@@ -198,53 +198,66 @@ def test_masks_move_with_their_images(toy: dict) -> None:
     assert not plain[0, 15][2].any()
 
 
-def test_map_loss_asks_for_the_share_of_scratch_and_skips_what_is_unknown() -> None:
+def test_place_loss_asks_which_places_are_scratched_and_skips_what_is_unknown() -> None:
     masks = torch.zeros(3, 1, 16, 16, dtype=torch.uint8)
-    masks[0, 0, :8, :4] = 255
+    masks[0, 0, 1:3, 4] = 255
+    masks[1, 0, 12, 12] = 20  # the trace of a mask that shrinking has left
     labels = torch.tensor([1.0, 0.0, 1.0])
     right = torch.full((3, 2, 2), -20.0)
-    right[0, 0, 0] = 0.0
-    # Half a cell is scratch: 4 * 0.5 * log 2 + 0.5 * log 2, over four cells and two known images.
-    assert map_loss(right, masks, labels).item() == pytest.approx(2.5 * np.log(2) / 8)
+    right[0, 0, 0] = 20.0
+    assert place_loss([right], masks, labels).item() < 1e-6
+    unsure = right.clone()
+    unsure[0, 0, 0] = 0.0
+    # A scratched place weighs 2; mean over four places, two known images and two maps.
+    expected = 2 * np.log(2) / 4 / 2 / 2
+    assert place_loss([right, unsure], masks, labels).item() == pytest.approx(expected)
     right[2] = 20.0
-    assert map_loss(right, masks, labels).item() == pytest.approx(2.5 * np.log(2) / 8)
-    right[1] = 20.0
-    assert map_loss(right, masks, labels).item() > 9
-    assert map_loss(right[2:], masks[2:], labels[2:]).item() == 0
+    assert place_loss([right], masks, labels).item() < 1e-6
+    right[1, 1, 1] = 20.0
+    assert place_loss([right], masks, labels).item() == pytest.approx(20 / 4 / 2)
+    assert place_loss([right[2:]], masks[2:], labels[2:]).item() == 0
 
 
-def test_the_map_learns_where_scratches_are(tmp_path: Path, toy: dict) -> None:
-    toy["toy_train"] = make_dicts(tmp_path, 20, 20)
-    toy["toy_val"] = []
-    cfg = make_config(tmp_path / "out", EPOCHS=4, BASE_LR=2e-3)
+def test_places_are_judged_as_whole_images_would_be() -> None:
+    torch.manual_seed(0)
+    model = create_model("resnet10t").eval()
+    images = torch.randn(3, 3, 32, 32)
+    with torch.inference_mode():
+        places = judge_places(model, model.forward_features(images))
+        torch.testing.assert_close(places[:, 0, 0], model(images)[:, 0])
+        features = model.forward_features(torch.randn(2, 3, 96, 64))
+        maps = judge_places(model, features)
+        assert maps.shape == (2, 3, 2)
+        # The mean of the places is what averaging the features would have given.
+        torch.testing.assert_close(maps.mean(dim=(1, 2)), model.forward_head(features)[:, 0])
+
+
+@pytest.mark.parametrize("weight", [0.0, 3.0])
+def test_masks_teach_where_scratches_are(tmp_path: Path, toy: dict, weight: float) -> None:
+    toy["toy_train"], toy["toy_val"] = make_dicts(tmp_path, 20, 20), []
+    cfg = make_config(tmp_path / "out", EPOCHS=4, BASE_LR=2e-3, MASK_LOSS_WEIGHT=weight)
     train_gate(cfg)
     last = checkpoints.read_last(tmp_path / "out")
-    model = create_model("resnet10t")
+    model = create_model("resnet10t").eval()
     model.load_state_dict(last["model"])
-    scratch_map = ScratchMap(model, "resnet10t")
-    scratch_map.load_state_dict(last["scratch_map"])
-    plain = examples.Examples(toy["toy_train"], Preprocessing(SIZE), with_masks=True)
-    square, _, mask = plain[0, 30]
+    maps = FinerMaps(model).eval()
+    maps.load_state_dict(last["maps"])
+    bad = examples.Examples(toy["toy_train"], Preprocessing(SIZE), with_masks=True)
+    square, _, mask = bad[0, 30]
     with torch.inference_mode():
-        inputs = plain.preprocessing.normalise(square[None])
-        _, found = scratch_map.eval()(model.eval(), inputs)
-    share = torch.nn.functional.adaptive_avg_pool2d(mask.float(), found.shape[-2:])[0]
-    assert found[0][share > 100].mean() > found[0][share == 0].mean() + 1
-
-
-@pytest.mark.parametrize("weight", [0.0, 1.0])
-def test_the_map_can_be_left_out(tmp_path: Path, toy: dict, weight: float) -> None:
-    cfg = make_config(tmp_path / "out", EPOCHS=1, MASK_LOSS_WEIGHT=weight)
-    train_gate(cfg)
-    assert (checkpoints.read_last(tmp_path / "out")["scratch_map"] is None) == (weight == 0)
+        _, fine, _ = maps(model, bad.preprocessing.normalise(square[None]))
+    marked = torch.nn.functional.adaptive_max_pool2d(mask.float(), fine.shape[-2:])[0] > 0
+    contrast = fine[0][marked].mean() - fine[0][~marked].mean()
+    assert contrast > 1 if weight else contrast.abs() < 0.5
     cfg.GATE.MASK_LOSS_WEIGHT = 2.0
     with pytest.raises(ValueError, match=f"MASK_LOSS_WEIGHT is 2.0, but the run .* has {weight}"):
         train_gate(cfg, resume=True)
 
 
-def test_a_network_without_features_is_refused_by_name() -> None:
-    with pytest.raises(ValueError, match="GATE.MODEL 'linear' does not give its features"):
-        ScratchMap(torch.nn.Linear(2, 2), "linear")
+def test_a_network_without_places_is_refused_by_name(tmp_path: Path, toy: dict) -> None:
+    cfg = make_config(tmp_path, MODEL="vit_tiny_patch16_224", IMAGE_SIZE=224)
+    with pytest.raises(ValueError, match="'vit_tiny_patch16_224' returns features .1, 197, 192."):
+        train_gate(cfg)
 
 
 @pytest.mark.parametrize(("count", "size", "sizes"), [(20, 8, {7, 6}), (5, 8, {5}), (16, 8, {8})])

@@ -13,7 +13,7 @@ from scratch_d2.opencv import cv2
 # Damage counts when it changes the picture by more than this many grey levels ...
 VISIBLE_LEVELS = 38
 # ... over at least this share of the text's box.
-VISIBLE_SHARE = 0.004
+VISIBLE_SHARE = 0.006
 # Masks start from smaller changes, the soft rim of a scratch; JPEG alone changes less.
 MASK_LEVELS = 24
 # Share of the picture that the masks of real photographs cover, and their number of regions.

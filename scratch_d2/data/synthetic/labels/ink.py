@@ -100,9 +100,14 @@ def _ragged_spots(rng: np.random.Generator, ink: np.ndarray) -> np.ndarray:
 
 
 def _bled(rng: np.random.Generator, ink: np.ndarray) -> np.ndarray:
-    """Let some ink creep into the paper around it, most where it comes from several sides."""
-    around = cv2.GaussianBlur(ink, (0, 0), rng.uniform(2.5, 6))
-    return np.maximum(ink, around * np.float32(rng.uniform(0.08, 0.35)))
+    """Let ink creep into the paper around it, or only into the narrow gaps of a character."""
+    if rng.random() < 0.5:
+        around = cv2.GaussianBlur(ink, (0, 0), rng.uniform(2.5, 6))
+    else:
+        width = 2 * int(rng.integers(3, 8)) + 1
+        gap = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (width, width))
+        around = cv2.GaussianBlur(cv2.morphologyEx(ink, cv2.MORPH_CLOSE, gap), (0, 0), 1.5)
+    return np.maximum(ink, around * np.float32(rng.uniform(0.08, 0.4)))
 
 
 def ink_tone(
@@ -130,7 +135,7 @@ def ink_tone(
         ink = _pinholes(rng, ink)
     if rng.random() < 0.4:
         ink = _ragged_spots(rng, ink)
-    if rng.random() < 0.15:
+    if rng.random() < 0.22:
         ink = _bled(rng, ink)
     # Paler ink would leave too little contrast for any scratch to show.
     return np.clip(tone, 8, 165), ink, level
