@@ -37,7 +37,7 @@ class Spec:
     """
 
     bad: bool = False
-    brush: float = 9.0
+    brush: float = 10.0
     fonts: tuple[Font, ...] = ()
 
     def __post_init__(self) -> None:

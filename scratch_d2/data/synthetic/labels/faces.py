@@ -40,9 +40,9 @@ def random_face(rng: np.random.Generator, fonts: Sequence[Font] = ()) -> Face:
     """Draw a face: one of the fonts where there are any, or a heavy grotesque of normal width."""
     slanted = rng.random() < 0.08
     face = Face(
-        built_in=bool(rng.random() < 0.15),
+        built_in=bool(rng.random() < 0.45),
         # Coarse steps keep the number of cached glyphs small.
-        weight=round(float(rng.uniform(0.2, 0.245)) / 0.005) * 0.005,
+        weight=round(float(rng.uniform(0.195, 0.23)) / 0.005) * 0.005,
         width=float(rng.uniform(1.04, 1.24)),
         slant=float(rng.uniform(-0.1, 0.16)) if slanted else 0.0,
         rounding=float(rng.uniform(0.01, 0.05)) if rng.random() < 0.5 else 0.0,
