@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import os
@@ -13,6 +14,8 @@ from fvcore.common.config import CfgNode
 
 if TYPE_CHECKING:
     import torch
+
+PART = ".part"
 
 
 def prepare_output_dir(folder: str | Path, cfg: CfgNode | None = None) -> Path:
@@ -75,15 +78,19 @@ def pick_device(name: str) -> torch.device:
     return device
 
 
-def write_atomically(text: str, path: str | Path) -> Path:
-    """Write a text file that is either the old one or the whole new one, even if killed."""
+def write_atomically(content: str | bytes, path: str | Path) -> Path:
+    """Write a file that is either the old one or the whole new one, even if killed; text as UTF-8.
+
+    What a killed process leaves behind is hidden: its name begins with a dot and ends in PART.
+    """
     path = Path(path)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    part = path.with_name(f".{path.name}.{os.getpid()}{PART}")
     try:
-        part.write_text(text, encoding="utf-8")
+        part.write_bytes(content.encode("utf-8") if isinstance(content, str) else content)
         os.replace(part, path)
     finally:
-        part.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)
     return path
 
 
@@ -95,7 +102,7 @@ def save_atomically(content: Any, path: str | Path) -> Path:
     import torch
 
     path = Path(path)
-    part = path.with_name(f".{path.name}.part")
+    part = path.with_name(f".{path.name}{PART}")
     try:
         torch.save(content, part)
         os.replace(part, path)

@@ -1,7 +1,7 @@
 """Contact sheets: pages of photographs with verdicts and masks, several datasets side by side."""
 
+import io
 import math
-import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice
@@ -16,7 +16,7 @@ from scratch_d2.data.coco import mask_of
 from scratch_d2.data.drawing import COLOURS, draw_mask, fit, font, shorten, wrap
 from scratch_d2.data.images import read_batches
 from scratch_d2.data.records import BAD, GOOD
-from scratch_d2.runs import prepare_output_dir
+from scratch_d2.runs import prepare_output_dir, write_atomically
 
 VERDICTS = ("all", GOOD, BAD)
 SIZE = 330  # the longest side of real photographs, so that they are shown pixel by pixel
@@ -198,14 +198,9 @@ def write_sheets(pages: Iterable[Image.Image], folder: str | Path) -> list[Path]
     """
     folder, written = prepare_output_dir(folder), []
     for number, page in enumerate(pages, start=1):
-        path = folder / f"sheet_{number:04d}.png"
-        part = path.with_name(f".{path.name}.{os.getpid()}.part")
-        try:
-            page.save(part, format="PNG")
-            os.replace(part, path)
-        finally:
-            part.unlink(missing_ok=True)
-        written.append(path)
+        png = io.BytesIO()
+        page.save(png, format="PNG")
+        written.append(write_atomically(png.getvalue(), folder / f"sheet_{number:04d}.png"))
     for path in sorted(folder.iterdir()):
         if re.fullmatch(r"sheet_\d{4}\.png", path.name) and path not in written:
             path.unlink()

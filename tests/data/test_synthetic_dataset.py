@@ -68,7 +68,7 @@ def half_done(tmp_path: Path) -> Path:
     for path in lost:
         path.unlink()
     empty.write_bytes(b"")
-    (out / "good" / ".part-1-half.png").write_bytes(b"half")
+    (out / "good" / ".half.png.1.part").write_bytes(b"half")
     os.utime(kept, (1, 1))
     return out
 

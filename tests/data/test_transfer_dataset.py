@@ -136,7 +136,7 @@ def test_bytes_depend_neither_on_workers_nor_on_a_kill(
     for name in ("annotations.json", "left_out.json", "bad/other.scratch0.png"):
         (out / name).unlink()
     (out / "masks" / "label.scratch0.png").write_bytes(b"")
-    (out / "good" / ".part-1-half.png").write_bytes(b"half")
+    (out / "good" / ".half.png.1.part").write_bytes(b"half")
     kept = out / "masks" / "other.scratch0.png"
     os.utime(kept, (1, 1))
     assert transfer(good, out, workers=2)["written"] == 2

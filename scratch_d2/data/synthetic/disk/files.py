@@ -1,9 +1,7 @@
 """The files of a dataset: photographs that carry how they were made, and masks."""
 
-import contextlib
 import io
 import json
-import os
 import struct
 import zlib
 from pathlib import Path
@@ -12,8 +10,8 @@ import numpy as np
 from PIL import Image
 
 from scratch_d2.opencv import cv2
+from scratch_d2.runs import write_atomically
 
-TEMPORARY = ".part-"
 META_KEY = "scratch_d2"
 _AFTER_HEADER = 33  # a PNG's signature and its first chunk, IHDR
 
@@ -50,15 +48,10 @@ def encode_mask(mask: np.ndarray, palette: bool) -> bytes:
 
 def write_file(path: Path, content: bytes) -> None:
     """Write a file whole or not at all, even if killed. Raises OSError naming it."""
-    temporary = path.with_name(f"{TEMPORARY}{os.getpid()}-{path.name}")
     try:
-        temporary.write_bytes(content)
-        os.replace(temporary, path)
+        write_atomically(content, path)
     except OSError as error:
         raise OSError(
             f"{str(path)!r} cannot be written ({error.strerror}); once that is put right, the "
             "same call goes on where this one stopped"
         ) from None
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)

@@ -17,9 +17,10 @@ from scratch_d2.data.coco import to_coco
 from scratch_d2.data.images import ImageError
 from scratch_d2.data.probe import probe_image, probe_mask
 from scratch_d2.data.records import BAD, GOOD, Record
-from scratch_d2.data.synthetic.disk.files import TEMPORARY, read_meta, write_file
+from scratch_d2.data.synthetic.disk.files import read_meta, write_file
 from scratch_d2.data.synthetic.disk.parallel import Map
 from scratch_d2.opencv import cv2
+from scratch_d2.runs import PART
 
 FOLDERS = (GOOD, BAD, "masks")
 MANIFEST, ANNOTATIONS = "manifest.json", "annotations.json"
@@ -87,7 +88,7 @@ def _finished(out: Path, planned: set[str]) -> set[str]:
     """
     finished, own = set(), {MANIFEST, ANNOTATIONS, *FOLDERS}
     for name, entry in _files(out):
-        if entry.name.startswith(TEMPORARY):
+        if entry.name.startswith(".") and entry.name.endswith(PART):
             Path(entry).unlink(missing_ok=True)
         elif name in planned:
             if entry.stat().st_size > 0:
