@@ -77,17 +77,21 @@ def read_detector_checkpoint(path: str | Path) -> dict[str, Any]:
     the detector's backbone.
     """
     content = read_checkpoint(path)
-    model = {name.removeprefix("module."): value for name, value in content["model"].items()}
+    # What lies in the gate's "trunk." is the ResNet as timm names it.
+    model = {
+        name.removeprefix("module.").removeprefix("trunk."): value
+        for name, value in content["model"].items()
+    }
     if "conv1.weight" in model and "layer1.0.conv1.weight" in model:
         return {"model": resnet_to_backbone(model)}
     return {**content, "model": model}
 
 
 def resnet_to_backbone(model: Tensors) -> Tensors:
-    """Rename a ResNet of timm or torchvision to the FPN backbone of Detectron2; no classifier."""
+    """Rename a ResNet of timm or torchvision to the FPN backbone of Detectron2; no classifiers."""
     renamed = {}
     for name, value in model.items():
-        if name.startswith("fc.") or name.endswith("num_batches_tracked"):
+        if name.startswith(("fc.", "heads.")) or name.endswith("num_batches_tracked"):
             continue
         for pattern, replacement in _RESNET_NAMES:
             name = pattern.sub(replacement, name)

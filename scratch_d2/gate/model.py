@@ -1,23 +1,20 @@
-"""The gate's network, any of timm with one logit, and its scoring."""
+"""The gate as it is used: its checkpoint, and p(Bad) of images."""
 
 from collections.abc import Mapping
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import timm
 import torch
-from torch import nn
 
 from scratch_d2.engines.weights import read_checkpoint
-from scratch_d2.gate.places import judge_places
+from scratch_d2.gate.network import GateNetwork, worst_places
 from scratch_d2.gate.preprocess import Preprocessing
 from scratch_d2.runs import pick_device
 
 
 class Gate:
-    """Score images: p(Bad) in 0..1 of their worst place, at a balanced prior of Good and Bad.
+    """Score images: p(Bad) in 0..1 of their worst places, at a balanced prior of Good and Bad.
 
     Training weighs Bad images by n(Good) / n(Bad), so 0.5 means "as likely Bad as Good if both
     were equally common", not the share of Bad images among all with this score. Holds no state
@@ -29,7 +26,7 @@ class Gate:
 
     def __init__(
         self,
-        model: nn.Module,
+        model: GateNetwork,
         preprocessing: Preprocessing,
         device: str | torch.device = "cpu",
         info: Mapping[str, Any] | None = None,
@@ -52,7 +49,7 @@ class Gate:
         info = gate_info(content, path)
         try:
             preprocessing = Preprocessing.from_dict(info["preprocessing"])
-            model = create_model(info["model"])
+            model = GateNetwork(info["model"])
             model.load_state_dict(content["model"])
         except (ValueError, KeyError, RuntimeError) as error:
             reason = str(error).splitlines()[-1].strip()
@@ -76,8 +73,7 @@ class Gate:
         """Return the logits [N] float32, on the gate's device, of [N, 3, S, S] uint8 squares."""
         squares = squares.to(self.device, non_blocking=True)
         inputs = self.preprocessing.normalise(squares).contiguous(memory_format=torch.channels_last)
-        places = judge_places(self.model, self.model.forward_features(inputs))
-        return places.flatten(1).amax(dim=1).float()
+        return worst_places(self.model(inputs))
 
 
 def gate_info(content: Mapping[str, Any], path: str | Path) -> dict[str, Any]:
@@ -91,26 +87,3 @@ def gate_info(content: Mapping[str, Any], path: str | Path) -> dict[str, Any]:
         f"gate weights {str(path)!r} are {kind}; accepted are files that tools/train_gate.py "
         "wrote, such as model_best.pth"
     )
-
-
-def create_model(name: str, pretrained: bool = False) -> nn.Module:
-    """Build a network of timm with one logit; downloads nothing unless `pretrained`.
-
-    Raises ValueError for an unknown name, OSError where weights cannot be downloaded.
-    """
-    # Names like "hf-hub:..." would be fetched from the network even without `pretrained`.
-    if not timm.is_model(name):
-        guesses = get_close_matches(name, timm.list_models(), n=3)
-        hint = f"; did you mean {' or '.join(guesses)}?" if guesses else ""
-        raise ValueError(f"GATE.MODEL {name!r} is no model of timm {timm.__version__}{hint}")
-    if not pretrained:
-        return timm.create_model(name, num_classes=1)
-    try:
-        return timm.create_model(name, num_classes=1, pretrained=True)
-    # Downloads fail with the errors of several HTTP libraries, which share no base class.
-    except Exception as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise OSError(
-            f"pretrained weights of {name!r} could not be fetched ({reason}); set GATE.PRETRAINED "
-            "False to start from random weights, or HF_HOME to a cache that holds them"
-        ) from None

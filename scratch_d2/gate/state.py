@@ -11,8 +11,7 @@ from timm.optim import param_groups_weight_decay
 from torch import nn
 from torch.optim.lr_scheduler import LambdaLR
 
-from scratch_d2.gate.model import create_model
-from scratch_d2.gate.places import FinerMaps
+from scratch_d2.gate.network import GateNetwork
 from scratch_d2.gate.preprocess import Preprocessing
 from scratch_d2.runs import pick_device
 
@@ -25,11 +24,10 @@ logger = logging.getLogger(__name__)
 class Training:
     """A network in training; `epoch` and `iteration` count what is finished."""
 
-    model: nn.Module
+    model: GateNetwork
     optimizer: torch.optim.Optimizer
     scheduler: LambdaLR
     loss: nn.BCEWithLogitsLoss
-    maps: FinerMaps
     preprocessing: Preprocessing
     device: torch.device
     autocast: torch.dtype | None
@@ -48,7 +46,6 @@ class Training:
             **self.weights(),
             "optimizer": self.optimizer.state_dict(),
             "scheduler": self.scheduler.state_dict(),
-            "maps": self.maps.state_dict(),
             "iteration": self.iteration - 1,
             "epoch": self.epoch,
             "best": self.best,
@@ -59,7 +56,6 @@ class Training:
         self.model.load_state_dict(content["model"])
         self.optimizer.load_state_dict(content["optimizer"])
         self.scheduler.load_state_dict(content["scheduler"])
-        self.maps.load_state_dict(content["maps"])
         self.epoch, self.iteration = content["epoch"], content["iteration"] + 1
         self.best = content["best"]
         self.info["validation"] = content["gate"]["validation"]
@@ -77,19 +73,16 @@ def set_up(
     """
     device = pick_device(cfg.MODEL.DEVICE)
     torch.manual_seed(info["seed"])
-    model = create_model(info["model"], cfg.GATE.PRETRAINED and last is None)
+    model = GateNetwork(info["model"], cfg.GATE.PRETRAINED and last is None)
     _check_accepts(model, info["model"], cfg.GATE.IMAGE_SIZE)
     model.to(device, memory_format=torch.channels_last)
     groups = param_groups_weight_decay(model, cfg.GATE.WEIGHT_DECAY)
-    maps = FinerMaps(model).to(device)
-    groups.append({"params": list(maps.parameters()), "weight_decay": 0.0})
     optimizer = torch.optim.AdamW(groups, lr=cfg.GATE.BASE_LR)
     training = Training(
         model=model,
         optimizer=optimizer,
         scheduler=LambdaLR(optimizer, lambda step: rate(step, iterations)),
         loss=nn.BCEWithLogitsLoss(pos_weight=torch.tensor(info["pos_weight"], device=device)),
-        maps=maps,
         preprocessing=Preprocessing.from_dict(info["preprocessing"]),
         device=device,
         autocast=pick_autocast(device, cfg.SOLVER.AMP.ENABLED),
@@ -130,14 +123,9 @@ def pick_autocast(device: torch.device, enabled: bool) -> torch.dtype | None:
 
 
 @torch.no_grad()
-def _check_accepts(model: nn.Module, name: str, size: int) -> None:
+def _check_accepts(model: GateNetwork, name: str, size: int) -> None:
     try:
-        shape = tuple(model.eval().forward_features(torch.zeros(1, 3, size, size)).shape)
+        model.eval()(torch.zeros(1, 3, size, size))
     except (AssertionError, RuntimeError, ValueError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise ValueError(f"GATE.MODEL {name!r} fails at GATE.IMAGE_SIZE {size}: {reason}") from None
-    if len(shape) != 4 or shape[1] != model.num_features:
-        raise ValueError(
-            f"GATE.MODEL {name!r} returns features {shape} for an image; [1, C, h, w] are needed, "
-            "as convolutional networks such as 'resnet50' return them"
-        )

@@ -18,7 +18,7 @@ from scratch_d2.gate.examples import (
     make_batches,
     make_loader,
 )
-from scratch_d2.gate.places import place_loss
+from scratch_d2.gate.network import place_loss, worst_places
 from scratch_d2.gate.preprocess import Preprocessing
 from scratch_d2.gate.state import Training, set_up
 from scratch_d2.gate.validation import rank, validate
@@ -112,8 +112,8 @@ def step(
     inputs = training.preprocessing.normalise(squares.to(device, non_blocking=True))
     inputs = inputs.contiguous(memory_format=torch.channels_last)
     with torch.autocast(device.type, dtype, enabled=dtype is not None):
-        maps = training.maps(training.model, inputs)
-    loss = training.loss(maps[0].flatten(1).amax(dim=1).float(), labels)
+        maps = training.model(inputs)
+    loss = training.loss(worst_places(maps), labels)
     if weight := training.info["mask_loss_weight"]:
         loss = loss + weight * place_loss(maps, masks.to(device), labels)
     value = loss.item()

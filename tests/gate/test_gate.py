@@ -9,14 +9,14 @@ import torch
 
 from scratch_d2.engines.weights import resnet_to_backbone
 from scratch_d2.gate import Gate, Preprocessing
-from scratch_d2.gate.model import create_model
+from scratch_d2.gate.network import GateNetwork
 
 SIZE = 64
 
 
 def make_gate(size: int = SIZE, seed: int = 0) -> Gate:
     torch.manual_seed(seed)
-    return Gate(create_model("resnet10t"), Preprocessing(size), batch_size=3)
+    return Gate(GateNetwork("resnet10t"), Preprocessing(size), batch_size=3)
 
 
 def save_gate(path: Path, size: int = SIZE) -> Gate:
@@ -128,7 +128,7 @@ def test_a_missing_checkpoint_is_named() -> None:
 @pytest.mark.parametrize("name", ["resnet_50", "hf-hub:timm/resnet50.a1_in1k"])
 def test_an_unknown_network_is_refused_without_network(name: str) -> None:
     with pytest.raises(ValueError, match="is no model of timm"):
-        create_model(name)
+        GateNetwork(name)
 
 
 def test_a_failed_download_says_what_to_set(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -137,11 +137,11 @@ def test_a_failed_download_says_what_to_set(monkeypatch: pytest.MonkeyPatch) -> 
 
     monkeypatch.setattr("timm.create_model", fail)
     with pytest.raises(OSError, match="no route to host.*set GATE.PRETRAINED False"):
-        create_model("resnet50", pretrained=True)
+        GateNetwork("resnet50", pretrained=True)
 
 
 def test_resnet50_names_every_tensor_of_the_detectors_backbone() -> None:
-    renamed = resnet_to_backbone(create_model("resnet50").state_dict())
+    renamed = resnet_to_backbone(GateNetwork("resnet50").trunk.state_dict())
     prefix, norm = "backbone.bottom_up.", ("weight", "bias", "running_mean", "running_var")
     convs = ["stem.conv1"]
     for stage, blocks in enumerate((3, 4, 6, 3), start=2):

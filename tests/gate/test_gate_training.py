@@ -11,8 +11,7 @@ from sklearn.metrics import roc_auc_score
 
 from scratch_d2.config import default_config
 from scratch_d2.gate import Gate, Preprocessing, checkpoints, examples, train
-from scratch_d2.gate.model import create_model
-from scratch_d2.gate.places import FinerMaps, judge_places, place_loss
+from scratch_d2.gate.network import GateNetwork, judge_places, place_loss, worst_places
 from scratch_d2.gate.state import rate
 from scratch_d2.gate.train import train_gate
 from scratch_d2.gate.validation import rank, ranking_figures
@@ -220,16 +219,26 @@ def test_place_loss_asks_which_places_are_scratched_and_skips_what_is_unknown() 
 
 def test_places_are_judged_as_whole_images_would_be() -> None:
     torch.manual_seed(0)
-    model = create_model("resnet10t").eval()
+    trunk = GateNetwork("resnet10t").trunk.eval()
     images = torch.randn(3, 3, 32, 32)
     with torch.inference_mode():
-        places = judge_places(model, model.forward_features(images))
-        torch.testing.assert_close(places[:, 0, 0], model(images)[:, 0])
-        features = model.forward_features(torch.randn(2, 3, 96, 64))
-        maps = judge_places(model, features)
+        places = judge_places(trunk, trunk.forward_features(images))
+        torch.testing.assert_close(places[:, 0, 0], trunk(images)[:, 0])
+        features = trunk.forward_features(torch.randn(2, 3, 96, 64))
+        maps = judge_places(trunk, features)
         assert maps.shape == (2, 3, 2)
         # The mean of the places is what averaging the features would have given.
-        torch.testing.assert_close(maps.mean(dim=(1, 2)), model.forward_head(features)[:, 0])
+        torch.testing.assert_close(maps.mean(dim=(1, 2)), trunk.forward_head(features)[:, 0])
+
+
+def test_an_image_is_as_bad_as_its_worst_places() -> None:
+    coarse = torch.tensor([[[1.0, -2.0]], [[-3.0, -4.0]]])
+    fine = torch.tensor([[[0.0, 5.0], [1.0, 2.0]], [[-9.0, -8.0], [-7.0, -8.0]]])
+    assert worst_places([coarse, fine]).tolist() == [3.0, -5.0]
+    network = GateNetwork("resnet10t").eval()
+    with torch.inference_mode():
+        shapes = [tuple(found.shape) for found in network(torch.zeros(2, 3, 64, 96))]
+    assert shapes == [(2, 2, 3), (2, 8, 12), (2, 4, 6)]
 
 
 @pytest.mark.parametrize("weight", [0.0, 3.0])
@@ -238,14 +247,12 @@ def test_masks_teach_where_scratches_are(tmp_path: Path, toy: dict, weight: floa
     cfg = make_config(tmp_path / "out", EPOCHS=4, BASE_LR=2e-3, MASK_LOSS_WEIGHT=weight)
     train_gate(cfg)
     last = checkpoints.read_last(tmp_path / "out")
-    model = create_model("resnet10t").eval()
-    model.load_state_dict(last["model"])
-    maps = FinerMaps(model).eval()
-    maps.load_state_dict(last["maps"])
+    network = GateNetwork("resnet10t").eval()
+    network.load_state_dict(last["model"])
     bad = examples.Examples(toy["toy_train"], Preprocessing(SIZE), with_masks=True)
     square, _, mask = bad[0, 30]
     with torch.inference_mode():
-        _, fine, _ = maps(model, bad.preprocessing.normalise(square[None]))
+        _, fine, _ = network(bad.preprocessing.normalise(square[None]))
     marked = torch.nn.functional.adaptive_max_pool2d(mask.float(), fine.shape[-2:])[0] > 0
     contrast = fine[0][marked].mean() - fine[0][~marked].mean()
     assert contrast > 1 if weight else contrast.abs() < 0.5
@@ -256,7 +263,7 @@ def test_masks_teach_where_scratches_are(tmp_path: Path, toy: dict, weight: floa
 
 def test_a_network_without_places_is_refused_by_name(tmp_path: Path, toy: dict) -> None:
     cfg = make_config(tmp_path, MODEL="vit_tiny_patch16_224", IMAGE_SIZE=224)
-    with pytest.raises(ValueError, match="'vit_tiny_patch16_224' returns features .1, 197, 192."):
+    with pytest.raises(ValueError, match="GATE.MODEL 'vit_tiny_patch16_224' has no places"):
         train_gate(cfg)
 
 

@@ -53,11 +53,11 @@ class Shot:
 def random_shots(rng: np.random.Generator, count: int) -> list[Shot]:
     """Draw a burst of shots a few seconds apart: one camera, small changes."""
     blur = float(rng.uniform(1.6, 2.3) if rng.random() < 0.12 else rng.uniform(0.6, 1.6))
-    defocus = float(rng.uniform(0.8, 2.5)) if rng.random() < 0.2 else 0.0
+    defocus = float(rng.uniform(0.8, 2.8)) if rng.random() < 0.25 else 0.0
     defocus_angle = float(rng.uniform(0, 360))
-    glow = float(rng.uniform(0.1, 0.4)) if rng.random() < 0.3 else 0.0
-    glow_sigma = float(rng.uniform(2.5, 6))
-    motion = float(rng.uniform(3, 9)) if rng.random() < 0.12 else 0.0
+    glow = float(rng.uniform(0.1, 0.55)) if rng.random() < 0.4 else 0.0
+    glow_sigma = float(rng.uniform(1.8, 5))
+    motion = float(rng.uniform(3, 9)) if rng.random() < 0.18 else 0.0
     motion_angle = float(rng.uniform(0, 180))
     noise = float(rng.uniform(4, 7) if rng.random() < 0.15 else rng.uniform(1.2, 4))
     noise_sigma = float(rng.uniform(0, 0.7))
