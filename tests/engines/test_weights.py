@@ -12,8 +12,10 @@ from scratch_d2.engines.weights import (
     load_initial_weights,
     load_weights,
     read_checkpoint,
+    read_detector_checkpoint,
     resnet_to_backbone,
 )
+from scratch_d2.gate.network import GateNetwork
 from tests.builders import predict_boxes
 
 
@@ -29,6 +31,16 @@ def test_names_of_a_resnet_become_those_of_detectron2():
     dropped = ["fc.weight", "fc.bias", "bn1.num_batches_tracked"]
     found = resnet_to_backbone({name: torch.zeros(1) for name in [*names, *dropped]})
     assert set(found) == {f"backbone.bottom_up.{name}" for name in names.values()}
+
+
+def test_a_gate_starts_the_backbone_of_a_detector(tmp_path):
+    gate = GateNetwork("resnet50")
+    torch.save({"model": gate.state_dict(), "gate": {}}, tmp_path / "gate.pth")
+    found = read_detector_checkpoint(tmp_path / "gate.pth")["model"]
+    # 53 convolutions, each with weight and bias of its norm and the two running statistics.
+    assert len(found) == 53 * 5
+    assert all(name.startswith("backbone.bottom_up.") for name in found)
+    assert found["backbone.bottom_up.stem.conv1.weight"].equal(gate.trunk.conv1.weight)
 
 
 class Model(nn.Module):
