@@ -54,6 +54,8 @@ def best_threshold(scores: np.ndarray, bad: np.ndarray) -> float:
 
 def main() -> int:
     args = parse_args()
+    import scratch_d2.data.builtin  # noqa: F401, registers its names
+
     gate = Gate.load(args.gate, args.device)
     dicts = {name: find_dataset_dicts(name) for name in (args.choose_on, args.report_on)}
     scored = {name: score(gate, found) for name, found in dicts.items()}
