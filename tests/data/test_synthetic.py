@@ -135,7 +135,8 @@ def test_good_and_bad_differ_only_inside_the_mask(seed: int) -> None:
     assert np.count_nonzero(change[bad.mask] > VISIBLE_LEVELS) >= 20
     # Single dots are no scratch; everything that a person would see is marked.
     assert np.count_nonzero(change[~bad.mask] > VISIBLE_LEVELS) <= 20
-    assert change[~bad.mask].mean() < 1.0
+    # Streaks too faint for a mask may go on outside it.
+    assert change[~bad.mask].mean() < 3.0
 
 
 def test_a_burst_shows_one_label_with_small_changes() -> None:
