@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from fvcore.common.config import CfgNode
 
+from scratch_d2.config import to_plain_detectron2
+
 if TYPE_CHECKING:
     import torch
 
@@ -36,6 +38,18 @@ def prepare_output_dir(folder: str | Path, cfg: CfgNode | None = None) -> Path:
     if cfg is not None:
         (folder / "config.yaml").write_text(cfg.dump(), encoding="utf-8")
     return folder
+
+
+def save_plain_config(cfg: CfgNode, weights: str | Path) -> Path:
+    """Write OUTPUT_DIR/config_d2.yaml, from which Detectron2 alone builds and loads the detector.
+
+    Its `get_cfg().merge_from_file` reads the file as it stands; MODEL.WEIGHTS in it names
+    `weights`, and MODEL.DEVICE the device that is there.
+    """
+    cfg = cfg.clone()
+    cfg.MODEL.WEIGHTS, cfg.MODEL.DEVICE = str(weights), str(pick_device(cfg.MODEL.DEVICE))
+    text = to_plain_detectron2(cfg).dump()
+    return write_atomically(text, Path(cfg.OUTPUT_DIR) / "config_d2.yaml")
 
 
 def setup_logger(folder: str | Path | None = None) -> logging.Logger:

@@ -12,7 +12,7 @@ from scratch_d2.engines.embedded.boxes import (
     pairwise_iou,
     sample,
 )
-from scratch_d2.engines.embedded.loader import make_target, resized_shape
+from scratch_d2.engines.embedded.mapper import make_target, resized_shape
 from scratch_d2.engines.embedded.model import paste_mask
 from scratch_d2.engines.embedded.settings import check_settings
 from scratch_d2.runs import pick_device

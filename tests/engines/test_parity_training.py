@@ -1,19 +1,11 @@
 """Training in the embedded engine against Detectron2: losses, steps, rates, targets, order."""
 
-from itertools import islice
-
 import numpy as np
 import pytest
 import torch
 
-from scratch_d2.config import load_config
 from scratch_d2.data.masks import encode_rle
-from scratch_d2.engines.embedded.loader import (
-    make_target,
-    repeat_factors,
-    resized_shape,
-    training_order,
-)
+from scratch_d2.engines.embedded.mapper import make_target, resized_shape
 from scratch_d2.engines.embedded.solver import clip_gradients, make_optimizer, make_schedule
 from tests.engines.parity import VARIANTS, batch, both_configs, both_models, d2_losses
 
@@ -129,28 +121,3 @@ def test_targets_as_from_the_dataset_mapper(flip):
     target = make_target({"height": 97, "width": 133, "annotations": [annotation]}, size, flip)
     torch.testing.assert_close(target.boxes, expected.gt_boxes.tensor)
     assert torch.equal(target.masks, expected.gt_masks.tensor)
-
-
-@pytest.mark.parametrize("sqrt", [True, False])
-def test_order_with_scratched_images_repeated(sqrt):
-    from detectron2.data.samplers import RepeatFactorTrainingSampler as Sampler
-
-    scratch = [{"category_id": 0}]
-    dicts = [{"annotations": scratch if index % 3 == 0 else []} for index in range(10)]
-    opts = ["SAMPLER_TRAIN", "RepeatFactorTrainingSampler", "REPEAT_THRESHOLD", "0.9"]
-    opts = [text if n % 2 else f"DATALOADER.{text}" for n, text in enumerate(opts)]
-    cfg = load_config(None, [*opts, "DATALOADER.REPEAT_SQRT", str(sqrt)])
-    repeats = repeat_factors(cfg, dicts)
-    theirs = Sampler.repeat_factors_from_category_frequency(dicts, 0.9, sqrt=sqrt)
-    torch.testing.assert_close(repeats, theirs)
-    expected = list(islice(Sampler(theirs, seed=3), 40))
-    batches = islice(training_order([True] * 10, 2, 3, grouped=True, repeats=repeats), 20)
-    assert [index for batch in batches for _, index in batch] == expected
-
-
-def test_order_of_training_images():
-    from detectron2.data.samplers import TrainingSampler
-
-    expected = list(islice(TrainingSampler(7, seed=3), 20))
-    batches = islice(training_order([True] * 7, 2, seed=3, grouped=True), 10)
-    assert [index for batch in batches for _, index in batch] == expected

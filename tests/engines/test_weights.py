@@ -13,8 +13,8 @@ from scratch_d2.engines.weights import (
     load_weights,
     read_checkpoint,
     read_detector_checkpoint,
-    resnet_to_backbone,
 )
+from scratch_d2.engines.weights.names import resnet_to_backbone
 from scratch_d2.gate.network import GateNetwork
 from tests.builders import predict_boxes
 

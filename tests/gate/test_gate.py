@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from scratch_d2.engines.weights import resnet_to_backbone
+from scratch_d2.engines.weights.names import resnet_to_backbone
 from scratch_d2.gate import Gate, Preprocessing
 from scratch_d2.gate.network import GateNetwork
 

@@ -18,9 +18,9 @@ from scratch_d2.config import add_scratch_config
 from scratch_d2.engines.base import Detector
 from scratch_d2.engines.d2.detector import D2Detector
 from scratch_d2.engines.d2.trainer import Trainer
-from scratch_d2.engines.weights import load_weights
+from scratch_d2.engines.weights import choose_weights, load_weights
 from scratch_d2.inspection.verdict import Thresholds
-from scratch_d2.runs import pick_device, prepare_output_dir
+from scratch_d2.runs import pick_device, prepare_output_dir, save_plain_config
 
 logger = logging.getLogger(__name__)
 
@@ -44,13 +44,16 @@ class D2Engine:
 
     def train(self, cfg: CfgNode, resume: bool = False) -> Path:
         """Train with DefaultTrainer, in this process or in each that `launch` has started."""
-        cfg = self._setup(cfg)
-        trainer = Trainer(cfg)
+        d2_cfg, final = self._setup(cfg), Path(cfg.OUTPUT_DIR) / "model_final.pth"
+        if comm.is_main_process():
+            save_plain_config(cfg, final)
+        trainer = Trainer(d2_cfg)
         trainer.resume_or_load(resume=resume)
         trainer.train()
         if comm.is_main_process():
             Thresholds.from_config(cfg).save(cfg.OUTPUT_DIR)
-        return Path(cfg.OUTPUT_DIR) / "model_final.pth"
+            save_plain_config(cfg, choose_weights(cfg))
+        return final
 
     def load(self, cfg: CfgNode, weights: str | Path) -> Detector:
         """Return a batched detector; any checkpoint of this architecture will do."""

@@ -1,29 +1,26 @@
-"""DefaultTrainer with Good images as negatives, our evaluator and the best checkpoint."""
+"""DefaultTrainer with Good images as negatives, our evaluator, and repeatable runs."""
 
 from pathlib import Path
+from typing import Any
 
-from detectron2.checkpoint import DetectionCheckpointer
 from detectron2.config import CfgNode
 from detectron2.data import (
     build_detection_test_loader,
     build_detection_train_loader,
     get_detection_dataset_dicts,
 )
+from detectron2.data.samplers import RepeatFactorTrainingSampler
 from detectron2.engine import DefaultTrainer, hooks
 from detectron2.utils import comm
 from torch import nn
 
 from scratch_d2.data.catalog import has_unknown_scratches
+from scratch_d2.engines.batches import SAMPLERS, training_loader
+from scratch_d2.engines.checkpoints import trainer_state
 from scratch_d2.engines.d2.evaluator import ScratchEvaluator
+from scratch_d2.engines.d2.hooks import KeepBest, Reproducible
 from scratch_d2.engines.d2.mapper import ScratchMapper
-from scratch_d2.engines.weights import load_initial_weights
-
-
-class BestModel(DetectionCheckpointer):
-    """Save model_best.pth without making it the checkpoint that training resumes from."""
-
-    def tag_last_checkpoint(self, last_filename_basename: str) -> None:
-        """Leave the file last_checkpoint alone."""
+from scratch_d2.engines.weights import load_initial_weights, read_checkpoint
 
 
 class Trainer(DefaultTrainer):
@@ -31,14 +28,24 @@ class Trainer(DefaultTrainer):
 
     @classmethod
     def build_train_loader(cls, cfg: CfgNode):
-        """Load every image but the Bad ones whose scratches nobody has marked."""
+        """Load every image but the Bad ones whose scratches nobody has marked.
+
+        For the samplers that both engines know, order and augmentation follow from the seed alone.
+        """
         dicts = get_detection_dataset_dicts(
             cfg.DATASETS.TRAIN, filter_empty=cfg.DATALOADER.FILTER_EMPTY_ANNOTATIONS
         )
         usable = [item for item in dicts if not has_unknown_scratches(item)]
-        return build_detection_train_loader(
-            cfg, mapper=ScratchMapper(cfg, is_train=True), dataset=usable
-        )
+        mapper, sampler = ScratchMapper(cfg, is_train=True), cfg.DATALOADER.SAMPLER_TRAIN
+        if sampler not in SAMPLERS:
+            return build_detection_train_loader(cfg, mapper=mapper, dataset=usable)
+        repeats = None
+        if sampler == "RepeatFactorTrainingSampler":
+            repeats = RepeatFactorTrainingSampler.repeat_factors_from_category_frequency(
+                usable, cfg.DATALOADER.REPEAT_THRESHOLD, sqrt=cfg.DATALOADER.REPEAT_SQRT
+            )
+        place = comm.get_rank(), comm.get_world_size()
+        return training_loader(cfg, usable, mapper, max(cfg.SEED, 0), repeats, *place)
 
     @classmethod
     def build_test_loader(cls, cfg: CfgNode, dataset_name: str):
@@ -55,20 +62,29 @@ class Trainer(DefaultTrainer):
         return ScratchEvaluator(cfg, dataset_name, folder)
 
     def build_hooks(self) -> list[hooks.HookBase]:
-        """Keep model_best.pth by mask AP, besides what DefaultTrainer does."""
-        built = super().build_hooks()
-        if comm.is_main_process() and len(self.cfg.DATASETS.TEST) == 1:
-            saver = BestModel(self.model, self.cfg.OUTPUT_DIR)
-            period = self.cfg.TEST.EVAL_PERIOD
-            best = hooks.BestCheckpointer(period, saver, "segm/AP", file_prefix="model_best")
-            built.insert(-1, best)  # after the evaluation, before the writers
+        """Make the run repeatable and keep model_best.pth, besides what DefaultTrainer does."""
+        built = [*super().build_hooks(), Reproducible(self.cfg)]
+        if comm.is_main_process() and self.cfg.DATASETS.TEST:
+            built.insert(-2, KeepBest(self.cfg))  # after the evaluation, before the writers
         return built
 
     def resume_or_load(self, resume: bool = True) -> None:
-        """Resume from the last checkpoint, or start from MODEL.WEIGHTS of any accepted kind."""
+        """Resume a run of either engine, or start from MODEL.WEIGHTS of any accepted kind.
+
+        Raises ValueError where the last checkpoint is none of a training run.
+        """
         if resume and self.checkpointer.has_checkpoint():
+            path = self.checkpointer.get_checkpoint_file()
+            trainer_state(read_checkpoint(path), path)
             super().resume_or_load(resume=True)
         elif self.cfg.MODEL.WEIGHTS:
             model = self._trainer.model
             unwrapped: nn.Module = getattr(model, "module", model)
             load_initial_weights(unwrapped, self.cfg.MODEL.WEIGHTS)
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take over the state of a run; one without mixed precision brings no scale for it."""
+        scaler = getattr(self._trainer, "grad_scaler", None)
+        if scaler is not None:
+            state_dict["_trainer"].setdefault("grad_scaler", scaler.state_dict())
+        super().load_state_dict(state_dict)

@@ -114,14 +114,14 @@ class FPN(nn.Module):
 
     def __init__(self, cfg: CfgNode) -> None:
         super().__init__()
-        self.bottom_up = ResNet(cfg)
-        width = cfg.MODEL.FPN.OUT_CHANNELS
-        for stage, channels in enumerate(self.bottom_up.channels.values(), start=2):
+        bottom_up, width = ResNet(cfg), cfg.MODEL.FPN.OUT_CHANNELS
+        for stage, channels in enumerate(bottom_up.channels.values(), start=2):
             self.add_module(f"fpn_lateral{stage}", Conv2d(channels, width, 1))
             self.add_module(f"fpn_output{stage}", Conv2d(width, width, 3))
-        for name, module in self.named_children():
-            if name != "bottom_up":
-                c2_xavier_fill(module)
+        for module in self.children():
+            c2_xavier_fill(module)
+        # Last, as in Detectron2: the optimizer's state in a checkpoint goes by this order.
+        self.bottom_up = bottom_up
 
     def forward(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
         """Return {"p2": [N, C, H / 4, W / 4], ..., "p6": [N, C, H / 64, W / 64]}.

@@ -1,29 +1,71 @@
-"""Checkpoints in fvcore's and Detectron2's layout that survive being killed at any moment."""
+"""Checkpoints of a training run, in Detectron2's layout, whole even if the run is killed."""
 
 import logging
-import math
 from pathlib import Path
 from typing import Any
 
+import torch
 from fvcore.common.checkpoint import Checkpointer
 from torch import nn
+from torch.optim.lr_scheduler import LRScheduler
 
-from scratch_d2.engines.weights import read_checkpoint, read_detector_checkpoint
+from scratch_d2.engines.checkpoints import trainer_state
+from scratch_d2.engines.weights import read_detector_checkpoint
 from scratch_d2.runs import save_atomically, write_atomically
 
-BEST = "model_best.pth"
-BEST_METRIC = "segm/AP"
+
+class TrainingState:
+    """What training needs besides weights to go on, under the names of Detectron2's trainer.
+
+    Attributes:
+        iteration: the last one that is done, -1 before the first.
+        seed: what order, augmentation and sampling of the run follow from.
+    """
+
+    def __init__(
+        self,
+        optimizer: torch.optim.Optimizer,
+        schedule: LRScheduler,
+        scaler: torch.amp.GradScaler,
+        seed: int,
+    ) -> None:
+        self.optimizer, self.schedule, self.scaler = optimizer, schedule, scaler
+        self.seed, self.iteration = seed, -1
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what Detectron2's DefaultTrainer returns, with this package's hook in it."""
+        schedule = {"base_lrs": self.schedule.base_lrs, "last_epoch": self.schedule.last_epoch}
+        inner = {"iteration": self.iteration, "optimizer": self.optimizer.state_dict()}
+        if self.scaler.is_enabled():
+            inner["grad_scaler"] = self.scaler.state_dict()
+        hooks = {"LRScheduler": schedule, "Reproducible": {"seed": self.seed}}
+        return {"iteration": self.iteration, "hooks": hooks, "_trainer": inner}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take over the state of a run of either engine.
+
+        Raises ValueError where the optimizer is of other SOLVER keys or another architecture.
+        """
+        hooks, inner = state["hooks"], state["_trainer"]
+        self.optimizer.load_state_dict(inner["optimizer"])
+        self.schedule.base_lrs = list(hooks["LRScheduler"]["base_lrs"])
+        self.schedule.last_epoch = hooks["LRScheduler"]["last_epoch"]
+        # A run without mixed precision, as on a CPU, scaled nothing.
+        if self.scaler.is_enabled() and "grad_scaler" in inner:
+            self.scaler.load_state_dict(inner["grad_scaler"])
+        self.seed = hooks.get("Reproducible", {}).get("seed", self.seed)
+        self.iteration = state["iteration"]
 
 
 class Checkpoints(Checkpointer):
     """fvcore's Checkpointer with whole files only, read without running code from them."""
 
-    def __init__(self, model: nn.Module, folder: Path, **checkpointables: Any) -> None:
-        super().__init__(model, str(folder), **checkpointables)
+    def __init__(self, model: nn.Module, folder: Path, trainer: TrainingState) -> None:
+        super().__init__(model, str(folder), trainer=trainer)
         self.logger = logging.getLogger("scratch_d2")
 
     def save(self, name: str, **kwargs: Any) -> None:
-        """Write `name`.pth with model, checkpointables and `kwargs`; make it the last one."""
+        """Write `name`.pth with model, training state and `kwargs`; make it the last one."""
         states = {key: item.state_dict() for key, item in self.checkpointables.items()}
         content = {"model": self.model.state_dict(), **states, **kwargs}
         path = save_atomically(content, Path(self.save_dir, f"{name}.pth"))
@@ -34,44 +76,19 @@ class Checkpoints(Checkpointer):
         """Name the checkpoint from which training resumes."""
         write_atomically(last_filename_basename, Path(self.save_dir, "last_checkpoint"))
 
-    def resume(self) -> dict[str, Any]:
-        """Load the last checkpoint; returns what else it holds, at least its iteration.
+    def resume(self) -> None:
+        """Load the last checkpoint of a run that either engine began.
 
         Raises:
             FileNotFoundError: last_checkpoint names a file that is gone.
-            ValueError: the checkpoint is of another engine or architecture.
+            ValueError: the checkpoint is of another architecture, or none of a training run.
         """
         path = self.get_checkpoint_file()
-        content = read_detector_checkpoint(path)
-        missing = [key for key in (*self.checkpointables, "iteration") if key not in content]
-        if missing:
-            raise ValueError(
-                f"checkpoint {path!r} holds no {', '.join(missing)}: this training was not "
-                "started by the embedded engine with this config; resume it with Detectron2, or "
-                "start a new one with MODEL.WEIGHTS set to this file"
-            )
-        return self.load(path)
+        trainer_state(read_detector_checkpoint(path), path)
+        try:
+            self.load(path)
+        except ValueError as error:
+            raise ValueError(f"checkpoint {path!r} does not fit this config: {error}") from None
 
     def _load_file(self, f: str) -> dict[str, Any]:
         return read_detector_checkpoint(f)
-
-
-class BestModel:
-    """Keeps model_best.pth, the weights with the highest mask AP so far."""
-
-    def __init__(self, folder: Path, resume: bool) -> None:
-        self.path = folder / BEST
-        self.value = -math.inf
-        if resume and self.path.is_file():
-            self.value = float(read_checkpoint(self.path).get(BEST_METRIC, -math.inf))
-        elif not resume:
-            self.path.unlink(missing_ok=True)
-
-    def offer(self, model: nn.Module, metrics: dict[str, float], iteration: int) -> None:
-        """Write the model where it is the best so far, or the first one evaluated."""
-        value = metrics.get(BEST_METRIC, math.nan)
-        if not value > self.value and self.path.is_file():
-            return
-        self.value = -math.inf if math.isnan(value) else value
-        content = {"model": model.state_dict(), "iteration": iteration, BEST_METRIC: self.value}
-        save_atomically(content, self.path)

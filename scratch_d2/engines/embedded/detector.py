@@ -12,7 +12,7 @@ from PIL import Image
 from scratch_d2.data.catalog import get_dataset_dicts
 from scratch_d2.data.images import check_rgb, read_image
 from scratch_d2.engines.base import Prediction, group_by_padding
-from scratch_d2.engines.embedded.loader import resize, resized_shape, to_network
+from scratch_d2.engines.embedded.mapper import resize, resized_shape, to_network
 from scratch_d2.engines.embedded.model import SIZE_DIVISIBILITY, MaskRCNN, to_prediction
 
 Results = dict[str, dict[str, float]]

@@ -2,29 +2,40 @@
 
 import logging
 import math
-import os
 import time
 from pathlib import Path
 from statistics import median
-from typing import Any
 
 import torch
 from fvcore.common.checkpoint import PeriodicCheckpointer
 from fvcore.common.config import CfgNode
 
-from scratch_d2.engines.embedded.checkpoints import BEST_METRIC, BestModel, Checkpoints
+from scratch_d2.engines.batches import new_seed, seed_iteration, training_loader
+from scratch_d2.engines.checkpoints import BestModel, metric_name
+from scratch_d2.engines.embedded.checkpoints import Checkpoints, TrainingState
 from scratch_d2.engines.embedded.detector import (
     EmbeddedDetector,
     evaluate_detector,
     flatten_results,
 )
-from scratch_d2.engines.embedded.loader import Sample, training_batches, training_dicts
+from scratch_d2.engines.embedded.mapper import (
+    Sample,
+    TrainingMapper,
+    repeat_factors,
+    training_dicts,
+)
 from scratch_d2.engines.embedded.model import MaskRCNN
 from scratch_d2.engines.embedded.settings import check_settings
 from scratch_d2.engines.embedded.solver import clip_gradients, make_optimizer, make_schedule
-from scratch_d2.engines.weights import load_initial_weights
+from scratch_d2.engines.weights import choose_weights, load_initial_weights
 from scratch_d2.inspection.verdict import Thresholds
-from scratch_d2.runs import MetricWriter, pick_device, prepare_output_dir, setup_logger
+from scratch_d2.runs import (
+    MetricWriter,
+    pick_device,
+    prepare_output_dir,
+    save_plain_config,
+    setup_logger,
+)
 
 # Iterations between two lines of metrics.json, as in Detectron2.
 WRITE_PERIOD = 20
@@ -45,46 +56,45 @@ def train_detector(cfg: CfgNode, resume: bool = False) -> Path:
     check_settings(cfg, training=True)
     output = prepare_output_dir(cfg.OUTPUT_DIR, cfg)
     setup_logger(output)
+    save_plain_config(cfg, output / "model_final.pth")
     set_backend(cfg)
     device, last = pick_device(cfg.MODEL.DEVICE), cfg.SOLVER.MAX_ITER
     dicts = training_dicts(cfg)
 
-    seed = cfg.SEED if cfg.SEED >= 0 else int.from_bytes(os.urandom(4), "little")
+    seed = new_seed(cfg)
     torch.manual_seed(seed)
     model = MaskRCNN(cfg).to(device).train()
     optimizer = make_optimizer(cfg, model)
     schedule = make_schedule(cfg, optimizer)
-    scaler = make_scaler(cfg, device)
-    states: dict[str, Any] = {"optimizer": optimizer, "scheduler": schedule}
-    if scaler.is_enabled():
-        states["scaler"] = scaler
-    checkpoints = Checkpoints(model, output, **states)
+    state = TrainingState(optimizer, schedule, make_scaler(cfg, device), seed)
+    checkpoints = Checkpoints(model, output, state)
     resume = resume and checkpoints.has_checkpoint()
-    start = 0
     if resume:
-        saved = checkpoints.resume()
-        start, seed = saved["iteration"] + 1, saved.get("seed", seed)
+        checkpoints.resume()
     elif cfg.MODEL.WEIGHTS:
         load_initial_weights(model, cfg.MODEL.WEIGHTS)
+    start, seed = state.iteration + 1, state.seed
+    loader = training_loader(cfg, dicts, TrainingMapper(cfg), seed, repeat_factors(cfg, dicts))
+    loader.batch_sampler.start = start
     periodic = PeriodicCheckpointer(checkpoints, cfg.SOLVER.CHECKPOINT_PERIOD, last)
     best = BestModel(output, resume)
 
     logger.info("training from iteration %d to %d on %s, seed %d", start, last, device, seed)
     with MetricWriter(output) as writer:
         smoothed = Smoothed()
-        batches = training_batches(cfg, dicts, seed, start) if start < last else iter(())
+        batches = iter(loader) if start < last else iter(())
         for iteration in range(start, last):
             begin = time.perf_counter()
             batch = next(batches)
             data_time = time.perf_counter() - begin
-            # Seeded anew each time, the draws of anchors and proposals survive an interruption.
-            torch.manual_seed(seed + iteration)
-            losses = step(cfg, model, batch, optimizer, scaler, iteration)
+            seed_iteration(seed, iteration)
+            losses = step(cfg, model, batch, optimizer, state.scaler, iteration)
             lr = optimizer.param_groups[0]["lr"]
             schedule.step()
+            state.iteration = iteration
             smoothed.add(losses, time=time.perf_counter() - begin, data_time=data_time)
 
-            periodic.step(iteration, seed=seed)
+            periodic.step(iteration)
             metrics: dict[str, float] = {}
             period = cfg.TEST.EVAL_PERIOD
             if period and (iteration + 1) % period == 0 and iteration + 1 < last:
@@ -95,11 +105,12 @@ def train_detector(cfg: CfgNode, resume: bool = False) -> Path:
                 writer.write(iteration, {**values, **metrics})
         final = output / "model_final.pth"
         if start >= last and not final.is_file():
-            checkpoints.save("model_final", iteration=start - 1, seed=seed)
+            checkpoints.save("model_final", iteration=start - 1)
         metrics = evaluate(cfg, model, best, max(start, last) - 1)
         if metrics:
             writer.write(max(start, last) - 1, metrics)
     Thresholds.from_config(cfg).save(output)
+    save_plain_config(cfg, choose_weights(cfg))
     return final
 
 
@@ -139,10 +150,7 @@ def evaluate(cfg: CfgNode, model: MaskRCNN, best: BestModel, iteration: int) -> 
     model.eval()
     metrics = flatten_results(evaluate_detector(cfg, EmbeddedDetector(cfg, model)))
     model.train()
-    # Of several datasets the first decides.
-    prefix = f"{cfg.DATASETS.TEST[0]}/" if len(cfg.DATASETS.TEST) > 1 else ""
-    ranked = metrics.get(prefix + BEST_METRIC, math.nan)
-    best.offer(model, {BEST_METRIC: ranked}, iteration)
+    best.offer(model, metrics.get(metric_name(cfg.DATASETS.TEST), math.nan), iteration)
     return metrics
 
 

@@ -1,24 +1,20 @@
-"""From dataset dicts to batches of images and targets, augmented and in a reproducible order."""
+"""From dataset dicts to augmented images and targets."""
 
 import logging
 import math
-from collections.abc import Iterator
-from itertools import islice
-from typing import Any
 
 import numpy as np
 import torch
 from fvcore.common.config import CfgNode
 from PIL import Image
-from torch.utils.data import DataLoader, Dataset
 
 from scratch_d2.data.catalog import get_dataset_dicts, has_unknown_scratches
 from scratch_d2.data.coco import to_rle
 from scratch_d2.data.images import read_image
 from scratch_d2.data.masks import decode_rle
+from scratch_d2.engines.batches import DatasetDict
 from scratch_d2.engines.embedded.boxes import Size, Target, nonempty
 
-DatasetDict = dict[str, Any]
 Sample = tuple[torch.Tensor, Target]
 logger = logging.getLogger("scratch_d2")
 
@@ -52,33 +48,33 @@ def to_network(image: np.ndarray, cfg: CfgNode) -> torch.Tensor:
     return torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1)))
 
 
-class TrainingImages(Dataset):
-    """Read and augment one image; `(position, index)` fixes image and augmentation for good.
+class TrainingMapper:
+    """Map a dataset dict to an augmented image and its target, as Detectron2's mapper does.
 
-    Args:
-        seed: with the position in the run it determines size and flip, whatever the workers.
+    It draws from NumPy's global generator what Detectron2's augmentations draw, in their order.
     """
 
-    def __init__(self, cfg: CfgNode, dicts: list[DatasetDict], seed: int) -> None:
-        self.cfg, self.dicts, self.seed = cfg, dicts, seed
+    def __init__(self, cfg: CfgNode) -> None:
+        self.cfg = cfg
 
-    def __getitem__(self, place: tuple[int, int]) -> Sample:
-        position, index = place
-        item, spec = self.dicts[index], self.cfg.INPUT
-        rng = np.random.default_rng([self.seed, position])
+    def __call__(self, item: DatasetDict) -> Sample:
         image = read_image(item["file_name"])
         if image.shape[:2] != (item["height"], item["width"]):
             raise ValueError(
                 f"{item['file_name']!r} is {image.shape[1]} x {image.shape[0]} pixels, but the "
                 f"dataset says {item['width']} x {item['height']}; was the file replaced?"
             )
-        sizes = list(spec.MIN_SIZE_TRAIN)
-        ranged = spec.MIN_SIZE_TRAIN_SAMPLING == "range"
-        shortest = rng.integers(sizes[0], sizes[1] + 1) if ranged else rng.choice(sizes)
-        size = resized_shape(image.shape[:2], int(shortest), spec.MAX_SIZE_TRAIN)
-        flip = spec.RANDOM_FLIP if rng.random() < 0.5 else "none"
+        shortest, flip = self._draw()
+        size = resized_shape(image.shape[:2], shortest, self.cfg.INPUT.MAX_SIZE_TRAIN)
         image = resize(image, size, Image.Resampling.BILINEAR)
         return to_network(flipped(image, flip), self.cfg), make_target(item, size, flip)
+
+    def _draw(self) -> tuple[int, str]:
+        spec = self.cfg.INPUT
+        sizes, ranged = list(spec.MIN_SIZE_TRAIN), spec.MIN_SIZE_TRAIN_SAMPLING == "range"
+        shortest = np.random.randint(sizes[0], sizes[1] + 1) if ranged else np.random.choice(sizes)
+        flips = spec.RANDOM_FLIP != "none" and np.random.uniform() < 0.5
+        return int(shortest), spec.RANDOM_FLIP if flips else "none"
 
 
 def flipped(array: np.ndarray, flip: str) -> np.ndarray:
@@ -125,36 +121,6 @@ def _move_box(annotation: DatasetDict, item: DatasetDict, size: Size, flip: str)
     return np.clip([x0, y0, x1, y1], 0, [size[1], size[0]] * 2)
 
 
-def training_order(
-    wide: list[bool], batch: int, seed: int, grouped: bool, repeats: torch.Tensor | None = None
-) -> Iterator[list[tuple[int, int]]]:
-    """Yield batches of (position, index) without end: all images, shuffled, again and again.
-
-    The order is that of Detectron2's TrainingSampler for the same seed, or, with repeats, of its
-    RepeatFactorTrainingSampler.
-
-    Args:
-        wide: for each image, whether it is wider than high.
-        grouped: keep wide images and others in separate batches, so that little is padded.
-        repeats: [N] float, how often each image comes in one round, on average; None for once.
-    """
-    generator = torch.Generator().manual_seed(seed)
-    waiting: dict[bool, list[tuple[int, int]]] = {True: [], False: []}
-    position = 0
-    while True:
-        indices = torch.arange(len(wide))
-        if repeats is not None:
-            drawn = torch.rand(len(repeats), generator=generator) < repeats.frac()
-            indices = indices.repeat_interleave(repeats.long() + drawn)
-        for index in indices[torch.randperm(len(indices), generator=generator)].tolist():
-            group = waiting[grouped and wide[index]]
-            group.append((position, index))
-            position += 1
-            if len(group) == batch:
-                yield list(group)
-                group.clear()
-
-
 def repeat_factors(cfg: CfgNode, dicts: list[DatasetDict]) -> torch.Tensor | None:
     """Return how often each image comes, [N] float32, as Detectron2's REPEAT_THRESHOLD says.
 
@@ -167,28 +133,6 @@ def repeat_factors(cfg: CfgNode, dicts: list[DatasetDict]) -> torch.Tensor | Non
     ratio = cfg.DATALOADER.REPEAT_THRESHOLD / max(scratched.double().mean().item(), 1e-9)
     factor = max(1.0, math.sqrt(ratio) if cfg.DATALOADER.REPEAT_SQRT else ratio)
     return torch.where(scratched, factor, 1.0).float()
-
-
-def training_batches(
-    cfg: CfgNode, dicts: list[DatasetDict], seed: int, start: int
-) -> Iterator[list[Sample]]:
-    """Load the batches of a run from iteration `start` on, the same however often it was resumed.
-
-    Raises ValueError where there is no image to train on.
-    """
-    if not dicts:
-        raise ValueError(f"DATASETS.TRAIN {list(cfg.DATASETS.TRAIN)} hold no image to train on")
-    wide = [item["width"] > item["height"] for item in dicts]
-    grouped = cfg.DATALOADER.ASPECT_RATIO_GROUPING
-    repeats = repeat_factors(cfg, dicts)
-    order = training_order(wide, cfg.SOLVER.IMS_PER_BATCH, seed, grouped, repeats)
-    loader = DataLoader(
-        TrainingImages(cfg, dicts, seed),
-        batch_sampler=islice(order, start, None),
-        num_workers=cfg.DATALOADER.NUM_WORKERS,
-        collate_fn=list,
-    )
-    return iter(loader)
 
 
 def training_dicts(cfg: CfgNode) -> list[DatasetDict]:

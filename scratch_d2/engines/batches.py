@@ -1,0 +1,126 @@
+"""Which images make which batch, and where a training run takes its random numbers from.
+
+Both engines train on the same batches, cut and flipped alike, for the same seed, and a resumed run
+goes on with the batches that the unbroken one would have seen.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+import numpy as np
+import torch
+from fvcore.common.config import CfgNode
+from torch.utils.data import DataLoader, Dataset
+
+DatasetDict = dict[str, Any]
+Place = tuple[int, int, int]
+# Samplers of Detectron2 (DATALOADER.SAMPLER_TRAIN) whose order both engines follow.
+SAMPLERS = ("TrainingSampler", "RepeatFactorTrainingSampler")
+
+
+def new_seed(cfg: CfgNode) -> int:
+    """Return cfg.SEED, or a seed from the operating system where that is negative."""
+    return cfg.SEED if cfg.SEED >= 0 else int(np.random.SeedSequence().generate_state(1)[0] >> 1)
+
+
+def seed_iteration(seed: int, iteration: int, rank: int = 0, world: int = 1) -> None:
+    """Seed the draws of anchors and proposals of one iteration, whatever came before it."""
+    torch.manual_seed(seed + iteration * world + rank)
+
+
+@dataclass
+class TrainingOrder:
+    """Batches of (seed, position, index) without end: all images, shuffled, again and again.
+
+    The order is that of Detectron2's TrainingSampler for the same seed, or, with repeats, of its
+    RepeatFactorTrainingSampler; batches form as in its AspectRatioGroupedDataset.
+
+    Attributes:
+        wide: for each image, whether it is wider than high.
+        batch: images per batch of this process.
+        seed: fixes order and augmentation.
+        grouped: keep wide images and others in separate batches, so that little is padded.
+        repeats: [N] float, how often each image comes in one round, on average; None for once.
+        rank: this process, of `world` that share the images.
+        start: batches to leave out, those that a resumed run has seen.
+    """
+
+    wide: list[bool]
+    batch: int
+    seed: int
+    grouped: bool = False
+    repeats: torch.Tensor | None = None
+    rank: int = 0
+    world: int = 1
+    start: int = 0
+
+    def __iter__(self) -> Iterator[list[Place]]:
+        return islice(self._batches(), self.start, None)
+
+    def _batches(self) -> Iterator[list[Place]]:
+        waiting: dict[bool, list[Place]] = {True: [], False: []}
+        for position, index in islice(enumerate(self._indices()), self.rank, None, self.world):
+            group = waiting[self.grouped and self.wide[index]]
+            group.append((self.seed, position, index))
+            if len(group) == self.batch:
+                yield list(group)
+                group.clear()
+
+    def _indices(self) -> Iterator[int]:
+        generator = torch.Generator().manual_seed(self.seed)
+        while True:
+            indices = torch.arange(len(self.wide))
+            if self.repeats is not None:
+                drawn = torch.rand(len(self.repeats), generator=generator) < self.repeats.frac()
+                indices = indices.repeat_interleave(self.repeats.long() + drawn)
+            yield from indices[torch.randperm(len(indices), generator=generator)].tolist()
+
+
+class TrainingImages(Dataset):
+    """Map dataset dicts to what a model trains on.
+
+    Before each call of the mapper NumPy's global generator, from which Detectron2's augmentations
+    draw, is seeded with the place of the image in the run, whatever the workers.
+    """
+
+    def __init__(self, dicts: list[DatasetDict], mapper: Callable[[DatasetDict], Any]) -> None:
+        self.dicts, self.mapper = dicts, mapper
+
+    def __getitem__(self, place: Place) -> Any:
+        seed, position, index = place
+        np.random.seed([seed, position])
+        return self.mapper(self.dicts[index])
+
+
+def training_loader(
+    cfg: CfgNode,
+    dicts: list[DatasetDict],
+    mapper: Callable[[DatasetDict], Any],
+    seed: int,
+    repeats: torch.Tensor | None = None,
+    rank: int = 0,
+    world: int = 1,
+) -> DataLoader:
+    """Return a loader of lists of mapped images; its `batch_sampler` is a TrainingOrder.
+
+    Raises ValueError where there is no image to train on, or a batch cannot be shared equally.
+    """
+    if not dicts:
+        raise ValueError(f"DATASETS.TRAIN {list(cfg.DATASETS.TRAIN)} hold no image to train on")
+    if cfg.SOLVER.IMS_PER_BATCH % world:
+        raise ValueError(
+            f"SOLVER.IMS_PER_BATCH is {cfg.SOLVER.IMS_PER_BATCH}; accepted are multiples of the "
+            f"{world} processes"
+        )
+    wide = [item["width"] > item["height"] for item in dicts]
+    batch, grouped = cfg.SOLVER.IMS_PER_BATCH // world, cfg.DATALOADER.ASPECT_RATIO_GROUPING
+    return DataLoader(
+        TrainingImages(dicts, mapper),
+        batch_sampler=TrainingOrder(wide, batch, seed, grouped, repeats, rank, world),
+        num_workers=cfg.DATALOADER.NUM_WORKERS,
+        collate_fn=list,
+        # Its own generator, or making an iterator would draw from the one of the training.
+        generator=torch.Generator().manual_seed(seed),
+    )
