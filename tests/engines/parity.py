@@ -1,4 +1,4 @@
-"""Both engines' configs, models and inputs, alike to the last number."""
+"""Configs, models and inputs that are alike in both engines, to the last number."""
 
 import numpy as np
 import torch
@@ -7,6 +7,12 @@ from scratch_d2.config import add_scratch_config, load_config
 from scratch_d2.engines.embedded import MaskRCNN
 from scratch_d2.engines.embedded.boxes import Target
 
+# Everything is taken, so that no draw decides what the losses are.
+TAKE_ALL = [
+    *("MODEL.RPN.BATCH_SIZE_PER_IMAGE", "100000", "MODEL.RPN.POSITIVE_FRACTION", "1.0"),
+    *("MODEL.ROI_HEADS.BATCH_SIZE_PER_IMAGE", "100000"),
+    *("MODEL.ROI_HEADS.POSITIVE_FRACTION", "1.0"),
+]
 TINY = "quick_schedules/tiny_mask_rcnn_R_50_FPN.yaml"
 YAMLS = [
     "Base-Scratch-RCNN-FPN.yaml",
@@ -52,31 +58,45 @@ def both_configs(file=TINY, opts=()):
 
 
 def both_models(opts=(), file=TINY):
-    """Both models with the same random weights, strong enough to give varied detections."""
+    """Both models with the same random weights."""
     from detectron2.modeling import build_model
 
     cfg, d2_cfg = both_configs(file, opts)
-    torch.manual_seed(1)
     ours, theirs = MaskRCNN(cfg), build_model(d2_cfg)
-    state = ours.state_dict()
-    for name, value in state.items():
-        if "conv3.norm.weight" in name:
-            value.fill_(0.3)  # or the residual sums of 33 blocks explode
-        elif "running_var" in name:
-            value.uniform_(0.5, 1.5)
-        elif "running_mean" in name or name.endswith("bias"):
-            value.normal_(std=0.1)
-        elif any(part in name for part in ("bbox_pred", "anchor_deltas", "predictor.weight")):
-            value.normal_(std=0.05)
-        elif "cls_score" in name or "objectness" in name:
-            value.normal_(std=0.2)
-    ours.load_state_dict(state)
-    theirs.load_state_dict(ours.state_dict())
+    theirs.load_state_dict(fill(ours))
     return cfg, ours, theirs
 
 
+def fill(model):
+    """Fill a model with weights strong enough to give varied detections, and return them.
+
+    They come from NumPy's frozen generator: equal with every release of torch.
+    """
+    random, state = np.random.RandomState(1), model.state_dict()
+    for name, value in sorted(state.items()):
+        if name.endswith("num_batches_tracked"):
+            continue
+        drawn = torch.from_numpy(random.standard_normal(value.shape)).float()
+        if "norm.weight" in name:
+            # Small, or the residual sums of 33 blocks explode.
+            drawn = torch.full_like(value, 0.3 if "conv3" in name else 1.0)
+        elif "running_var" in name:
+            drawn = drawn.sigmoid() + 0.5
+        elif value.dim() == 1:
+            drawn *= 0.1
+        elif any(part in name for part in ("bbox_pred", "anchor_deltas", "predictor.weight")):
+            drawn *= 0.05
+        elif "cls_score" in name or "objectness" in name:
+            drawn *= 0.2
+        else:
+            drawn *= (2 / drawn[0].numel()) ** 0.5  # He et al. 2015, for ReLU
+            drawn *= 0.2 if "fpn_" in name else 1.0
+        value.copy_(drawn)
+    return state
+
+
 def image(height, width, seed=0):
-    return np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
+    return np.random.RandomState(seed).randint(0, 256, (height, width, 3), dtype=np.uint8)
 
 
 def tensor(array):
