@@ -69,14 +69,86 @@ def test_training_may_start_from_other_heads_but_not_from_another_backbone(tmp_p
         load_initial_weights(Model(width=7), tmp_path / "coco.pth")
 
 
-def test_a_pickle_that_needs_more_than_tensors_is_refused(tmp_path):
-    class Payload:
-        def __reduce__(self):
-            return (print, ("this must never run",))
+def test_a_deeper_network_is_refused_though_it_holds_all_that_is_wanted(tmp_path):
+    deeper = nn.ModuleDict(
+        {"backbone": nn.ModuleDict({"bottom_up": Deeper()}), "head": Model().head}
+    )
+    torch.save({"model": deeper.state_dict()}, tmp_path / "deep.pth")
+    for load in (load_weights, load_initial_weights):
+        with pytest.raises(
+            ValueError, match=r"up.more.bias is \(4,\), unknown to the model.*2 par"
+        ):
+            load(Model(), tmp_path / "deep.pth")
 
-    (tmp_path / "model.pkl").write_bytes(pickle.dumps({"model": Payload()}))
-    with pytest.raises(ValueError, match="model.pkl' cannot be read as a checkpoint of tensors"):
-        read_checkpoint(tmp_path / "model.pkl")
+
+class Deeper(nn.Linear):
+    def __init__(self):
+        super().__init__(3, 4)
+        self.more = nn.Linear(4, 4)
+
+
+def write_zoo(path, classes=2, protocol=2):
+    """A file as those of Detectron2's model zoo: NumPy arrays, and what older ones held besides."""
+    model = {name: value.numpy() for name, value in Model(classes=classes).state_dict().items()}
+    model["pixel_mean"] = np.zeros((3, 1, 1), np.float32)
+    model["proposal_generator.anchor_generator.cell_anchors.0"] = np.zeros((3, 4), np.float32)
+    content = {"model": model, "__author__": "Detectron2 Model Zoo", "iteration": np.int64(9)}
+    path.write_bytes(pickle.dumps(content, protocol=protocol))
+    return model
+
+
+@pytest.mark.parametrize("protocol", [2, 4, 5])
+def test_weights_of_the_model_zoo(tmp_path, protocol):
+    arrays, model = write_zoo(tmp_path / "zoo.pkl", protocol=protocol), Model()
+    load_weights(model, tmp_path / "zoo.pkl")
+    np.testing.assert_array_equal(model.head.weight.detach(), arrays["head.weight"])
+    arrays = write_zoo(tmp_path / "coco.pkl", classes=81)
+    with pytest.raises(ValueError, match=r"coco.pkl' are of another .*head.weight is \(81, 4\)"):
+        load_weights(model, tmp_path / "coco.pkl")
+    load_initial_weights(model, tmp_path / "coco.pkl")
+    found = model.backbone["bottom_up"].weight.detach()
+    np.testing.assert_array_equal(found, arrays["backbone.bottom_up.weight"])
+
+
+@pytest.mark.parametrize("module", [b"numpy.core.multiarray", b"numpy._core.multiarray"])
+def test_the_zoo_was_pickled_by_older_numpy(tmp_path, module):
+    write_zoo(tmp_path / "zoo.pkl")
+    content = (tmp_path / "zoo.pkl").read_bytes()
+    known = b"numpy._core.multiarray" if b"numpy._core" in content else b"numpy.core.multiarray"
+    (tmp_path / "zoo.pkl").write_bytes(content.replace(known, module))
+    assert len(read_checkpoint(tmp_path / "zoo.pkl")["model"]) == 6
+
+
+def test_weights_as_safetensors(tmp_path):
+    safetensors = pytest.importorskip("safetensors.torch")
+    saved, model = Model().state_dict(), Model()
+    safetensors.save_file(saved, tmp_path / "model.safetensors")
+    load_weights(model, tmp_path / "model.safetensors")
+    assert torch.equal(model.head.weight, saved["head.weight"])
+
+
+class Payload:
+    def __reduce__(self):
+        return (print, ("this must never run",))
+
+
+@pytest.mark.parametrize("name", ["model.pkl", "model.pth"])
+def test_a_pickle_that_needs_more_than_tensors_is_refused(tmp_path, name, capsys):
+    content = {"model": {"weight": Payload()}}
+    (tmp_path / name).write_bytes(pickle.dumps(content))
+    with pytest.raises(ValueError, match=f"{name}' cannot be read as a checkpoint of tensors"):
+        read_checkpoint(tmp_path / name)
+    torch.save(content, tmp_path / "zip.pth")
+    with pytest.raises(ValueError, match="zip.pth' cannot be read as a checkpoint of tensors"):
+        read_checkpoint(tmp_path / "zip.pth")
+    assert "never" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", ["cut.pkl", "cut.pth", "cut.safetensors"])
+def test_a_broken_file_is_named(tmp_path, name):
+    (tmp_path / name).write_bytes(b"\x80\x02}q\x00(X\x05")
+    with pytest.raises(ValueError, match=f"{name}' cannot be read as a checkpoint of tensors"):
+        read_checkpoint(tmp_path / name)
     torch.save([1, 2], tmp_path / "list.pth")
     with pytest.raises(ValueError, match="list.pth' hold no state dict"):
         read_checkpoint(tmp_path / "list.pth")
