@@ -145,19 +145,17 @@ class RPN(nn.Module):
         """Binary cross entropy and smooth L1, both over the anchors wanted from all images."""
         spec, weights = self.spec, self.spec.BBOX_REG_WEIGHTS
         boxes, scores, shifts = torch.cat(anchors), torch.cat(logits, 1), torch.cat(deltas, 1)
-        chosen, wanted, moves, aims = [], [], [], []
-        for score, shift, target, size in zip(scores, shifts, targets, sizes):
-            positive, negative, index = self._sample(boxes, target, size)
-            chosen += [score[positive], score[negative]]
-            wanted += [torch.ones_like(score[positive]), torch.zeros_like(score[negative])]
-            moves.append(shift[positive])
-            aim = target.boxes[index[positive]]
-            aims.append(encode_deltas(boxes[positive], aim, weights))
+        drawn = [self._sample(boxes, *pair) for pair in zip(targets, sizes)]
+        label = torch.stack([label for label, _ in drawn])
+        aims = [
+            encode_deltas(boxes[labels == 1], target.boxes[index[labels == 1]], weights)
+            for (labels, index), target in zip(drawn, targets)
+        ]
+        wanted, beta = label >= 0, spec.SMOOTH_L1_BETA
         cls = F.binary_cross_entropy_with_logits(
-            torch.cat(chosen), torch.cat(wanted), reduction="sum"
+            scores[wanted], label[wanted].to(scores.dtype), reduction="sum"
         )
-        beta = spec.SMOOTH_L1_BETA
-        loc = smooth_l1_loss(torch.cat(moves), torch.cat(aims), beta, reduction="sum")
+        loc = smooth_l1_loss(shifts[label == 1], torch.cat(aims), beta, reduction="sum")
         count = spec.BATCH_SIZE_PER_IMAGE * len(targets)
         return {
             "loss_rpn_cls": cls / count * spec.LOSS_WEIGHT,
@@ -167,8 +165,8 @@ class RPN(nn.Module):
     @torch.no_grad()
     def _sample(
         self, anchors: torch.Tensor, target: Target, size: Size
-    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Return indices of positive and negative anchors, and the target of every anchor."""
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the label of every anchor, 1, 0 or -1 for not drawn, and its target."""
         spec = self.spec
         index, label = match(
             pairwise_iou(target.boxes, anchors), spec.IOU_THRESHOLDS, spec.IOU_LABELS, True
@@ -178,8 +176,12 @@ class RPN(nn.Module):
             limits = anchors.new_tensor([size[1] + margin, size[0] + margin])
             inside = (anchors[:, :2] >= -margin).all(1) & (anchors[:, 2:] < limits).all(1)
             label[~inside] = -1
-        drawn = sample(label == 1, label == 0, spec.BATCH_SIZE_PER_IMAGE, spec.POSITIVE_FRACTION)
-        return *drawn, index
+        positive, negative = sample(
+            label == 1, label == 0, spec.BATCH_SIZE_PER_IMAGE, spec.POSITIVE_FRACTION
+        )
+        label = label.new_full(label.shape, -1)
+        label[positive], label[negative] = 1, 0
+        return label, index
 
     def _propose(
         self,
