@@ -91,6 +91,8 @@ def in_turn(calls, argument, turn):
         index = (place + turn) % len(calls)
         start = time.perf_counter()
         results[index] = calls[index](argument)
+        if torch.cuda.is_available():
+            torch.cuda.synchronize()
         seconds[index] = time.perf_counter() - start
     return seconds, results
 
@@ -137,14 +139,14 @@ def training_steps(cfg, weights, count):
     """Time whole steps on the same batches: forward, backward, clipping, update."""
     cfg = cfg.clone()
     cfg.SOLVER.BASE_LR, dicts = 1e-6, get_dataset_dicts(NAME)
-    d2_cfg = to_d2_config(cfg)
-    ours, theirs = MaskRCNN(cfg).train(), build_model(d2_cfg)
+    d2_cfg, device = to_d2_config(cfg), torch.device(cfg.MODEL.DEVICE)
+    ours, theirs = MaskRCNN(cfg).to(device).train(), build_model(d2_cfg)
     for model in (ours, theirs):
         load_weights(model, weights)
     mappers = TrainingMapper(cfg), ScratchMapper(d2_cfg, is_train=True)
     loaders = [iter(training_loader(cfg, dicts, mapper, seed=0)) for mapper in mappers]
     batches = [[next(loader) for _ in range(4)] for loader in loaders]
-    optimizer, scaler = make_optimizer(cfg, ours), make_scaler(cfg, torch.device("cpu"))
+    optimizer, scaler = make_optimizer(cfg, ours), make_scaler(cfg, device)
     optimizer_d2 = build_optimizer(d2_cfg, theirs)
     trainer = SimpleTrainer(theirs, itertools.cycle(batches[1]), optimizer_d2)
 

@@ -4,6 +4,7 @@ Both engines train on the same batches, cut and flipped alike, for the same seed
 goes on with the batches that the unbroken one would have seen.
 """
 
+import pickle
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -86,12 +87,18 @@ class TrainingImages(Dataset):
     """
 
     def __init__(self, dicts: list[DatasetDict], mapper: Callable[[DatasetDict], Any]) -> None:
-        self.dicts, self.mapper = dicts, mapper
+        # One array, as in Detectron2's DatasetFromList: workers share it, while every look at a
+        # Python object would copy the memory page that it lies in.
+        pickled = [pickle.dumps(item, pickle.HIGHEST_PROTOCOL) for item in dicts]
+        self._ends = np.cumsum([0, *map(len, pickled)])
+        self._pickled = np.frombuffer(b"".join(pickled), dtype=np.uint8)
+        self._mapper = mapper
 
     def __getitem__(self, place: Place) -> Any:
         seed, position, index = place
         np.random.seed([seed, position])
-        return self.mapper(self.dicts[index])
+        start, end = self._ends[index : index + 2]
+        return self._mapper(pickle.loads(self._pickled[start:end]))
 
 
 def training_loader(

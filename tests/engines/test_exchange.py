@@ -112,12 +112,18 @@ def test_detectron2_alone_loads_and_resumes(runs, tmp_path, engine):
     assert any("momentum_buffer" in state for state in optimizer.state.values())
 
 
-def test_detectron2_refuses_to_resume_bare_weights(runs, tmp_path):
+@pytest.mark.parametrize("engine", ENGINES)
+def test_what_cannot_be_resumed_is_named(runs, tmp_path, engine):
     root, opts = runs
-    shutil.copy(root / "start.pth", tmp_path)
+    for name in ("start.pth", f"{engine}/model_0000002.pth"):
+        shutil.copy(root / name, tmp_path)
     (tmp_path / "last_checkpoint").write_text("start.pth")
     with pytest.raises(ValueError, match="start.pth' holds no trainer.iteration"):
-        get_engine("d2").train(config(tmp_path, *opts), resume=True)
+        get_engine(engine).train(config(tmp_path, *opts), resume=True)
+    (tmp_path / "last_checkpoint").write_text("model_0000002.pth")
+    wider = config(tmp_path, *opts, "MODEL.ROI_BOX_HEAD.FC_DIM", "40")
+    with pytest.raises(ValueError, match=r"architecture.*box_head.fc1.bias is \(32,\), wanted"):
+        get_engine(engine).train(wider, resume=True)
 
 
 @pytest.mark.parametrize("engine", ENGINES)

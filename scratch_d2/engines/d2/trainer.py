@@ -20,7 +20,7 @@ from scratch_d2.engines.checkpoints import trainer_state
 from scratch_d2.engines.d2.evaluator import ScratchEvaluator
 from scratch_d2.engines.d2.hooks import KeepBest, Reproducible
 from scratch_d2.engines.d2.mapper import ScratchMapper
-from scratch_d2.engines.weights import load_initial_weights, read_checkpoint
+from scratch_d2.engines.weights import load_initial_weights, load_weights, read_checkpoint
 
 
 class Trainer(DefaultTrainer):
@@ -71,15 +71,17 @@ class Trainer(DefaultTrainer):
     def resume_or_load(self, resume: bool = True) -> None:
         """Resume a run of either engine, or start from MODEL.WEIGHTS of any accepted kind.
 
-        Raises ValueError where the last checkpoint is none of a training run.
+        Raises ValueError where the last checkpoint is of another architecture, or none of a
+        training run.
         """
+        model = self._trainer.model
+        unwrapped: nn.Module = getattr(model, "module", model)
         if resume and self.checkpointer.has_checkpoint():
             path = self.checkpointer.get_checkpoint_file()
             trainer_state(read_checkpoint(path), path)
+            load_weights(unwrapped, path)  # Detectron2 would leave out what does not fit
             super().resume_or_load(resume=True)
         elif self.cfg.MODEL.WEIGHTS:
-            model = self._trainer.model
-            unwrapped: nn.Module = getattr(model, "module", model)
             load_initial_weights(unwrapped, self.cfg.MODEL.WEIGHTS)
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:

@@ -10,7 +10,7 @@ from torch import nn
 from torch.optim.lr_scheduler import LRScheduler
 
 from scratch_d2.engines.checkpoints import trainer_state
-from scratch_d2.engines.weights import read_detector_checkpoint
+from scratch_d2.engines.weights import load_weights, read_checkpoint
 from scratch_d2.runs import save_atomically, write_atomically
 
 
@@ -84,11 +84,9 @@ class Checkpoints(Checkpointer):
             ValueError: the checkpoint is of another architecture, or none of a training run.
         """
         path = self.get_checkpoint_file()
-        trainer_state(read_detector_checkpoint(path), path)
+        state = trainer_state(read_checkpoint(path), path)
+        load_weights(self.model, path)
         try:
-            self.load(path)
+            self.checkpointables["trainer"].load_state_dict(state)
         except ValueError as error:
             raise ValueError(f"checkpoint {path!r} does not fit this config: {error}") from None
-
-    def _load_file(self, f: str) -> dict[str, Any]:
-        return read_detector_checkpoint(f)
