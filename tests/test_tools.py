@@ -80,6 +80,18 @@ def test_from_a_folder_to_verdicts(trained):
     (trained / "labels" / "bad" / "zero.png").unlink()
 
 
+def test_weights_are_converted_or_refused(trained, tmp_path):
+    source, target = trained / "detector" / "model_final.pth", tmp_path / "resnet50.pth"
+    done = call("convert_weights.py", source, target, "--to", "resnet")
+    assert done.returncode == 0 and "its fc is not in the file" in done.stdout
+    assert "layer4.2.bn3.num_batches_tracked" in torch.load(target, weights_only=True)
+    done = call("convert_weights.py", target, tmp_path / "start.pth", "--to", "detector")
+    assert done.returncode == 0 and "written: " in done.stdout and "265 tensors" in done.stdout
+    done = call("convert_weights.py", trained / "gate/model_final.pth", target, "--to", "detector")
+    assert done.returncode == 2 and len(done.stderr.strip().splitlines()) == 1
+    assert "hold no ResNet-50" in done.stderr
+
+
 @pytest.mark.parametrize(
     ("tool", "arguments", "said"),
     [

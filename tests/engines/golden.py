@@ -89,7 +89,9 @@ def main() -> None:
     FOLDER.mkdir(exist_ok=True)
     torch.set_num_threads(1)
     for variant in range(len(VARIANTS)):
-        path_of(variant).write_text(json.dumps(of_detectron2(variant), indent=1) + "\n")
+        content = of_detectron2(variant)
+        lines = (f"{json.dumps(key)}: {json.dumps(value)}" for key, value in content.items())
+        path_of(variant).write_text("{" + ",\n".join(lines) + "}\n")
         print(path_of(variant))
 
 
