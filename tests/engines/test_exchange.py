@@ -112,6 +112,20 @@ def test_detectron2_alone_loads_and_resumes(runs, tmp_path, engine):
     assert any("momentum_buffer" in state for state in optimizer.state.values())
 
 
+def test_a_run_on_the_cpu_goes_on_with_mixed_precision(runs, tmp_path):
+    from scratch_d2.engines.d2.engine import to_d2_config
+    from scratch_d2.engines.d2.trainer import Trainer
+
+    root, opts = runs
+    shutil.copy(root / "embedded" / "model_0000002.pth", tmp_path)
+    (tmp_path / "last_checkpoint").write_text("model_0000002.pth")
+    cfg = to_d2_config(config(tmp_path, *opts))
+    cfg.SOLVER.AMP.ENABLED = True  # as on a GPU; the checkpoint holds no scale of gradients
+    trainer = Trainer(cfg)
+    trainer.resume_or_load(resume=True)
+    assert hasattr(trainer._trainer, "grad_scaler") and trainer.start_iter == 3
+
+
 @pytest.mark.parametrize("engine", ENGINES)
 def test_what_cannot_be_resumed_is_named(runs, tmp_path, engine):
     root, opts = runs
