@@ -48,7 +48,12 @@ def parse_args():
     parser.add_argument("--config-file", required=True)
     parser.add_argument("--weights", required=True)
     parser.add_argument("--images", type=int, default=96)
-    parser.add_argument("--rounds", type=int, default=3, help="predictions of every image")
+    parser.add_argument(
+        "--rounds",
+        type=int,
+        default=3,
+        help="predictions of every image; of 3 calls each begins once in 3",
+    )
     parser.add_argument("--steps", type=int, default=20, help="training steps of each engine")
     parser.add_argument("opts", nargs=argparse.REMAINDER)
     return parser.parse_args()
