@@ -171,10 +171,10 @@ def to_plain_detectron2(cfg: CfgNode) -> CfgNode:
     """
     plain, defaults = CfgNode({"VERSION": cfg.VERSION}), flatten(default_config())
     for name, value in flatten(cfg).items():
-        *blocks, leaf = name.split(".")
         value = list(value) if isinstance(value, tuple) else value
-        if blocks[:1] in (["SCRATCH"], ["GATE"]) or value == defaults[name]:
+        if name.startswith(("SCRATCH.", "GATE.")) or value == defaults[name]:
             continue
+        *blocks, leaf = name.split(".")
         node = plain
         for block in blocks:
             node = node.setdefault(block, CfgNode())

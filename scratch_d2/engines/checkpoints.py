@@ -7,11 +7,11 @@ The layout is Detectron2's: {"model", "iteration", "trainer": {"iteration", "hoo
 import logging
 import math
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from torch import nn
 
-from scratch_d2.engines.weights import read_checkpoint
+from scratch_d2.engines.weights import load_weights, read_checkpoint
 from scratch_d2.runs import save_atomically
 
 BEST = "model_best.pth"
@@ -48,11 +48,30 @@ def metric_name(datasets: list[str]) -> str:
     return f"{datasets[0]}/{BEST_METRIC}" if len(datasets) > 1 else BEST_METRIC
 
 
-def trainer_state(content: dict[str, Any], path: str | Path) -> dict[str, Any]:
-    """Return what a checkpoint holds of the training itself.
+class Resumable(Protocol):
+    """What holds the state of a training: Detectron2's trainer, or what stands in for it."""
 
-    Raises ValueError naming what is missing where training cannot resume from it.
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take over the state of a run."""
+
+
+def resume_run(path: str | Path, model: nn.Module, trainer: Resumable) -> None:
+    """Take up a run of either engine: weights into the model, all else into the trainer.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: the checkpoint is of another architecture or other SOLVER keys, or none of a
+            training run.
     """
+    content = load_weights(model, path)
+    state = _trainer_state(content, path)
+    try:
+        trainer.load_state_dict(state)
+    except ValueError as error:
+        raise ValueError(f"checkpoint {str(path)!r} does not fit this config: {error}") from None
+
+
+def _trainer_state(content: dict[str, Any], path: str | Path) -> dict[str, Any]:
     state = content.get("trainer")
     state = state if isinstance(state, dict) else {}
     hooks, inner = state.get("hooks", {}), state.get("_trainer", {})

@@ -16,11 +16,11 @@ from torch import nn
 
 from scratch_d2.data.catalog import has_unknown_scratches
 from scratch_d2.engines.batches import SAMPLERS, training_loader
-from scratch_d2.engines.checkpoints import trainer_state
+from scratch_d2.engines.checkpoints import resume_run
 from scratch_d2.engines.d2.evaluator import ScratchEvaluator
 from scratch_d2.engines.d2.hooks import KeepBest, Reproducible
 from scratch_d2.engines.d2.mapper import ScratchMapper
-from scratch_d2.engines.weights import load_initial_weights, load_weights, read_checkpoint
+from scratch_d2.engines.weights import load_initial_weights
 
 
 class Trainer(DefaultTrainer):
@@ -45,6 +45,7 @@ class Trainer(DefaultTrainer):
                 usable, cfg.DATALOADER.REPEAT_THRESHOLD, sqrt=cfg.DATALOADER.REPEAT_SQRT
             )
         place = comm.get_rank(), comm.get_world_size()
+        # Where SEED leaves it to chance, the hook Reproducible brings the seed.
         return training_loader(cfg, usable, mapper, max(cfg.SEED, 0), repeats, *place)
 
     @classmethod
@@ -71,16 +72,14 @@ class Trainer(DefaultTrainer):
     def resume_or_load(self, resume: bool = True) -> None:
         """Resume a run of either engine, or start from MODEL.WEIGHTS of any accepted kind.
 
-        Raises ValueError where the last checkpoint is of another architecture, or none of a
-        training run.
+        Raises what `resume_run` and `load_initial_weights` raise.
         """
         model = self._trainer.model
         unwrapped: nn.Module = getattr(model, "module", model)
         if resume and self.checkpointer.has_checkpoint():
-            path = self.checkpointer.get_checkpoint_file()
-            trainer_state(read_checkpoint(path), path)
-            load_weights(unwrapped, path)  # Detectron2 would leave out what does not fit
-            super().resume_or_load(resume=True)
+            # Detectron2's checkpointer would leave out what does not fit.
+            resume_run(self.checkpointer.get_checkpoint_file(), unwrapped, self)
+            self.start_iter = self.iter + 1
         elif self.cfg.MODEL.WEIGHTS:
             load_initial_weights(unwrapped, self.cfg.MODEL.WEIGHTS)
 

@@ -9,8 +9,6 @@ from fvcore.common.checkpoint import Checkpointer
 from torch import nn
 from torch.optim.lr_scheduler import LRScheduler
 
-from scratch_d2.engines.checkpoints import trainer_state
-from scratch_d2.engines.weights import load_weights, read_checkpoint
 from scratch_d2.runs import save_atomically, write_atomically
 
 
@@ -58,7 +56,7 @@ class TrainingState:
 
 
 class Checkpoints(Checkpointer):
-    """fvcore's Checkpointer with whole files only, read without running code from them."""
+    """fvcore's Checkpointer, which writes whole files only."""
 
     def __init__(self, model: nn.Module, folder: Path, trainer: TrainingState) -> None:
         super().__init__(model, str(folder), trainer=trainer)
@@ -75,18 +73,3 @@ class Checkpoints(Checkpointer):
     def tag_last_checkpoint(self, last_filename_basename: str) -> None:
         """Name the checkpoint from which training resumes."""
         write_atomically(last_filename_basename, Path(self.save_dir, "last_checkpoint"))
-
-    def resume(self) -> None:
-        """Load the last checkpoint of a run that either engine began.
-
-        Raises:
-            FileNotFoundError: last_checkpoint names a file that is gone.
-            ValueError: the checkpoint is of another architecture, or none of a training run.
-        """
-        path = self.get_checkpoint_file()
-        state = trainer_state(read_checkpoint(path), path)
-        load_weights(self.model, path)
-        try:
-            self.checkpointables["trainer"].load_state_dict(state)
-        except ValueError as error:
-            raise ValueError(f"checkpoint {path!r} does not fit this config: {error}") from None

@@ -11,7 +11,7 @@ from fvcore.common.checkpoint import PeriodicCheckpointer
 from fvcore.common.config import CfgNode
 
 from scratch_d2.engines.batches import new_seed, seed_iteration, training_loader
-from scratch_d2.engines.checkpoints import BestModel, metric_name
+from scratch_d2.engines.checkpoints import BestModel, metric_name, resume_run
 from scratch_d2.engines.embedded.checkpoints import Checkpoints, TrainingState
 from scratch_d2.engines.embedded.detector import (
     EmbeddedDetector,
@@ -70,7 +70,7 @@ def train_detector(cfg: CfgNode, resume: bool = False) -> Path:
     checkpoints = Checkpoints(model, output, state)
     resume = resume and checkpoints.has_checkpoint()
     if resume:
-        checkpoints.resume()
+        resume_run(checkpoints.get_checkpoint_file(), model, state)
     elif cfg.MODEL.WEIGHTS:
         load_initial_weights(model, cfg.MODEL.WEIGHTS)
     start, seed = state.iteration + 1, state.seed

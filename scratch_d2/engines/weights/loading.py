@@ -48,15 +48,17 @@ def check_fits(found: Tensors, wanted: Mapping[str, torch.Tensor], path: str | P
     _refuse_misfits(_only_backbone(found), _only_backbone(wanted), path)
 
 
-def load_weights(model: nn.Module, path: str | Path) -> None:
+def load_weights(model: nn.Module, path: str | Path) -> dict[str, Any]:
     """Load every parameter of a detector from a checkpoint of either engine, in place.
 
-    Raises FileNotFoundError, or ValueError naming the first parameters that are missing, of
-    another shape, or unknown to the model.
+    Returns all that the file holds. Raises FileNotFoundError, or ValueError naming the first
+    parameters that are missing, of another shape, or unknown to the model.
     """
-    found, wanted = read_detector_checkpoint(path)["model"], model.state_dict()
+    content, wanted = read_detector_checkpoint(path), model.state_dict()
+    found = content["model"]
     _refuse_misfits(found, wanted, path)
     model.load_state_dict({n: found[n] for n in wanted if n in found}, strict=False)
+    return content
 
 
 def load_initial_weights(model: nn.Module, path: str | Path) -> None:

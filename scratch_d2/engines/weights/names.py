@@ -1,27 +1,26 @@
 """How Detectron2 names the parameters that timm and torchvision name otherwise, both ways."""
 
-import re
+from itertools import product
 
 import torch
 
 Tensors = dict[str, torch.Tensor]
 BACKBONE = "backbone.bottom_up."
 
-# A ResNet of timm or torchvision, and so the gate's trunk, against Detectron2's.
-_TO_DETECTRON2 = (
-    (re.compile(r"^conv1\."), "stem.conv1."),
-    (re.compile(r"^bn1\."), "stem.conv1.norm."),
-    (re.compile(r"\.bn(\d)\."), r".conv\1.norm."),
-    (re.compile(r"\.downsample\.0\."), ".shortcut."),
-    (re.compile(r"\.downsample\.1\."), ".shortcut.norm."),
-)
-_TO_RESNET = (
-    (re.compile(r"^stem\.conv1\.norm\."), "bn1."),
-    (re.compile(r"^stem\.conv1\."), "conv1."),
-    (re.compile(r"\.conv(\d)\.norm\."), r".bn\1."),
-    (re.compile(r"\.shortcut\.norm\."), ".downsample.1."),
-    (re.compile(r"\.shortcut\."), ".downsample.0."),
-)
+# Modules of a block in a ResNet of timm or torchvision, and so in the gate's trunk, and what
+# Detectron2 calls them.
+_BLOCK = {
+    **{f"conv{number}": f"conv{number}" for number in (1, 2, 3)},
+    **{f"bn{number}": f"conv{number}.norm" for number in (1, 2, 3)},
+    "downsample.0": "shortcut",
+    "downsample.1": "shortcut.norm",
+}
+_LONGEST_STAGE = 36  # blocks, of a ResNet-152
+_TO_DETECTRON2 = {"conv1": "stem.conv1", "bn1": "stem.conv1.norm"} | {
+    f"layer{stage}.{block}.{theirs}": f"res{stage + 1}.{block}.{ours}"
+    for stage, block, (theirs, ours) in product((1, 2, 3, 4), range(_LONGEST_STAGE), _BLOCK.items())
+}
+_TO_RESNET = {ours: theirs for theirs, ours in _TO_DETECTRON2.items()}
 
 
 def is_resnet(model: Tensors) -> bool:
@@ -56,10 +55,7 @@ def resnet_to_backbone(model: Tensors) -> Tensors:
     for name, value in model.items():
         if name.startswith(("fc.", "heads.")) or name.endswith("num_batches_tracked"):
             continue
-        for pattern, replacement in _TO_DETECTRON2:
-            name = pattern.sub(replacement, name)
-        name = re.sub(r"^layer(\d)", lambda match: f"res{int(match[1]) + 1}", name)
-        renamed[f"{BACKBONE}{name}"] = value
+        renamed[f"{BACKBONE}{_rename(name, _TO_DETECTRON2)}"] = value
     return renamed
 
 
@@ -68,15 +64,18 @@ def backbone_to_resnet(model: Tensors) -> Tensors:
 
     Frozen norms count no batches; their counters become 0, so that only `fc` is missing.
     """
-    renamed = {}
-    for name, value in model.items():
-        if not name.startswith(BACKBONE):
-            continue
-        name = name.removeprefix(BACKBONE)
-        for pattern, replacement in _TO_RESNET:
-            name = pattern.sub(replacement, name)
-        renamed[re.sub(r"^res(\d)", lambda match: f"layer{int(match[1]) - 1}", name)] = value
+    renamed = {
+        _rename(name.removeprefix(BACKBONE), _TO_RESNET): value
+        for name, value in model.items()
+        if name.startswith(BACKBONE)
+    }
     for name in [name for name in renamed if name.endswith("running_var")]:
         counter = name.replace("running_var", "num_batches_tracked")
         renamed.setdefault(counter, torch.tensor(0))
     return renamed
+
+
+def _rename(name: str, modules: dict[str, str]) -> str:
+    """Rename the module of a parameter; one that is no ResNet's keeps its name."""
+    module, _, leaf = name.rpartition(".")
+    return f"{modules.get(module, module)}.{leaf}"
