@@ -22,7 +22,7 @@ setup(
         *("scratch_d2.configs", "scratch_d2.configs.quick_schedules"),
     ],
     package_dir={"scratch_d2.configs": "configs"},
-    package_data={"": ["*.yaml"]},
+    package_data={"": ["*.yaml", "*.html", "*.css", "*.js"]},
     install_requires=[
         "torch>=2.1",
         "torchvision>=0.16",
@@ -31,6 +31,8 @@ setup(
         "numpy>=1.24",
         "scikit-learn>=1.3",
         "scipy>=1.9",
+        "scikit-image>=0.22",
+        "ImageHash>=4.3",
         "pillow>=10.1",
         "fvcore>=0.1.5",
         "tensorboard>=2.12",
@@ -41,6 +43,6 @@ setup(
         "opencv": ["opencv-python>=4.7"],
         "headless": ["opencv-python-headless>=4.7"],
         "report": report,
-        "dev": [*report, "pytest>=7", "hypothesis>=6", "ruff>=0.4"],
+        "dev": [*report, "pytest>=7", "hypothesis>=6", "ruff>=0.4", "playwright>=1.40"],
     },
 )

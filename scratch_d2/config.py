@@ -20,6 +20,9 @@ RANGES = {
     "SCRATCH.MASK_THRESHOLD": (0, 254),
     "SCRATCH.SCORE_THRESHOLD": (0, 1),
     "SCRATCH.AREA_THRESHOLD": (0, float("inf")),
+    "SCRATCH.BURST_GAP": (0, float("inf")),
+    "SCRATCH.DUPLICATE_DISTANCE": (-1, 256),
+    "SCRATCH.FOLDS": (0, 1000),
     "GATE.SKIP_BELOW": (0, 1),
     "GATE.IMAGE_SIZE": (32, 4096),
     "GATE.EPOCHS": (1, 100000),
@@ -38,8 +41,21 @@ def add_scratch_config(cfg: CfgNode) -> None:
     # Folder with good/, bad/ and masks/ behind the names scratch_text_{train,val,test,all};
     # "" means $DETECTRON2_DATASETS/scratch_text.
     cfg.SCRATCH.DATA_ROOT = ""
-    # The split into train, val and test is drawn from this seed; bursts stay together.
+    # The split into train, val and test is drawn from this seed; groups stay together.
     cfg.SCRATCH.SPLIT_SEED = 0
+    # Photographs at most this many seconds apart, by their file names, are one group.
+    cfg.SCRATCH.BURST_GAP = 30.0
+    # So are photographs whose perceptual hashes differ in at most this many bits; -1 compares none.
+    # Evaluation looks for near-duplicates of test images among the training images likewise.
+    cfg.SCRATCH.DUPLICATE_DISTANCE = 10
+    # From 2 on, scratch_text_fold0_{train,val,test} and so on are registered as well.
+    cfg.SCRATCH.FOLDS = 0
+    # A splits.json, as training writes it beside the checkpoint, that lists the images which the
+    # model has seen; "" means the file beside the weights and, without one, DATASETS.TRAIN.
+    cfg.SCRATCH.TRAINED_ON = ""
+    # Hash of the images on which the thresholds were chosen, taken from thresholds.json, so that an
+    # evaluation on the same images can say so.
+    cfg.SCRATCH.CALIBRATED_ON = ""
     # In a grey mask file, pixels above this level (0..255) are scratch.
     cfg.SCRATCH.MASK_THRESHOLD = 127
     # The area rule. An instance counts from this score on; an image is Bad from this area on.

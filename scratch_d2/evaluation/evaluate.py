@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from fvcore.common.config import CfgNode
 
 from scratch_d2.data.catalog import get_dataset_dicts
@@ -15,12 +14,12 @@ from scratch_d2.data.images import ImageError, read_batches
 from scratch_d2.engines.base import Prediction
 from scratch_d2.evaluation.coco_ap import average_precision
 from scratch_d2.evaluation.image_metrics import image_metrics
+from scratch_d2.evaluation.images import judge_images, tabulate
 from scratch_d2.evaluation.plots import write_plots
 from scratch_d2.inspection.pipeline import load_gate
-from scratch_d2.inspection.verdict import Thresholds, judge, measure_area, passes_gate
+from scratch_d2.inspection.verdict import Thresholds
 
 Results = dict[str, dict[str, float]]
-JUDGES = ("area", "gate", "both")
 
 
 def evaluate_predictions(
@@ -51,38 +50,20 @@ def evaluate_predictions(
         )
     thresholds = Thresholds.from_config(cfg)
     p_bad = _score_by_gate(cfg, dicts)
-    bad = np.array([item["verdict"] == "bad" for item in dicts])
-    judged = judge_images([predictions[d["image_id"]] for d in dicts], p_bad, thresholds)
+    images = tabulate(dicts, predictions, p_bad, thresholds)
+    judged = judge_images(images, thresholds)
 
     results = average_precision(dicts, predictions, cfg.TEST.DETECTIONS_PER_IMAGE)
     results["image"] = {
         f"{name}_{key}": value
         for name, (called_bad, score) in judged.items()
-        for key, value in image_metrics(bad, called_bad, score).items()
+        for key, value in image_metrics(images.bad, called_bad, score).items()
     }
     if output_dir is not None:
         _write(Path(output_dir), results, predictions)
-        write_plots(Path(output_dir), bad, judged)
+        images.save(output_dir, thresholds)
+        write_plots(Path(output_dir), images.bad, judged)
     return results
-
-
-def judge_images(
-    predictions: Sequence[Prediction], p_bad: Sequence[float] | None, thresholds: Thresholds
-) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Judge N images by the area rule, by the gate and by both.
-
-    Returns `{judge: (called_bad [N] bool, score [N] float)}` with the judges of `JUDGES`, or only
-    "area" without gate scores. "review" counts as Bad: a person has to look. The score of both
-    is the scratch area, 0 where the gate lets the image pass.
-    """
-    area = np.array([measure_area(prediction, thresholds) for prediction in predictions])
-    alone = np.array([judge(p, None, thresholds).label != "good" for p in predictions])
-    judged = {"area": (alone, area)}
-    if p_bad is not None:
-        passed = np.array([passes_gate(p, thresholds) for p in p_bad])
-        judged["gate"] = (~passed, np.asarray(p_bad))
-        judged["both"] = (alone & ~passed, np.where(passed, 0.0, area))
-    return judged
 
 
 def _score_by_gate(cfg: CfgNode, dicts: Sequence[Mapping[str, Any]]) -> list[float] | None:

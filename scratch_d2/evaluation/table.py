@@ -2,7 +2,8 @@
 
 import math
 
-from scratch_d2.evaluation.evaluate import JUDGES, Results
+from scratch_d2.evaluation.evaluate import Results
+from scratch_d2.evaluation.images import JUDGES
 
 TITLES = {"area": "area rule", "gate": "gate", "both": "gate+area"}
 ROWS = (

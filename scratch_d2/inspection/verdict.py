@@ -146,6 +146,14 @@ def measure_area(prediction: Prediction, thresholds: Thresholds) -> float:
     return area
 
 
+def label_of(area: float, thresholds: Thresholds) -> str:
+    """Return "good", "bad" or "review" for a scratch area in the unit of the thresholds."""
+    low, high = thresholds.review_band or (math.inf, math.inf)
+    if low <= area < high:
+        return "review"
+    return "bad" if area >= thresholds.area else "good"
+
+
 def judge(prediction: Prediction | None, p_bad: float | None, thresholds: Thresholds) -> Verdict:
     """Judge one image.
 
@@ -164,11 +172,12 @@ def judge(prediction: Prediction | None, p_bad: float | None, thresholds: Thresh
         found = f"no scratch with a score of {thresholds.score:g} or more"
     else:
         found = f"{count} scratch{'es' if count > 1 else ''} of {_say(area, thresholds)} in all"
-    low, high = thresholds.review_band or (math.inf, math.inf)
-    if low <= area < high:
+    label = label_of(area, thresholds)
+    if label == "review":
+        low, high = thresholds.review_band
         reason = f"{found}, within {low:g} to {_say(high, thresholds)}, for review"
         return Verdict("review", area, p_bad, reason)
-    if area >= thresholds.area:
+    if label == "bad":
         reason = f"{found}, at or above the limit of {_say(thresholds.area, thresholds)}"
         return Verdict("bad", area, p_bad, reason)
     if count:

@@ -10,7 +10,7 @@ from scratch_d2.data.catalog import has_unknown_scratches
 from scratch_d2.engines import Prediction
 from scratch_d2.evaluation import evaluate_predictions
 from scratch_d2.evaluation.coco_ap import average_precision
-from scratch_d2.evaluation.evaluate import judge_images
+from scratch_d2.evaluation.images import judge_images, tabulate
 from scratch_d2.evaluation.table import format_results
 from scratch_d2.inspection import Thresholds
 from tests.builders import predict_boxes, write_dataset
@@ -76,13 +76,20 @@ def test_a_missing_prediction_is_named(labels):
 
 
 def test_gate_and_area_rule_are_judged_apart_and_together():
-    predictions = [predict_boxes(50, 50, {(0, 0, 31, 21): s}) for s in (0.9, 0.9, 0.9, 0.2)]
-    judged = judge_images(predictions, [0.9, 0.01, 0.05, 0.9], Thresholds(gate_skip=0.05))
+    dicts = [{"image_id": i, "file_name": f"{i}.png"} for i in range(4)]
+    found = enumerate([0.9, 0.9, 0.9, 0.2])
+    predictions = {i: predict_boxes(50, 50, {(0, 0, 31, 21): score}) for i, score in found}
+    thresholds = Thresholds(gate_skip=0.05)
+    judged = judge_images(
+        tabulate(dicts, predictions, [0.9, 0.01, 0.05, 0.9], thresholds), thresholds
+    )
     assert judged["area"][0].tolist() == [True, True, True, False]
     assert judged["gate"][0].tolist() == [True, False, True, True]
     assert judged["both"][0].tolist() == [True, False, True, False]
     assert judged["both"][1].tolist() == [600, 0, 600, 0]
-    assert list(judge_images(predictions, None, Thresholds())) == ["area"]
+    assert list(judge_images(tabulate(dicts, predictions, None, thresholds), thresholds)) == [
+        "area"
+    ]
 
 
 def test_the_table_shows_every_judge(labels):

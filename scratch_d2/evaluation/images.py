@@ -1,0 +1,148 @@
+"""One row per evaluated image: what it is, what the models said of it, how it is judged."""
+
+import json
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from scratch_d2.data.catalog import verdict_of
+from scratch_d2.data.records import BAD
+from scratch_d2.engines.base import Prediction
+from scratch_d2.inspection.verdict import Thresholds, label_of, measure_area, passes_gate
+from scratch_d2.runs import write_atomically
+
+FILE_NAME = "images.jsonl"
+JUDGES = ("area", "gate", "both")
+# Families of fewer images than this are reported together.
+SMALL_FAMILY = 10
+OTHER_FAMILIES = "others"
+
+
+@dataclass(frozen=True, eq=False)
+class ImageTable:
+    """What an evaluation knows of N images, in the order of the dataset.
+
+    Attributes:
+        image_id: [N], as in the dataset dicts.
+        file: [N], paths as in the dataset dicts.
+        group: [N], source groups; images of one group show the same label.
+        bad: [N] bool, whether the image is Bad in truth.
+        area: [N] float64, scratch area in the unit of the thresholds, whatever the gate says.
+        p_bad: [N] float64 in 0..1, the gate's scores; None without a gate.
+
+    Raises ValueError where the columns are not of one length or hold what is no number.
+    """
+
+    image_id: list[Any]
+    file: list[str]
+    group: list[str]
+    bad: np.ndarray
+    area: np.ndarray
+    p_bad: np.ndarray | None = None
+
+    def __post_init__(self) -> None:
+        for column in fields(self):
+            values = getattr(self, column.name)
+            if values is not None and len(values) != len(self.file):
+                raise ValueError(
+                    f"{column.name} holds {len(values)} values for {len(self.file)} images"
+                )
+        for name in ("area", "p_bad"):
+            values = getattr(self, name)
+            odd = [] if values is None else np.flatnonzero(~np.isfinite(values))
+            if len(odd):
+                raise ValueError(
+                    f"{self.file[odd[0]]}: {name} is {values[odd[0]]}; a finite number is expected"
+                )
+
+    def __len__(self) -> int:
+        return len(self.file)
+
+    def select(self, chosen: np.ndarray) -> "ImageTable":
+        """Return the rows of an [N] bool mask or of indices, in their order."""
+        rows = np.arange(len(self))[chosen]
+        texts = {n: [getattr(self, n)[i] for i in rows] for n in ("image_id", "file", "group")}
+        p_bad = None if self.p_bad is None else self.p_bad[rows]
+        return ImageTable(**texts, bad=self.bad[rows], area=self.area[rows], p_bad=p_bad)
+
+    def save(self, folder: str | Path, thresholds: Thresholds) -> Path:
+        """Write images.jsonl: these columns and, by the thresholds, each image's label."""
+        p_bads = [None] * len(self) if self.p_bad is None else self.p_bad.tolist()
+        rows = zip(
+            self.image_id, self.file, self.group, self.bad.tolist(), self.area.tolist(), p_bads
+        )
+        lines = []
+        for image_id, file, group, bad, area, p_bad in rows:
+            passed = passes_gate(p_bad, thresholds)
+            row = {"image_id": image_id, "file": file, "group": group, "bad": bad, "area": area}
+            label = "good" if passed else label_of(area, thresholds)
+            lines.append(json.dumps({**row, "p_bad": p_bad, "label": label}) + "\n")
+        return write_atomically("".join(lines), Path(folder) / FILE_NAME)
+
+    @classmethod
+    def load(cls, folder: str | Path) -> "ImageTable":
+        """Read images.jsonl; FileNotFoundError or ValueError naming the file where it cannot."""
+        path = Path(folder) / FILE_NAME
+        if not path.is_file():
+            raise FileNotFoundError(f"{str(path)!r}: no such file; an evaluation writes it")
+        try:
+            rows = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+            columns = {n: [row[n] for row in rows] for n in (f.name for f in fields(cls))}
+            gated = any(p is not None for p in columns["p_bad"])
+            columns["bad"] = np.array(columns["bad"], bool)
+            columns["area"] = np.array(columns["area"], float)
+            columns["p_bad"] = np.array(columns["p_bad"], float) if gated else None
+            return cls(**columns)
+        except (ValueError, KeyError, TypeError) as error:
+            raise ValueError(f"{path}: not the images of an evaluation ({error})") from None
+
+
+def tabulate(
+    dicts: Sequence[Mapping[str, Any]],
+    predictions: Mapping[Any, Prediction],
+    p_bad: Sequence[float] | None,
+    thresholds: Thresholds,
+) -> ImageTable:
+    """Put dataset dicts, predictions by image_id and the gate's scores into one table."""
+    return ImageTable(
+        image_id=[item["image_id"] for item in dicts],
+        file=[item["file_name"] for item in dicts],
+        group=[item.get("group", item["file_name"]) for item in dicts],
+        bad=np.array([verdict_of(item) == BAD for item in dicts], bool),
+        area=np.array([measure_area(predictions[d["image_id"]], thresholds) for d in dicts], float),
+        p_bad=None if p_bad is None else np.asarray(p_bad, float),
+    )
+
+
+def judge_images(
+    images: ImageTable, thresholds: Thresholds
+) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Judge N images by the area rule, by the gate and by both.
+
+    Returns `{judge: (called_bad [N] bool, score [N] float)}` with the judges of `JUDGES`, or only
+    "area" without gate scores. "review" counts as Bad: a person has to look. The score of both
+    is the scratch area, 0 where the gate lets the image pass.
+    """
+    alone = np.array([label_of(area, thresholds) != "good" for area in images.area], bool)
+    judged = {"area": (alone, images.area)}
+    if images.p_bad is not None:
+        passed = np.array([passes_gate(p, thresholds) for p in images.p_bad], bool)
+        judged["gate"] = (~passed, images.p_bad)
+        judged["both"] = (alone & ~passed, np.where(passed, 0.0, images.area))
+    return judged
+
+
+def families(files: Sequence[str]) -> list[str]:
+    """Return the source family of each file: its name without suffix, each number as a "#".
+
+    `03_08_2024_16_54_38.244099_classifier_input.png` is of `#_classifier_input`, `Code00973.png`
+    of `Code#`. Families of fewer than `SMALL_FAMILY` images become `OTHER_FAMILIES`.
+    """
+    names = [re.sub(r"\d+([_.:-]\d+)*", "#", Path(file).stem) for file in files]
+    counts = Counter(names)
+    return [name if counts[name] >= SMALL_FAMILY else OTHER_FAMILIES for name in names]
