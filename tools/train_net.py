@@ -6,6 +6,7 @@ tools/train_net.py --config-file ... --eval-only MODEL.WEIGHTS output/detector/m
 """
 
 import argparse
+from pathlib import Path
 
 from scratch_d2.cli import run
 from scratch_d2.config import load_config
@@ -32,8 +33,10 @@ def main(args: argparse.Namespace) -> int:
     """Run in each process that the engine launches."""
     from scratch_d2.data.builtin import register_builtin
     from scratch_d2.engines.weights import choose_weights
-    from scratch_d2.evaluation.table import format_results
-    from scratch_d2.inspection.verdict import adopt_saved_thresholds
+    from scratch_d2.evaluation.leaks import adopt_training_record
+    from scratch_d2.evaluation.saved import write_report_of
+    from scratch_d2.evaluation.table import format_evaluation
+    from scratch_d2.inspection.thresholds import adopt_saved_thresholds
 
     cfg = load_config(args.config_file, args.opts)
     engine = get_engine(args.engine or cfg.SCRATCH.ENGINE)
@@ -45,12 +48,14 @@ def main(args: argparse.Namespace) -> int:
         raise ValueError("DATASETS.TEST is empty; --eval-only needs the name of a dataset")
     weights = choose_weights(cfg, args.opts)
     adopt_saved_thresholds(cfg, weights, args.opts)
-    results = engine.evaluate(cfg, weights)
-    if results:
-        several = "bbox" not in results
-        for name, values in results.items() if several else [("", results)]:
-            print(name + format_results(values))
-        print(f"\nwritten: {cfg.OUTPUT_DIR}/inference")
+    adopt_training_record(cfg, weights)
+    if not engine.evaluate(cfg, weights):
+        return 0  # another process writes the results
+    folder, names = Path(cfg.OUTPUT_DIR) / "inference", list(cfg.DATASETS.TEST)
+    for name in names:
+        own = folder / name if len(names) > 1 else folder
+        print(format_evaluation(own))
+        print(f"\nwritten: {write_report_of(own, name)}")
     return 0
 
 

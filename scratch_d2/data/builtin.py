@@ -6,6 +6,7 @@ from pathlib import Path
 from fvcore.common.config import CfgNode
 
 from scratch_d2.data.catalog import SPLITS, register_scratch_dataset
+from scratch_d2.data.split import split_names
 
 FAMILIES = ("scratch_text", "scratch_synth")
 
@@ -13,18 +14,27 @@ FAMILIES = ("scratch_text", "scratch_synth")
 def register_builtin(cfg: CfgNode | None = None) -> None:
     """Register `scratch_text_{train,val,test,all}` and `scratch_synth_{...}`.
 
-    A config moves scratch_text to SCRATCH.DATA_ROOT and sets the seed of the split and the mask
-    threshold of both.
+    A config moves scratch_text to SCRATCH.DATA_ROOT and sets, for both, how the split is drawn
+    and the mask threshold. With SCRATCH.FOLDS there are also `scratch_text_fold0_{train,val,test}`
+    and so on.
     """
     base = Path(os.environ.get("DETECTRON2_DATASETS", "datasets"))
     roots = {family: base / family for family in FAMILIES}
-    settings: dict[str, int] = {}
+    settings: dict[str, float] = {}
+    splits = SPLITS
     if cfg is not None:
         if cfg.SCRATCH.DATA_ROOT:
             roots["scratch_text"] = Path(cfg.SCRATCH.DATA_ROOT)
-        settings = {"seed": cfg.SCRATCH.SPLIT_SEED, "mask_threshold": cfg.SCRATCH.MASK_THRESHOLD}
+        settings = {
+            "seed": cfg.SCRATCH.SPLIT_SEED,
+            "mask_threshold": cfg.SCRATCH.MASK_THRESHOLD,
+            "burst_gap": cfg.SCRATCH.BURST_GAP,
+            "duplicate_distance": cfg.SCRATCH.DUPLICATE_DISTANCE,
+            "folds": cfg.SCRATCH.FOLDS,
+        }
+        splits = (*split_names(cfg.SCRATCH.FOLDS), "all")
     for family, root in roots.items():
-        for split in SPLITS:
+        for split in splits:
             name = f"{family}_{split}"
             register_scratch_dataset(name, root, split=split, replace=True, **settings)
 

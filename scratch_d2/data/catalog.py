@@ -2,14 +2,24 @@
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from fvcore.common.config import CfgNode
+
+from scratch_d2.data.duplicates import DISTANCE
+from scratch_d2.data.groups import BURST_GAP
 from scratch_d2.data.probe import Region
-from scratch_d2.data.records import BAD, GOOD, Record, scan_folder
-from scratch_d2.data.split import FRACTIONS, split_records
+from scratch_d2.data.records import BAD, GOOD, Record
+from scratch_d2.data.spec import DatasetSpec, read_records
+from scratch_d2.data.split import (
+    FRACTIONS,
+    SPLITS_FILE,
+    SplitSettings,
+    split_names,
+    write_splits,
+)
 from scratch_d2.installed import detectron2_installed
 
 CLASSES = ("scratch",)
@@ -17,19 +27,8 @@ SPLITS = (*FRACTIONS, "all")
 XYXY_ABS = 0  # detectron2.structures.BoxMode.XYXY_ABS, an IntEnum
 logger = logging.getLogger(__name__)
 
-
-@dataclass(frozen=True)
-class DatasetSpec:
-    """Where a registered dataset lies and which part of it is meant."""
-
-    root: Path
-    split: str
-    seed: int
-    mask_threshold: int
-
-
 _SPECS: dict[str, DatasetSpec] = {}
-_reported: set[Path] = set()  # folders whose oddities were logged; the splits share one folder
+_said: set[str] = set()  # what was logged; several splits share one folder
 
 
 def register_scratch_dataset(
@@ -39,24 +38,32 @@ def register_scratch_dataset(
     split: str = "all",
     seed: int = 0,
     mask_threshold: int = 127,
+    burst_gap: float = BURST_GAP,
+    duplicate_distance: int = DISTANCE,
+    folds: int = 0,
     replace: bool = False,
 ) -> None:
     """Register a folder of good/, bad/ and masks/ under a name; the disk is not touched.
 
     Where Detectron2 is installed the name is in its DatasetCatalog too, ready for any project.
     If `root` has a subfolder named like the split, with good/ and bad/ in it, that is used as it
-    is; otherwise the split is drawn from `seed`.
+    is. Otherwise, if `root` has a splits.json, the split is the one frozen there, and what led to
+    it goes before the arguments here. Otherwise the split is drawn.
 
     Args:
-        split: "train", "val", "test" or "all".
+        split: "train", "val", "test", "all" or, with folds, "fold0_train" and so on.
         mask_threshold: grey level in 0..255 above which a pixel of a grey mask is scratch.
+        seed, burst_gap, duplicate_distance, folds: as `SplitSettings` has them.
         replace: replace a registration of the same name with other arguments.
 
-    Raises ValueError for an unknown split, or a name that already means something else.
+    Raises ValueError for an unknown split, a setting that is not accepted, or a name that already
+    means something else.
     """
-    if split not in SPLITS:
-        raise ValueError(f"split {split!r} is unknown; accepted are {', '.join(SPLITS)}")
-    spec = DatasetSpec(Path(root), split, seed, mask_threshold)
+    settings = SplitSettings(seed, burst_gap, duplicate_distance, folds)
+    accepted = (*SPLITS, *split_names(folds)[len(FRACTIONS) :])
+    if split not in accepted:
+        raise ValueError(f"split {split!r} is unknown; accepted are {', '.join(accepted)}")
+    spec = DatasetSpec(Path(root), split, mask_threshold, settings)
     if not replace and _SPECS.get(name, spec) != spec:
         raise ValueError(
             f"dataset {name!r} is already registered as {_SPECS[name]}, now asked for as {spec}; "
@@ -74,8 +81,8 @@ def get_dataset_dicts(name: str) -> list[dict[str, Any]]:
     """Return a registered dataset as Detectron2's standard dicts, always the same list.
 
     Each has file_name, height, width, image_id (its index in the whole folder), annotations,
-    and, beyond the standard, verdict ("good" or "bad") and mask_file (str or None). What is odd
-    in the folder is logged by name, once per process.
+    and, beyond the standard, verdict ("good" or "bad"), mask_file (str or None), group, sha256
+    and phash of its `Record`. What is odd in the folder is logged by name, once per process.
 
     Raises ValueError for an unknown name, FileNotFoundError for a missing folder.
     """
@@ -101,25 +108,38 @@ def find_dataset_dicts(name_or_folder: str, mask_threshold: int = 127) -> list[d
             f"{name_or_folder!r} is neither a folder nor a registered dataset; registered are "
             f"{known}"
         )
-    return _read_dicts(name_or_folder, DatasetSpec(folder, "all", 0, mask_threshold))
+    return _read_dicts(name_or_folder, DatasetSpec(folder, "all", mask_threshold, SplitSettings()))
 
 
 def _read_dicts(name: str, spec: DatasetSpec) -> list[dict[str, Any]]:
-    own = spec.root / spec.split
-    drawn = spec.split == "all" or not own.is_dir()
     try:
-        records, report = scan_folder(spec.root if drawn else own, spec.mask_threshold)
+        records, chosen, remarks = read_records(spec)
     except FileNotFoundError as error:
         raise FileNotFoundError(f"dataset {name!r}: {error}") from None
-    if spec.root not in _reported:
-        _reported.add(spec.root)
-        for line in report.lines():
+    for line in remarks:
+        if line not in _said:
+            _said.add(line)
             logger.warning(line)
-    chosen = records
-    if drawn and spec.split != "all":
-        chosen = split_records(records, spec.seed)[spec.split]
     ids = {record.image: index for index, record in enumerate(records)}
     return [record_to_dict(record, ids[record.image]) for record in chosen]
+
+
+def save_training_splits(cfg: CfgNode, folder: str | Path) -> Path:
+    """Write folder/splits.json, from which an evaluation knows what a model has seen.
+
+    "train" lists the images of DATASETS.TRAIN, "val" those of DATASETS.TEST, by the paths of their
+    dicts. Datasets of other projects are left out, and the log says so.
+    """
+    names = {"train": list(cfg.DATASETS.TRAIN), "val": list(cfg.DATASETS.TEST)}
+    foreign = [name for part in names.values() for name in part if name not in _SPECS]
+    if foreign:
+        logger.info("%s leaves out %s, not registered here", SPLITS_FILE, ", ".join(foreign))
+    splits = {part: [name for name in names[part] if name in _SPECS] for part in names}
+    rows = {
+        part: [{**item, "file": item["file_name"]} for n in known for item in get_dataset_dicts(n)]
+        for part, known in splits.items()
+    }
+    return write_splits(rows, Path(folder) / SPLITS_FILE, {**splits, "left_out": foreign})
 
 
 def record_to_dict(record: Record, image_id: int) -> dict[str, Any]:
@@ -142,6 +162,9 @@ def record_to_dict(record: Record, image_id: int) -> dict[str, Any]:
         "width": record.width,
         "image_id": image_id,
         "verdict": record.verdict,
+        "group": record.group,
+        "sha256": record.sha256,
+        "phash": record.phash,
         "mask_file": str(record.mask) if record.mask else None,
         "annotations": [
             {

@@ -56,7 +56,12 @@ def write_coco_json(dicts: Iterable[Mapping[str, Any]], path: str | Path) -> Pat
 
 
 def to_rle(segmentation: list | dict, height: int, width: int) -> dict[str, Any]:
-    """Turn a COCO segmentation, polygons or any RLE, into compressed RLE ready for JSON."""
+    """Turn a COCO segmentation, polygons or any RLE, into compressed RLE ready for JSON.
+
+    Raises ValueError for an RLE of another size.
+    """
+    if isinstance(segmentation, dict) and list(segmentation["size"]) != [height, width]:
+        raise ValueError(f"the mask is {segmentation['size']}, its image {[height, width]} pixels")
     if isinstance(segmentation, dict) and not isinstance(segmentation["counts"], list):
         rle = segmentation
     elif isinstance(segmentation, dict):

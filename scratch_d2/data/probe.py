@@ -1,4 +1,4 @@
-"""Look at every file of a dataset once: size, damage, and the scratches a mask marks.
+"""Look at every file of a dataset once: size, damage, hashes, and the scratches a mask marks.
 
 The facts are cached by file size and modification time, so that a second look costs nothing.
 """
@@ -12,11 +12,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from scratch_d2.data.images import ImageError, open_upright
+from scratch_d2.data.duplicates import perceptual_hash
+from scratch_d2.data.images import ImageError, read_image
 from scratch_d2.data.masks import mask_to_box, mask_to_polygons, read_mask, split_regions
 from scratch_d2.runs import write_atomically
 
-CACHE_VERSION = 1
+CACHE_VERSION = 2
 
 
 class Region(NamedTuple):
@@ -30,18 +31,26 @@ class Region(NamedTuple):
 
 
 class FileFacts(NamedTuple):
-    """What a file holds; `error` is "" where it could be read, `regions` is filled for masks."""
+    """What a file holds.
+
+    `error` is "" where it could be read. Masks have regions, images have hashes, both in hex:
+    `sha256` of the file's bytes, `phash` of what is to be seen in it.
+    """
 
     width: int
     height: int
     error: str
     regions: tuple[Region, ...] = ()
+    sha256: str = ""
+    phash: str = ""
 
 
 def probe_image(path: Path) -> FileFacts:
-    """Decode an image whole, so that damage anywhere in it is found."""
-    with open_upright(path) as image:
-        return FileFacts(*image.size, error="")
+    """Decode an image whole, so that damage anywhere in it is found, and hash it."""
+    image = read_image(path)
+    sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+    height, width = image.shape[:2]
+    return FileFacts(width, height, "", (), sha256, perceptual_hash(image))
 
 
 def probe_mask(path: Path, threshold: int) -> FileFacts:
@@ -70,10 +79,10 @@ def probe_files(
             try:
                 entry = [*stamp, *probe(path)]
             except (ImageError, OSError) as error:
-                entry = [*stamp, 0, 0, str(error), ()]
+                entry = [*stamp, *FileFacts(0, 0, str(error))]
         entries[str(path)] = entry
-        width, height, error, regions = entry[3:]
-        facts[path] = FileFacts(width, height, error, tuple(Region(*r) for r in regions))
+        fact = FileFacts(*entry[3:])
+        facts[path] = fact._replace(regions=tuple(Region(*r) for r in fact.regions))
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         jobs = [pool.submit(look, path, "image", probe_image) for path in images]

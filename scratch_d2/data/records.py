@@ -1,20 +1,14 @@
 """Scan a folder of good/, bad/ and masks/ into records, and name everything that is odd in it."""
 
-import re
-from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import datetime
 from pathlib import Path
 
+from scratch_d2.data.duplicates import DISTANCE
+from scratch_d2.data.groups import BURST_GAP, find_groups
 from scratch_d2.data.images import is_image_name
 from scratch_d2.data.probe import FileFacts, Region, probe_files
 
 GOOD, BAD = "good", "bad"
-# Photographs of one label come seconds apart; the next label passes the camera later than this.
-BURST_GAP_SECONDS = 30
-_TIMESTAMP = re.compile(r"^\d{2}_\d{2}_\d{4}_\d{2}_\d{2}_\d{2}\.\d{1,6}")
-# `datasets/prepare_scratch_synth.py --from-good` names scratched copies so.
-_SCRATCHED_COPY = re.compile(r"\.scratch\d+$")
 
 
 @dataclass(frozen=True)
@@ -27,6 +21,8 @@ class Record:
         group: source group; images of one group show the same label and stay in one split.
         width, height: pixels, after turning the image upright.
         regions: the scratches that the mask marks; empty without a mask.
+        sha256: of the file's bytes, in hex.
+        phash: of what is to be seen, in hex; `duplicates` makes and compares them.
     """
 
     image: Path
@@ -36,15 +32,18 @@ class Record:
     width: int
     height: int
     regions: tuple[Region, ...] = field(default=(), repr=False)
+    sha256: str = ""
+    phash: str = ""
 
 
 @dataclass
 class ScanReport:
-    """What a scan found odd. `unreadable`, `wrong_size` and `empty_masks` map to the reason."""
+    """What a scan found odd; fields that map a file to a text hold the whole sentence."""
 
     bad_without_mask: list[Path] = field(default_factory=list)
     masks_without_image: list[Path] = field(default_factory=list)
     good_and_bad: list[str] = field(default_factory=list)
+    contradictions: dict[Path, str] = field(default_factory=dict)
     unreadable: dict[Path, str] = field(default_factory=dict)
     wrong_size: dict[Path, str] = field(default_factory=dict)
     empty_masks: dict[Path, str] = field(default_factory=dict)
@@ -54,16 +53,25 @@ class ScanReport:
         sentences = [f"{p}: Bad without a mask" for p in self.bad_without_mask]
         sentences += [f"{p}: mask without a Bad image" for p in self.masks_without_image]
         sentences += [f"{stem}: stands in both good/ and bad/" for stem in self.good_and_bad]
-        for reasons in (self.unreadable, self.wrong_size, self.empty_masks):
-            sentences += list(reasons.values())
+        for named in (self.contradictions, self.unreadable, self.wrong_size, self.empty_masks):
+            sentences += list(named.values())
         return [" ".join(sentence.splitlines()) for sentence in sentences]
 
 
-def scan_folder(root: str | Path, mask_threshold: int = 127) -> tuple[list[Record], ScanReport]:
+def scan_folder(
+    root: str | Path,
+    mask_threshold: int = 127,
+    burst_gap: float = BURST_GAP,
+    duplicate_distance: int = DISTANCE,
+) -> tuple[list[Record], ScanReport]:
     """Scan a folder that holds good/, bad/ and masks/, in any case; masks pair by exact stem.
 
     Unreadable images are left out of the records and named in the report. A Bad image without a
     usable mask stays a record with `mask=None`.
+
+    Args:
+        mask_threshold: grey level in 0..255 above which a pixel of a grey mask is scratch.
+        burst_gap, duplicate_distance: seconds and bits, as `find_groups` takes them.
 
     Raises:
         FileNotFoundError: there is no such folder, or neither good/ nor bad/ in it.
@@ -83,9 +91,10 @@ def scan_folder(root: str | Path, mask_threshold: int = 127) -> tuple[list[Recor
             f"{str(root)!r}: no readable image among the {len(images)} files in good/ and bad/"
         )
     pairs = _pair([path for path, verdict in readable if verdict == BAD], masks, report)
-    groups = find_bursts(path for path, _ in readable)
-    stems = {verdict: {p.stem for p, v in readable if v == verdict} for verdict in (GOOD, BAD)}
-    report.good_and_bad = sorted(stems[GOOD] & stems[BAD])
+    _find_contradictions(readable, facts, report)
+    hashes = [facts[path].phash for path, _ in readable]
+    paths = [path for path, _ in readable]
+    groups = find_groups(paths, hashes, burst_gap, duplicate_distance)
     records = []
     for path, verdict in readable:
         fact, mask = facts[path], pairs.get(path)
@@ -93,9 +102,9 @@ def scan_folder(root: str | Path, mask_threshold: int = 127) -> tuple[list[Recor
             mask = None
         if verdict == BAD and mask is None:
             report.bad_without_mask.append(path)
+        known = {key: getattr(fact, key) for key in ("width", "height", "sha256", "phash")}
         regions = facts[mask].regions if mask else ()
-        group = groups[path]
-        records.append(Record(path, verdict, mask, group, fact.width, fact.height, regions))
+        records.append(Record(path, verdict, mask, groups[path], regions=regions, **known))
     return records, report
 
 
@@ -118,6 +127,18 @@ def _files(folder: Path | None) -> list[Path]:
     if folder is None:
         return []
     return sorted(path for path in folder.iterdir() if is_image_name(path) and path.is_file())
+
+
+def _find_contradictions(
+    images: list[tuple[Path, str]], facts: dict[Path, FileFacts], report: ScanReport
+) -> None:
+    good, bad = ([path for path, v in images if v == verdict] for verdict in (GOOD, BAD))
+    report.good_and_bad = sorted({path.stem for path in good} & {path.stem for path in bad})
+    by_content = {facts[path].sha256: path for path in good}
+    for path in bad:
+        twin = by_content.get(facts[path].sha256)
+        if twin and twin.stem != path.stem:
+            report.contradictions[path] = f"{path}: is the same file as {twin}, which is Good"
 
 
 def _pair(bad: list[Path], masks: list[Path], report: ScanReport) -> dict[Path, Path]:
@@ -150,25 +171,3 @@ def _usable(
         report.empty_masks[mask] = f"{mask}: the mask of a Bad image marks no pixel"
         return False
     return True
-
-
-def find_bursts(paths: Iterable[Path]) -> dict[Path, str]:
-    """Group images whose names hold timestamps at most `BURST_GAP_SECONDS` after one another.
-
-    The name is expected to begin with DD_MM_YYYY_HH_MM_SS.ffffff. A group is named after its
-    first image. Images without a timestamp share a group where they have one stem, of which
-    scratched copies, `<stem>.scratch<number>`, have that of their original.
-    """
-    groups, timed = {}, []
-    for path in sorted(paths):
-        match = _TIMESTAMP.match(path.name)
-        try:
-            timed.append((datetime.strptime(match[0], "%d_%m_%Y_%H_%M_%S.%f"), path))
-        except (TypeError, ValueError):
-            groups[path] = _SCRATCHED_COPY.sub("", path.stem)
-    previous, name = None, ""
-    for time, path in sorted(timed):
-        if previous is None or (time - previous).total_seconds() > BURST_GAP_SECONDS:
-            name = _SCRATCHED_COPY.sub("", path.stem)
-        groups[path], previous = name, time
-    return groups

@@ -1,68 +1,127 @@
-"""COCO average precision of boxes and masks, by pycocotools."""
+"""Average precision of boxes and masks as COCO defines it, with intervals.
 
-import contextlib
-import io
-import math
+Figures equal those of pycocotools and of Detectron2's COCOEvaluator. Beyond them there are 95%
+intervals, and AP by the width of scratches.
+"""
+
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pycocotools.coco import COCO
-from pycocotools.cocoeval import COCOeval
+import numpy as np
 
-from scratch_d2.data.coco import to_coco, to_coco_results
 from scratch_d2.engines.base import Prediction
+from scratch_d2.evaluation.bootstrap import Resampling, interval, resample
+from scratch_d2.evaluation.matching import (
+    IOU_THRESHOLDS,
+    WIDTHS,
+    Matches,
+    Range,
+    detected_regions,
+    match_images,
+    true_regions,
+)
 
-NAMES = ("AP", "AP50", "AP75", "APs", "APm", "APl")
 KINDS = ("bbox", "segm")
+RECALLS = np.linspace(0, 1, 101)
+# COCO's ranges of area in px, both ends belong to them.
+AREAS: dict[str, Range] = {"": (0, 1e10), "s": (0, 32**2), "m": (32**2, 96**2), "l": (96**2, 1e10)}
 
 
 def average_precision(
     dicts: Sequence[Mapping[str, Any]],
     predictions: Mapping[Any, Prediction],
     max_detections: int = 100,
+    resampling: Resampling | None = None,
 ) -> dict[str, dict[str, float]]:
     """Return `{"bbox": {"AP", "AP50", ...}, "segm": {...}}` in percent, 0..100.
 
-    A figure is 0 where there are scratches and nothing was detected, and nan where there is no
-    scratch of that size to find.
+    AP is the mean over IoU thresholds of 0.5 to 0.95, APs, APm and APl are COCO's by area, AP_thin,
+    AP_mid and AP_wide those by width (`WIDTHS`). A figure is 0 where there are scratches and
+    nothing was detected, and nan where there is no scratch of that size to find.
 
     Args:
         dicts: dataset dicts; annotations with iscrowd=1 neither reward nor punish.
         predictions: by image_id; an image without one counts as "nothing found".
         max_detections: how many detections of an image count, highest scores first.
+        resampling: of the images; with it AP and AP50 come with 95% intervals, AP_low and so on.
     """
-    truth = COCO()
-    truth.dataset = to_coco(dicts)
-    results = [r for id_, p in predictions.items() for r in to_coco_results(id_, p)]
-    with contextlib.redirect_stdout(io.StringIO()):
-        truth.createIndex()
-        detected = truth.loadRes(results) if results else _nothing(truth)
-        return {kind: _evaluate(truth, detected, kind, max_detections) for kind in KINDS}
+    as_it_is = resample(range(len(dicts)), replicates=0)
+    results = {}
+    for kind in KINDS:
+        matched = match_dataset(dicts, predictions, max_detections, kind)
+        figures = {}
+        for name, matches in matched.items():
+            by_level = precision_by_level(matches, as_it_is)[:, 0]
+            figures[name] = float(by_level.mean())
+            if name == "AP":
+                figures["AP50"], figures["AP75"] = float(by_level[0]), float(by_level[5])
+        if resampling is not None:
+            by_level = precision_by_level(matched["AP"], resampling)
+            for name, drawn in (("AP", by_level.mean(axis=0)), ("AP50", by_level[0])):
+                figures[f"{name}_low"], figures[f"{name}_high"] = interval(drawn)
+        results[kind] = figures
+    return results
 
 
-def _nothing(truth: COCO) -> COCO:
-    """Return COCO results without detections, which `loadRes` cannot make."""
-    empty = COCO()
-    empty.dataset = {**truth.dataset, "annotations": []}
-    empty.createIndex()
-    return empty
+def match_dataset(
+    dicts: Sequence[Mapping[str, Any]], predictions: Mapping[Any, Prediction], most: int, kind: str
+) -> dict[str, Matches]:
+    """Match boxes ("bbox") or masks ("segm") of a dataset, by figure: "AP", "APs" and so on."""
+    truth = [true_regions(item, kind) for item in dicts]
+    nothing = Prediction.empty(0, 0)
+    predicted = (predictions.get(item["image_id"], nothing) for item in dicts)
+    found = [detected_regions(prediction, kind, most) for prediction in predicted]
+    ranges = {f"AP{letter}": ("area", bounds) for letter, bounds in AREAS.items()}
+    if kind == "segm":
+        ranges |= {f"AP_{name}": ("width", bounds) for name, bounds in WIDTHS.items()}
+    return match_images(truth, found, ranges)
 
 
-def _evaluate(truth: COCO, detected: COCO, kind: str, max_detections: int) -> dict[str, float]:
-    evaluation = COCOeval(truth, detected, kind)
-    # The summary of pycocotools reads AP at the third entry, whatever its value.
-    evaluation.params.maxDets = [1, 10, max_detections]
-    evaluation.evaluate()
-    evaluation.accumulate()
-    precision = evaluation.eval["precision"]  # [IoU, recall, class, area range, max detections]
-    half, three_quarters = 0, 5  # IoU 0.50 and 0.75 in steps of 0.05
-    chosen = {
-        "AP": precision[:, :, :, 0, -1],
-        "AP50": precision[half, :, :, 0, -1],
-        "AP75": precision[three_quarters, :, :, 0, -1],
-        "APs": precision[:, :, :, 1, -1],
-        "APm": precision[:, :, :, 2, -1],
-        "APl": precision[:, :, :, 3, -1],
-    }
-    valid = {name: values[values > -1] for name, values in chosen.items()}
-    return {n: float(v.mean() * 100) if v.size else math.nan for n, v in valid.items()}
+def precision_by_level(matches: Matches, resampling: Resampling) -> np.ndarray:
+    """Return [T, B]: average precision in percent at each IoU threshold, for each replicate.
+
+    Precision at a recall is the highest at this or any higher recall, averaged over the recalls
+    0, 0.01 ... 1. Only detections that are right raise recall, so it is enough to know how many
+    wrong ones stand before each of them.
+    """
+    wanted = resampling.totals(matches.wanted[:, None].astype(float))  # [B, 1]
+    return np.stack(
+        [
+            _precision_at(matches, level, wanted, resampling) * 100
+            for level in range(len(IOU_THRESHOLDS))
+        ]
+    )
+
+
+def _precision_at(
+    matches: Matches, level: int, wanted: np.ndarray, resampling: Resampling
+) -> np.ndarray:
+    right = matches.right[level]
+    wrong = ~right & ~matches.ignored[level]
+    steps = int(right.sum())
+    # Each right detection begins a step; a wrong one counts from the next right one on.
+    place = np.cumsum(right) - right
+    rights = resampling.blocks(matches.image[right], np.arange(steps), steps + 1)
+    wrongs = resampling.blocks(matches.image[wrong], place[wrong], steps + 1)
+    averages, start = np.full(len(wanted), np.nan), 0
+    for hits, misses in zip(rights, wrongs):
+        hits = np.cumsum(hits[:, :steps], axis=1)
+        misses = np.cumsum(misses[:, :steps], axis=1)
+        block = slice(start, start + len(hits))
+        averages[block] = _average(hits, misses, wanted[block])
+        start = block.stop
+    return averages
+
+
+def _average(hits: np.ndarray, misses: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """Average the precision over `RECALLS` from counts [B, K] before and at each right detection.
+
+    nan where nothing is wanted.
+    """
+    with np.errstate(invalid="ignore", divide="ignore"):
+        recall = hits / wanted
+        precision = hits / (hits + misses + np.spacing(1))
+    best = np.maximum.accumulate(precision[:, ::-1], axis=1)[:, ::-1]
+    reached = np.searchsorted(RECALLS, recall, side="right")
+    first = np.diff(reached, axis=1, prepend=0)
+    return np.where(wanted[:, 0] > 0, (best * first).sum(axis=1) / len(RECALLS), np.nan)

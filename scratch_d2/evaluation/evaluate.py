@@ -2,24 +2,54 @@
 
 import json
 import math
+import time
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from fvcore.common.config import CfgNode
 
-from scratch_d2.data.catalog import get_dataset_dicts
+from scratch_d2.data.catalog import get_dataset_dicts, has_unknown_scratches
 from scratch_d2.data.coco import to_coco_results
 from scratch_d2.data.images import ImageError, read_batches
+from scratch_d2.data.split import data_hash
 from scratch_d2.engines.base import Prediction
+from scratch_d2.evaluation.bootstrap import resample
+from scratch_d2.evaluation.breakdown import family_metrics, gate_metrics, speed_metrics
 from scratch_d2.evaluation.coco_ap import average_precision
 from scratch_d2.evaluation.image_metrics import image_metrics
-from scratch_d2.evaluation.images import judge_images, tabulate
+from scratch_d2.evaluation.images import ImageTable, judge_images, tabulate
+from scratch_d2.evaluation.leaks import find_leaks, leak_metrics, training_images
+from scratch_d2.evaluation.pixel_metrics import pixel_metrics
 from scratch_d2.evaluation.plots import write_plots
 from scratch_d2.inspection.pipeline import load_gate
 from scratch_d2.inspection.verdict import Thresholds
+from scratch_d2.runs import write_atomically
 
 Results = dict[str, dict[str, float]]
+FIGURES = "evaluation.json"
+DETECTIONS = "coco_instances_results.json"
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """All that is known of a model on a dataset.
+
+    Attributes:
+        results: flat dicts of floats: bbox and segm (AP), image (Good/Bad), pixel, leak, speed and,
+            where there is something to tell, gate and families.
+        images: one row per image.
+        thresholds: those in force.
+        about: dataset, data_sha256, counts of images, Bad ones and groups, and `notes`, sentences
+            on what one should know before one believes the figures.
+    """
+
+    results: Results
+    images: ImageTable
+    thresholds: Thresholds
+    about: dict[str, Any]
 
 
 def evaluate_predictions(
@@ -27,64 +57,162 @@ def evaluate_predictions(
     dataset_name: str,
     predictions: Mapping[Any, Prediction],
     output_dir: str | Path | None = None,
+    seconds: Mapping[str, float] | None = None,
 ) -> Results:
-    """Evaluate the detector's predictions on a registered dataset.
+    """Evaluate the detector's predictions on a registered dataset, with the gate of the config.
 
     Args:
         predictions: one per image of the dataset, by image_id.
-        output_dir: where to write coco_instances_results.json, evaluation.json and the plots.
+        output_dir: where to write evaluation.json, images.jsonl, coco_instances_results.json and
+            the plots.
+        seconds: what reading and detecting took in all, by the keys "read" and "detector".
 
-    Returns:
-        `{"bbox": {...}, "segm": {...}, "image": {...}}`, flat dicts of floats. The image metrics
-        come under the prefixes `area_` (area rule alone) and, where GATE.WEIGHTS names a gate,
-        `gate_` (Bad unless the gate lets it pass) and `both_` (gate, then area rule).
+    Returns `Evaluation.results`. The image metrics come under the prefixes `area_` (area rule
+    alone) and, where GATE.WEIGHTS names a gate, `gate_` (Bad unless the gate lets it pass) and
+    `both_` (gate, then area rule).
 
     Raises ValueError where an image of the dataset has no prediction.
     """
-    dicts = get_dataset_dicts(dataset_name)
+    dicts, seconds = get_dataset_dicts(dataset_name), dict(seconds or {})
+    p_bad = score_by_gate(cfg, dicts, seconds)
+    evaluation = evaluate_dicts(cfg, dataset_name, dicts, predictions, p_bad, seconds)
+    if output_dir is not None:
+        write_evaluation(evaluation, predictions, output_dir)
+    return evaluation.results
+
+
+def evaluate_dicts(
+    cfg: CfgNode,
+    dataset_name: str,
+    dicts: Sequence[Mapping[str, Any]],
+    predictions: Mapping[Any, Prediction],
+    p_bad: Sequence[float] | None,
+    seconds: Mapping[str, float] | None = None,
+) -> Evaluation:
+    """Evaluate predictions and gate scores, each in the order of the dataset dicts.
+
+    Raises ValueError where an image has no prediction, or a score is no number.
+    """
     missing = [item["file_name"] for item in dicts if item["image_id"] not in predictions]
     if missing:
         raise ValueError(
             f"dataset {dataset_name!r}: {len(missing)} of {len(dicts)} images have no prediction, "
             f"the first is {missing[0]!r}"
         )
-    thresholds = Thresholds.from_config(cfg)
-    p_bad = _score_by_gate(cfg, dicts)
+    thresholds, seconds = Thresholds.from_config(cfg), dict(seconds or {})
+    begin = time.perf_counter()
     images = tabulate(dicts, predictions, p_bad, thresholds)
+    seconds["rule"] = time.perf_counter() - begin
     judged = judge_images(images, thresholds)
+    most = cfg.TEST.DETECTIONS_PER_IMAGE
 
-    results = average_precision(dicts, predictions, cfg.TEST.DETECTIONS_PER_IMAGE)
+    results = average_precision(dicts, predictions, most, resample(images.group))
     results["image"] = {
-        f"{name}_{key}": value
-        for name, (called_bad, score) in judged.items()
-        for key, value in image_metrics(images.bad, called_bad, score).items()
+        f"{judge}_{name}": value
+        for judge, (called_bad, score) in judged.items()
+        for name, value in image_metrics(images.bad, called_bad, score, images.group).items()
     }
-    if output_dir is not None:
-        _write(Path(output_dir), results, predictions)
-        images.save(output_dir, thresholds)
-        write_plots(Path(output_dir), images.bad, judged)
-    return results
+    results["pixel"] = pixel_metrics(dicts, predictions, thresholds, images.group)
+    training, told = training_images(cfg)
+    leaked = find_leaks(dicts, training, cfg.SCRATCH.DUPLICATE_DISTANCE)
+    results["leak"] = leak_metrics(dicts, predictions, images, judged, training, leaked, most)
+    results["gate"] = gate_metrics(images, judged)
+    results["speed"] = speed_metrics(seconds, images, thresholds)
+    results["families"] = family_metrics(images, judged)
+    results = {task: figures for task, figures in results.items() if figures}
+    about = {
+        "dataset": dataset_name,
+        "data_sha256": data_hash(dicts),
+        "images": len(dicts),
+        "bad": int(images.bad.sum()),
+        "groups": len(set(images.group)),
+        "max_detections": most,
+    }
+    told += _notes(cfg, dicts, predictions, images, about, int(leaked.sum()))
+    return Evaluation(results, images, thresholds, {**about, "notes": told})
 
 
-def _score_by_gate(cfg: CfgNode, dicts: Sequence[Mapping[str, Any]]) -> list[float] | None:
+def score_by_gate(
+    cfg: CfgNode, dicts: Sequence[Mapping[str, Any]], seconds: dict[str, float]
+) -> list[float] | None:
+    """Return p(Bad) of each image by the gate of a config, or None without one.
+
+    What that took is added to `seconds` under "gate", reading aside.
+    """
     gate = load_gate(cfg)
     if gate is None:
         return None
     scores: list[float] = []
+    seconds["gate"] = 0.0
     for batch in read_batches([Path(item["file_name"]) for item in dicts], cfg.GATE.BATCH_SIZE):
         broken = [reason for _, image, reason in batch if image is None]
         if broken:
             raise ImageError(broken[0])
+        begin = time.perf_counter()
         scores.extend(gate([image for _, image, _ in batch]).tolist())
+        seconds["gate"] += time.perf_counter() - begin
     return scores
 
 
-def _write(folder: Path, results: Results, predictions: Mapping[Any, Prediction]) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    rows = [row for id_, p in predictions.items() for row in to_coco_results(id_, p)]
-    (folder / "coco_instances_results.json").write_text(json.dumps(rows), "utf-8")
-    known = {
-        task: {key: None if math.isnan(value) else value for key, value in values.items()}
-        for task, values in results.items()
+def _notes(
+    cfg: CfgNode,
+    dicts: Sequence[Mapping[str, Any]],
+    predictions: Mapping[Any, Prediction],
+    images: ImageTable,
+    about: Mapping[str, Any],
+    leaked: int,
+) -> list[str]:
+    """Say what limits the figures, a sentence each."""
+    bad, unmarked = int(images.bad.sum()), sum(map(has_unknown_scratches, dicts))
+    said = {
+        f"{leaked} of {len(dicts)} images are, or nearly are, images that the model was trained "
+        "on; the group leak holds the figures without them": leaked,
+        "the thresholds were chosen on these very images; expect less on others": (
+            cfg.SCRATCH.CALIBRATED_ON == about["data_sha256"]
+        ),
+        "there is no Bad image: recall, AUC and AP say nothing": not bad,
+        "there is no Good image: false alarms and AUC cannot be known": bad == len(images),
+        f"{unmarked} of {bad} Bad images have no mask: they count for Good/Bad, not for AP": (
+            unmarked
+        ),
+        "the detector found nothing on any image": not any(map(len, predictions.values())),
     }
-    (folder / "evaluation.json").write_text(json.dumps(known, indent=2) + "\n", "utf-8")
+    return [sentence for sentence, holds in said.items() if holds]
+
+
+def write_evaluation(
+    evaluation: Evaluation, predictions: Mapping[Any, Prediction], folder: str | Path
+) -> None:
+    """Write evaluation.json, images.jsonl, coco_instances_results.json and plots into a folder."""
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    known = set(evaluation.images.image_id)
+    rows = [r for id_, p in predictions.items() if id_ in known for r in to_coco_results(id_, p)]
+    write_atomically(json.dumps(rows), folder / DETECTIONS)
+    content = {"about": {**evaluation.about, "thresholds": asdict(evaluation.thresholds)}}
+    for task, values in evaluation.results.items():
+        content[task] = {key: None if math.isnan(v) else v for key, v in values.items()}
+    write_atomically(json.dumps(content, indent=2) + "\n", folder / FIGURES)
+    evaluation.images.save(folder, evaluation.thresholds)
+    judged = judge_images(evaluation.images, evaluation.thresholds)
+    write_plots(folder, evaluation.images.bad, judged)
+
+
+def read_figures(folder: str | Path) -> tuple[Results, dict[str, Any]]:
+    """Read evaluation.json of a folder: results, null as nan, and what they are about.
+
+    Raises FileNotFoundError, or ValueError naming the file where it is no evaluation.
+    """
+    path = Path(folder) / FIGURES
+    if not path.is_file():
+        raise FileNotFoundError(f"{str(path)!r}: no such file; an evaluation writes it")
+    try:
+        content = json.loads(path.read_text("utf-8"))
+        about = content.pop("about")
+        results = {
+            task: {key: np.nan if v is None else float(v) for key, v in values.items()}
+            for task, values in content.items()
+        }
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"{path}: not the figures of an evaluation ({error!r})") from None
+    return results, about

@@ -18,6 +18,8 @@ from scratch_d2.runs import write_atomically
 
 FILE_NAME = "images.jsonl"
 JUDGES = ("area", "gate", "both")
+# By judge: called_bad [N] bool and score [N] float.
+Judged = Mapping[str, tuple[np.ndarray, np.ndarray]]
 # Families of fewer images than this are reported together.
 SMALL_FAMILY = 10
 OTHER_FAMILIES = "others"
@@ -119,9 +121,7 @@ def tabulate(
     )
 
 
-def judge_images(
-    images: ImageTable, thresholds: Thresholds
-) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+def judge_images(images: ImageTable, thresholds: Thresholds) -> Judged:
     """Judge N images by the area rule, by the gate and by both.
 
     Returns `{judge: (called_bad [N] bool, score [N] float)}` with the judges of `JUDGES`, or only

@@ -1,17 +1,17 @@
 """Plots of the Good/Bad metrics: ROC, precision-recall and confusion, as PNG."""
 
 import logging
-from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 from sklearn.metrics import auc, confusion_matrix, precision_recall_curve, roc_curve
 
+from scratch_d2.evaluation.images import Judged
+
 logger = logging.getLogger(__name__)
 # Colours that stay apart for colour-blind readers (Okabe and Ito).
 COLOURS = {"area": "#0072B2", "gate": "#E69F00", "both": "#009E73"}
 LABELS = {"area": "area rule", "gate": "gate", "both": "gate, then area rule"}
-Judged = Mapping[str, tuple[np.ndarray, np.ndarray]]
 
 
 def write_plots(folder: Path, bad: np.ndarray, judged: Judged) -> list[Path]:

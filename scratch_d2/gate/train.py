@@ -10,6 +10,7 @@ import torch
 from fvcore.common.config import CfgNode
 from torch.utils.data import DataLoader
 
+from scratch_d2.data.catalog import save_training_splits
 from scratch_d2.gate.checkpoints import check_resumable, read_last, save_resumable
 from scratch_d2.gate.examples import (
     Examples,
@@ -47,6 +48,7 @@ def train_gate(cfg: CfgNode, resume: bool = False) -> Path:
     last = _read_last(cfg, folder, resume)
     seed = _choose_seed(cfg.SEED, last)
     examples, held_out = _load_data(cfg, seed)
+    save_training_splits(cfg, folder)
     per_epoch = len(make_batches(len(examples), cfg.GATE.BATCH_SIZE, seed, 0))
     info = _describe(cfg, examples, seed)
     training = set_up(cfg, info, cfg.GATE.EPOCHS * per_epoch, last)

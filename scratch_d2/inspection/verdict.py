@@ -1,103 +1,26 @@
 """The area rule: a pure function from gate score, prediction and thresholds to a verdict."""
 
-import json
 import math
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
-from pathlib import Path
+from dataclasses import dataclass
 
 import numpy as np
-from fvcore.common.config import CfgNode
 
-from scratch_d2.config import flatten
-from scratch_d2.data.masks import AREA_METHODS, scratch_area, union_of_rles
+from scratch_d2.data.masks import scratch_area, union_of_rles
 from scratch_d2.engines.base import Prediction
+from scratch_d2.inspection.thresholds import RULES, Thresholds, adopt_saved_thresholds
 
-AREA_UNITS = ("pixel", "fraction")
-FILE_NAME = "thresholds.json"
-# Which config key stands behind each threshold.
-CONFIG_KEYS = {
-    "SCRATCH.SCORE_THRESHOLD": "score",
-    "SCRATCH.AREA_THRESHOLD": "area",
-    "SCRATCH.AREA_METHOD": "area_method",
-    "SCRATCH.AREA_UNIT": "area_unit",
-    "SCRATCH.REVIEW_BAND": "review_band",
-    "GATE.SKIP_BELOW": "gate_skip",
-}
-
-
-@dataclass(frozen=True)
-class Thresholds:
-    """All that turns scores into a verdict; every comparison is `>=`.
-
-    Attributes:
-        score: an instance counts from this score on, 0..1.
-        area: an image is Bad from this scratch area on, in `area_unit`.
-        area_method: "contour" or "pixel", see `scratch_d2.data.masks.scratch_area`.
-        area_unit: "pixel" of the original image, or "fraction" of it.
-        review_band: areas in [low, high) are for review; None judges every image.
-        gate_skip: an image goes to the detector from this p(Bad) on, 0..1.
-    """
-
-    score: float = 0.5
-    area: float = 500.0
-    area_method: str = "contour"
-    area_unit: str = "pixel"
-    review_band: tuple[float, float] | None = None
-    gate_skip: float = 0.05
-
-    def __post_init__(self) -> None:
-        if self.area_method not in AREA_METHODS or self.area_unit not in AREA_UNITS:
-            raise ValueError(
-                f"area is measured as {self.area_method!r} in {self.area_unit!r}; accepted are "
-                f"{', '.join(AREA_METHODS)} in {', '.join(AREA_UNITS)}"
-            )
-        if not (0 <= self.score <= 1 and 0 <= self.gate_skip <= 1 and self.area >= 0):
-            raise ValueError(f"score and gate_skip lie in 0..1 and area in 0.., but got {self}")
-
-    @classmethod
-    def from_config(cls, cfg: CfgNode) -> "Thresholds":
-        """Return the thresholds that a config states."""
-        known = flatten(cfg)
-        values = {name: known[key] for key, name in CONFIG_KEYS.items()}
-        return cls(**{**values, "review_band": tuple(values["review_band"]) or None})
-
-    @classmethod
-    def load(cls, file: str | Path) -> "Thresholds":
-        """Read thresholds.json; raises ValueError naming the file where it holds anything else."""
-        try:
-            values = json.loads(Path(file).read_text("utf-8"))
-            if not isinstance(values, dict):
-                raise ValueError(f"a dict is expected, not {values!r}")
-            unknown = set(values) - {field.name for field in fields(cls)}
-            if unknown:
-                raise ValueError(f"unknown keys {sorted(unknown)}")
-            band = values.get("review_band")
-            return cls(**{**values, "review_band": tuple(band) if band else None})
-        except (ValueError, TypeError) as error:
-            raise ValueError(f"{file}: not a file of thresholds ({error})") from None
-
-    def save(self, folder: str | Path) -> None:
-        """Write thresholds.json into a folder, beside the checkpoints they belong to."""
-        text = json.dumps(asdict(self), indent=2) + "\n"
-        (Path(folder) / FILE_NAME).write_text(text, encoding="utf-8")
-
-
-def adopt_saved_thresholds(cfg: CfgNode, weights: str | Path, opts: Sequence[str] = ()) -> None:
-    """Put the thresholds beside a checkpoint into a config, in place; without any, do nothing.
-
-    A thresholds.json in the folder of the checkpoint goes before the config file, and the keys
-    in `opts` (KEY VALUE pairs of the command line, already merged) go before both.
-    """
-    file = Path(weights).parent / FILE_NAME
-    if not file.is_file():
-        return
-    saved = asdict(Thresholds.load(file))
-    saved["review_band"] = list(saved["review_band"] or [])
-    for key, name in CONFIG_KEYS.items():
-        if key not in opts[::2]:
-            block, leaf = key.split(".")
-            cfg[block][leaf] = saved[name]
+__all__ = [
+    "RULES",
+    "Thresholds",
+    "Verdict",
+    "adopt_saved_thresholds",
+    "counts",
+    "judge",
+    "label_of",
+    "measure_area",
+    "passes_gate",
+    "scratch_mask",
+]
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from scratch_d2.data.probe import probe_image
-from scratch_d2.data.records import find_bursts, scan_folder
+from scratch_d2.data.records import scan_folder
 from tests.builders import rectangles, save, write_dataset
 
 
@@ -87,14 +87,3 @@ def test_a_changed_mask_and_threshold_are_seen(tmp_path):
     assert scan_folder(tmp_path)[1].empty_masks
     boxes = [region.box for region in scan_folder(tmp_path, mask_threshold=99)[0][0].regions]
     assert boxes == [[0, 0, 5, 5], [20, 20, 30, 30]]
-
-
-def test_bursts_are_groups():
-    stamps = ["05_08_2024_11_40_37.50", "05_08_2024_11_40_59.90", "05_08_2024_11_41_29.80"]
-    late = ["05_08_2024_11_42_00.00", "06_08_2024_11_42_00.10"]
-    other = ["Code01234", "99_99_2024_11_42_00.10"]
-    paths = [Path(f"{name}_cls_input.png") for name in (*stamps, *late, *other)]
-    groups = list(find_bursts(paths).items())
-    by_name = {path.name.removesuffix("_cls_input.png"): group for path, group in groups}
-    assert len({by_name[name] for name in stamps}) == 1
-    assert len({by_name[name] for name in (stamps[0], *late, *other)}) == 5

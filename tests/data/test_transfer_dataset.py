@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 
 from scratch_d2.data import scan_folder
+from scratch_d2.data.groups import find_bursts
 from scratch_d2.data.images import read_image
 from scratch_d2.data.masks import read_mask
-from scratch_d2.data.records import find_bursts
 from scratch_d2.data.split import split_records
 from scratch_d2.data.synthetic.render import Spec, render
 from scratch_d2.data.synthetic.transfer.dataset import write_transfer

@@ -4,19 +4,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scratch_d2.config import load_config
 from scratch_d2.engines import Prediction
-from scratch_d2.inspection.verdict import (
-    Thresholds,
-    adopt_saved_thresholds,
-    counts,
-    judge,
-    measure_area,
-)
+from scratch_d2.inspection.verdict import RULES, Thresholds, counts, judge, measure_area
 from tests.builders import predict_boxes
 
 # contourArea of the box is 30 x 20 = 600
 SCRATCH = predict_boxes(100, 200, {(10, 10, 41, 31): 0.8})
+# and of this one 25 x 20 = 500
+OF_500_PX = predict_boxes(100, 200, {(10, 10, 36, 31): 0.8})
 
 
 @pytest.mark.parametrize(
@@ -34,6 +29,8 @@ SCRATCH = predict_boxes(100, 200, {(10, 10, 41, 31): 0.8})
         (SCRATCH, None, Thresholds(area=0.03, area_unit="fraction"), "bad", r"3\.00% of the image"),
         (SCRATCH, None, Thresholds(area=651, area_method="pixel"), "bad", "651 px"),
         (Prediction.empty(9, 9), 0.9, Thresholds(), "good", "no scratch"),
+        (SCRATCH, 0.0, RULES["seed"], "bad", "600 px in all, at or above the limit of 500.5 px"),
+        (OF_500_PX, None, RULES["seed"], "good", "500 px in all, below the limit of 500.5 px"),
     ],
 )
 def test_the_rule_and_its_reason(prediction, p_bad, thresholds, label, reason):
@@ -66,25 +63,3 @@ def test_impossible_inputs_are_refused():
         judge(SCRATCH, float("nan"), Thresholds())
     with pytest.raises(ValueError, match="needs a prediction"):
         judge(None, 0.5, Thresholds())
-    with pytest.raises(ValueError, match="'length' in 'pixel'; accepted are contour, pixel"):
-        Thresholds(area_method="length")
-    with pytest.raises(ValueError, match="score and gate_skip lie in 0..1"):
-        Thresholds(score=1.2)
-
-
-def test_saved_thresholds_go_before_the_config_and_options_before_both(tmp_path):
-    Thresholds(score=0.7, area=123.0, review_band=(50, 123)).save(tmp_path)
-    opts = ["SCRATCH.SCORE_THRESHOLD", "0.6"]
-    cfg = load_config(None, opts)
-    adopt_saved_thresholds(cfg, tmp_path / "model_final.pth", opts)
-    expected = Thresholds(score=0.6, area=123.0, review_band=(50, 123))
-    assert Thresholds.from_config(cfg) == expected
-    adopt_saved_thresholds(cfg, tmp_path / "elsewhere" / "model.pth")
-    assert Thresholds.from_config(cfg) == expected
-
-
-@pytest.mark.parametrize("content", ['{"scores": 1}', "[]", "no json", '{"score": 7}'])
-def test_a_damaged_file_of_thresholds_is_named(tmp_path, content):
-    (tmp_path / "thresholds.json").write_text(content)
-    with pytest.raises(ValueError, match=r"thresholds\.json: not a file of thresholds"):
-        Thresholds.load(tmp_path / "thresholds.json")

@@ -15,6 +15,7 @@ from detectron2.utils.logger import setup_logger
 from fvcore.common.config import CfgNode
 
 from scratch_d2.config import add_scratch_config
+from scratch_d2.data.catalog import save_training_splits
 from scratch_d2.engines.base import Detector
 from scratch_d2.engines.d2.detector import D2Detector
 from scratch_d2.engines.d2.trainer import Trainer
@@ -47,6 +48,7 @@ class D2Engine:
         d2_cfg, final = self._setup(cfg), Path(cfg.OUTPUT_DIR) / "model_final.pth"
         if comm.is_main_process():
             save_plain_config(cfg, final)
+            save_training_splits(cfg, cfg.OUTPUT_DIR)
         trainer = Trainer(d2_cfg)
         trainer.resume_or_load(resume=resume)
         trainer.train()

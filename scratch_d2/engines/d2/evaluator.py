@@ -1,11 +1,15 @@
 """Mask AP and Good/Bad metrics as a Detectron2 evaluator."""
 
+import time
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 from detectron2.config import CfgNode
 from detectron2.evaluation import DatasetEvaluator
 from detectron2.utils import comm
+from torch import nn
+from torch.utils.hooks import RemovableHandle
 
 from scratch_d2.engines.base import Prediction
 from scratch_d2.engines.d2.detector import to_prediction
@@ -15,8 +19,9 @@ from scratch_d2.evaluation import evaluate_predictions
 class ScratchEvaluator(DatasetEvaluator):
     """Evaluate a registered scratch dataset in any Detectron2 project.
 
-    Returns `{"bbox": {...}, "segm": {...}, "image": {...}}`, flat dicts of floats, on the main
-    process, and {} on the others; see `scratch_d2.evaluation.evaluate_predictions`.
+    Returns `{"bbox": {...}, "segm": {...}, "image": {...}, ...}`, flat dicts of floats, on the main
+    process, and {} on the others; see `scratch_d2.evaluation.evaluate_predictions`. How long
+    reading and detecting took is among them where `watch` was called.
     """
 
     def __init__(
@@ -31,21 +36,36 @@ class ScratchEvaluator(DatasetEvaluator):
         self._cfg, self._name, self._output_dir = cfg, dataset_name, output_dir
         self.reset()
 
+    def watch(self, model: nn.Module) -> RemovableHandle:
+        """Time a model from now on; the handle's `remove` ends it."""
+
+        def begin(*_: object) -> None:
+            self._began = time.perf_counter()
+            self._seconds["read"] += self._began - self._ended
+
+        return model.register_forward_pre_hook(begin)
+
     def reset(self) -> None:
-        """Forget all predictions."""
+        """Forget all predictions and times."""
         self._predictions: dict[Any, Prediction] = {}
+        self._seconds: Counter[str] = Counter()
+        self._began, self._ended = None, time.perf_counter()
 
     def process(self, inputs: list[dict[str, Any]], outputs: list[dict[str, Any]]) -> None:
         """Keep the predictions of one batch, masks as RLE."""
         for item, output in zip(inputs, outputs):
             size = item["height"], item["width"]
             self._predictions[item["image_id"]] = to_prediction(output["instances"], *size)
+        self._ended = time.perf_counter()
+        if self._began is not None:
+            self._seconds["detector"] += self._ended - self._began
 
     def evaluate(self) -> dict[str, dict[str, float]]:
         """Gather the predictions of all processes and evaluate them on the main one."""
         comm.synchronize()
-        gathered = comm.gather(self._predictions, dst=0)
+        gathered = comm.gather((self._predictions, self._seconds), dst=0)
         if not comm.is_main_process():
             return {}
-        merged = {image_id: p for part in gathered for image_id, p in part.items()}
-        return evaluate_predictions(self._cfg, self._name, merged, self._output_dir)
+        merged = {image_id: p for part, _ in gathered for image_id, p in part.items()}
+        seconds = sum((part for _, part in gathered), Counter())
+        return evaluate_predictions(self._cfg, self._name, merged, self._output_dir, seconds)

@@ -62,6 +62,18 @@ class Trainer(DefaultTrainer):
             folder /= dataset_name
         return ScratchEvaluator(cfg, dataset_name, folder)
 
+    @classmethod
+    def test(cls, cfg: CfgNode, model: nn.Module, evaluators: list | None = None):
+        """Evaluate on DATASETS.TEST as DefaultTrainer does, and time it."""
+        if evaluators is None:
+            evaluators = [cls.build_evaluator(cfg, name) for name in cfg.DATASETS.TEST]
+        watched = [e.watch(model) for e in evaluators if isinstance(e, ScratchEvaluator)]
+        try:
+            return super().test(cfg, model, evaluators)
+        finally:
+            for handle in watched:
+                handle.remove()
+
     def build_hooks(self) -> list[hooks.HookBase]:
         """Make the run repeatable and keep model_best.pth, besides what DefaultTrainer does."""
         built = [*super().build_hooks(), Reproducible(self.cfg)]

@@ -1,8 +1,11 @@
 """Batched prediction with the embedded model, and evaluation of datasets with it."""
 
 import logging
+import time
 from collections import OrderedDict
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -48,26 +51,36 @@ class EmbeddedDetector:
 def evaluate_detector(cfg: CfgNode, detector: EmbeddedDetector) -> Results:
     """Evaluate on cfg.DATASETS.TEST and write OUTPUT_DIR/inference.
 
-    Returns `{"bbox": {...}, "segm": {...}, "image": {...}}` for one dataset, and for several an
-    OrderedDict of that by name. Images go one by one, as Detectron2 evaluates.
+    Returns `{"bbox": {...}, "segm": {...}, "image": {...}, ...}` for one dataset, and for several
+    an OrderedDict of that by name. Images go one by one, as Detectron2 evaluates.
     """
     from scratch_d2.evaluation import evaluate_predictions
+    from scratch_d2.evaluation.table import headline
 
     names = list(cfg.DATASETS.TEST)
     results = OrderedDict()
     for name in names:
-        predictions = {
-            item["image_id"]: detector([read_image(item["file_name"])])[0]
-            for item in get_dataset_dicts(name)
-        }
+        predictions, seconds = _predict(get_dataset_dicts(name), detector)
         folder = Path(cfg.OUTPUT_DIR) / "inference"
         folder = folder / name if len(names) > 1 else folder
-        results[name] = evaluate_predictions(cfg, name, predictions, folder)
-        for task, values in results[name].items():
-            logger.info(
-                "%s %s: %s", name, task, "  ".join(f"{k} {v:.4g}" for k, v in values.items())
-            )
+        results[name] = evaluate_predictions(cfg, name, predictions, folder, seconds)
+        logger.info("%s: %s", name, headline(results[name]))
     return results[names[0]] if len(names) == 1 else results
+
+
+def _predict(
+    dicts: Sequence[Mapping[str, Any]], detector: EmbeddedDetector
+) -> tuple[dict[Any, Prediction], dict[str, float]]:
+    """Return predictions by image_id and what reading and detecting took, in seconds."""
+    predictions, seconds = {}, {"read": 0.0, "detector": 0.0}
+    for item in dicts:
+        begin = time.perf_counter()
+        image = read_image(item["file_name"])
+        read = time.perf_counter()
+        predictions[item["image_id"]] = detector([image])[0]
+        seconds["read"] += read - begin
+        seconds["detector"] += time.perf_counter() - read
+    return predictions, seconds
 
 
 def flatten_results(results: Results, prefix: str = "") -> dict[str, float]:

@@ -10,6 +10,7 @@ import torch
 from fvcore.common.checkpoint import PeriodicCheckpointer
 from fvcore.common.config import CfgNode
 
+from scratch_d2.data.catalog import save_training_splits
 from scratch_d2.engines.batches import new_seed, seed_iteration, training_loader
 from scratch_d2.engines.checkpoints import BestModel, metric_name, resume_run
 from scratch_d2.engines.embedded.checkpoints import Checkpoints, TrainingState
@@ -60,6 +61,7 @@ def train_detector(cfg: CfgNode, resume: bool = False) -> Path:
     set_backend(cfg)
     device, last = pick_device(cfg.MODEL.DEVICE), cfg.SOLVER.MAX_ITER
     dicts = training_dicts(cfg)
+    save_training_splits(cfg, output)
 
     seed = new_seed(cfg)
     torch.manual_seed(seed)

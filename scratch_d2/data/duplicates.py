@@ -1,0 +1,96 @@
+"""Near-duplicates: photographs whose perceptual hashes differ in a few bits only.
+
+A hash is an `imagehash.phash` in hex. Codes recur in one typeface, so a coarse hash would call
+different labels alike: it has 16 x 16 bits, and distances are small. `datasets/README.md` says
+what was measured.
+"""
+
+from collections.abc import Sequence
+
+import imagehash
+import numpy as np
+from PIL import Image
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
+
+HASH_SIZE = 16
+# Bits; the next larger one already joins different labels among 22,000 rendered photographs.
+DISTANCE = 12
+# Hashes compared at once; a block of similarities takes 16 MB.
+BLOCK = 2048
+
+
+def perceptual_hash(image: np.ndarray) -> str:
+    """Hash what is to be seen in an HxWx3 uint8 RGB image; 64 hex digits."""
+    return str(imagehash.phash(Image.fromarray(image), HASH_SIZE))
+
+
+def cluster_duplicates(hashes: Sequence[str], distance: int = DISTANCE) -> np.ndarray:
+    """Number N hashes so that near-duplicates, also by way of others between them, get one number.
+
+    Args:
+        distance: bits in which near-duplicates differ at most; -1 finds none.
+
+    Returns [N] int.
+    """
+    if distance < 0 or not hashes:
+        return np.arange(len(hashes))
+    unique, places = np.unique(np.array(hashes), return_inverse=True)
+    signs, numbers = _to_signs(unique), np.arange(len(unique))
+    for start in range(0, len(unique), BLOCK):
+        block = signs[start : start + BLOCK]
+        for other in range(start, len(unique), BLOCK):
+            alike = block @ signs[other : other + BLOCK].T >= _likeness(signs, distance)
+            rows, columns = np.nonzero(np.triu(alike, 1) if other == start else alike)
+            if len(rows):
+                numbers = _join(numbers, rows + start, columns + other)
+    return numbers[places]
+
+
+def near_duplicates(queries: Sequence[str], pool: Sequence[str], distance: int) -> np.ndarray:
+    """Find for each hash the nearest one of a pool, [len(queries)] int of indices into the pool.
+
+    -1 stands where none is within `distance` bits; of equally near ones the first is taken.
+
+    Raises ValueError where hashes are of different lengths.
+    """
+    found = np.full(len(queries), -1)
+    if distance < 0 or not len(queries) or not len(pool):
+        return found
+    signs = _to_signs([*queries, *pool])
+    asked, pool_signs = signs[: len(queries)], signs[len(queries) :]
+    best = np.full(len(queries), _likeness(signs, distance) - 1, np.float32)
+    for start in range(0, len(queries), BLOCK):
+        here = slice(start, start + BLOCK)
+        for other in range(0, len(pool), BLOCK):
+            alike = asked[here] @ pool_signs[other : other + BLOCK].T
+            nearest = alike.argmax(axis=1)
+            likeness = alike[np.arange(len(alike)), nearest]
+            better = likeness > best[here]
+            found[here] = np.where(better, nearest + other, found[here])
+            best[here] = np.maximum(likeness, best[here])
+    return found
+
+
+def _to_signs(hashes: Sequence[str]) -> np.ndarray:
+    """Return the bits of N hashes as [N, bits] float32 of -1 and 1."""
+    lengths = sorted({len(digits) for digits in hashes})
+    if len(lengths) > 1:
+        raise ValueError(
+            f"perceptual hashes of {' and '.join(map(str, lengths))} hex digits cannot be "
+            "compared; they come from different versions of the package"
+        )
+    octets = np.frombuffer(bytes.fromhex("".join(hashes)), np.uint8).reshape(len(hashes), -1)
+    return np.unpackbits(octets, axis=1).astype(np.float32) * 2 - 1
+
+
+def _likeness(signs: np.ndarray, distance: int) -> float:
+    """The least product of two rows of signs that differ in at most `distance` bits."""
+    return signs.shape[1] - 2 * distance
+
+
+def _join(numbers: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    """Give the clusters of `rows` and `columns`, pair by pair, one number."""
+    edges = (np.ones(len(rows), bool), (numbers[rows], numbers[columns]))
+    graph = coo_matrix(edges, shape=(len(numbers), len(numbers)))
+    return connected_components(graph, directed=False)[1][numbers]

@@ -1,0 +1,67 @@
+"""Groups of photographs that show the same label, which a split must not tear apart."""
+
+import re
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
+
+from scratch_d2.data.duplicates import DISTANCE, cluster_duplicates
+
+# Seconds; photographs of one label come this soon after one another.
+BURST_GAP = 30.0
+_TIMESTAMP = re.compile(r"^\d{2}_\d{2}_\d{4}_\d{2}_\d{2}_\d{2}\.\d{1,6}")
+# `datasets/prepare_scratch_synth.py --from-good` names scratched copies so.
+_SCRATCHED_COPY = re.compile(r"\.scratch\d+$")
+
+
+def find_groups(
+    paths: Sequence[Path],
+    hashes: Sequence[str],
+    gap: float = BURST_GAP,
+    distance: int = DISTANCE,
+) -> dict[Path, str]:
+    """Group images by the time in their names and by what is to be seen in them.
+
+    Bursts that hold near-duplicates of each other are one group, named after the burst whose
+    name comes first.
+
+    Args:
+        hashes: perceptual hash of each image.
+        gap: seconds, as `find_bursts` takes them.
+        distance: bits in which near-duplicates differ at most; -1 compares none.
+    """
+    bursts = find_bursts(paths, gap)
+    names, burst = np.unique([bursts[path] for path in paths], return_inverse=True)
+    cluster = cluster_duplicates(hashes, distance) + len(names)
+    edges = (np.ones(len(paths), bool), (burst, cluster))
+    nodes = int(max(cluster, default=0)) + 1
+    _, number = connected_components(coo_matrix(edges, shape=(nodes, nodes)), directed=False)
+    _, first = np.unique(number[: len(names)], return_index=True)
+    home = dict(zip(number[first], names[first]))
+    return {path: str(home[number[index]]) for path, index in zip(paths, burst)}
+
+
+def find_bursts(paths: Iterable[Path], gap: float = BURST_GAP) -> dict[Path, str]:
+    """Group images whose names hold timestamps at most `gap` seconds after one another.
+
+    The name is expected to begin with DD_MM_YYYY_HH_MM_SS.ffffff. A group is named after its
+    first image. Images without a timestamp share a group where they have one stem, of which
+    scratched copies, `<stem>.scratch<number>`, have that of their original.
+    """
+    groups, timed = {}, []
+    for path in sorted(paths):
+        match = _TIMESTAMP.match(path.name)
+        try:
+            timed.append((datetime.strptime(match[0], "%d_%m_%Y_%H_%M_%S.%f"), path))
+        except (TypeError, ValueError):
+            groups[path] = _SCRATCHED_COPY.sub("", path.stem)
+    previous, name = None, ""
+    for time, path in sorted(timed):
+        if previous is None or (time - previous).total_seconds() > gap:
+            name = _SCRATCHED_COPY.sub("", path.stem)
+        groups[path], previous = name, time
+    return groups

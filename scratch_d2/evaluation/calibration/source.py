@@ -1,0 +1,129 @@
+"""The images that a calibration is made on, as an evaluation wrote them."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fvcore.common.config import CfgNode
+
+from scratch_d2.engines.base import Engine
+from scratch_d2.evaluation.calibration.figures import Figures, measure
+from scratch_d2.evaluation.calibration.goal import Goal
+from scratch_d2.evaluation.evaluate import read_figures
+from scratch_d2.evaluation.images import ImageTable
+from scratch_d2.inspection.thresholds import (
+    RULES,
+    Thresholds,
+    file_sha256,
+    gate_weights,
+    measures_alike,
+    put_thresholds,
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """Evaluated images.
+
+    Attributes:
+        images: one row each, areas measured by `thresholds`.
+        thresholds: those in force in the evaluation.
+        dataset: its name.
+        data_sha256: hash of its images, see `scratch_d2.data.split.data_hash`.
+        warnings: what speaks against calibrating on them, one sentence each.
+    """
+
+    images: ImageTable
+    thresholds: Thresholds
+    dataset: str
+    data_sha256: str
+    warnings: tuple[str, ...]
+
+    def measure(self, thresholds: Thresholds) -> Figures | None:
+        """Return the figures of other thresholds; None where they measure areas in another way."""
+        alike = measures_alike(thresholds, self.thresholds)
+        return measure(self.images, thresholds) if alike else None
+
+    def about(self) -> dict[str, Any]:
+        """Return what thresholds.json says of the images."""
+        return {
+            "dataset": self.dataset,
+            "data_sha256": self.data_sha256,
+            "images": len(self.images),
+            "bad": int(self.images.bad.sum()),
+            "groups": len(set(self.images.group)),
+        }
+
+
+def read_source(folder: str | Path) -> Source:
+    """Read images.jsonl and evaluation.json of an evaluation's folder.
+
+    Raises FileNotFoundError or ValueError naming the file where one is missing, does not say which
+    images it is about, or is about a test set.
+    """
+    (results, about), images = read_figures(folder), ImageTable.load(folder)
+    try:
+        stated = dict(about["thresholds"])
+        stated["review_band"] = tuple(stated["review_band"] or ()) or None
+        thresholds, dataset = Thresholds(**stated), about["dataset"]
+        data_sha256, count = about["data_sha256"], about["images"]
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(
+            f"{folder}: evaluation.json does not say on which images and with which thresholds it "
+            f"was made ({error!r}); evaluate again"
+        ) from None
+    if count != len(images):
+        raise ValueError(
+            f"{folder}: images.jsonl holds {len(images)} images, evaluation.json is about {count}; "
+            "evaluate again"
+        )
+    refuse_test_set(dataset)
+    seen = int(results.get("leak", {}).get("test_images", 0))
+    warning = f"{seen} of {count} images were seen in training, or nearly so: expect less of others"
+    return Source(images, thresholds, dataset, data_sha256, (warning,) if seen else ())
+
+
+def evaluate_for(
+    goal: Goal | str, cfg: CfgNode, engine: Engine, weights: Path, output: Path
+) -> Path:
+    """Evaluate on the one dataset of DATASETS.TEST in the way that a goal or a rule needs.
+
+    All is written into `output`/calibration, so that no file of a training run is replaced.
+    Returns the folder that `read_source` reads; raises ValueError for several datasets or a test
+    set.
+    """
+    names = tuple(cfg.DATASETS.TEST)
+    if len(names) != 1:
+        raise ValueError(f"DATASETS.TEST is {names}; calibration takes one dataset, --dataset NAME")
+    refuse_test_set(names[0])
+    if isinstance(goal, str):
+        put_thresholds(cfg, RULES[goal])
+    cfg.OUTPUT_DIR = str(output / "calibration")
+    engine.evaluate(cfg, weights)
+    return output / "calibration" / "inference"
+
+
+def hash_weights(cfg: CfgNode, weights: Path, images: ImageTable) -> dict[str, str | None]:
+    """Return what thresholds.json says of the detector and the gate that looked at the images.
+
+    Raises ValueError where GATE.WEIGHTS and the images do not agree on whether there is a gate.
+    """
+    gate = gate_weights(cfg)
+    if len(images) and bool(gate) != (images.p_bad is not None):
+        raise ValueError(
+            f"GATE.WEIGHTS is {gate!r}, but the images were evaluated "
+            f"{'without a gate' if gate else 'with one'}; name the gate of that evaluation"
+        )
+    return {
+        "weights_sha256": file_sha256(weights),
+        "gate_sha256": file_sha256(gate) if gate else None,
+    }
+
+
+def refuse_test_set(dataset: str) -> None:
+    """Raise ValueError where a dataset is for testing, by its name."""
+    if dataset.endswith("_test"):
+        raise ValueError(
+            f"dataset {dataset!r} is a test set: figures on it would no longer tell what to expect "
+            "once thresholds are chosen on it; calibrate on a validation set (--dataset ..._val)"
+        )

@@ -1,0 +1,123 @@
+"""Are there images in a test set that the model has seen in training, or nearly so?"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from fvcore.common.config import CfgNode
+
+from scratch_d2.data.catalog import get_dataset_dicts
+from scratch_d2.data.duplicates import near_duplicates
+from scratch_d2.data.split import SPLITS_FILE, read_splits
+from scratch_d2.engines.base import Prediction
+from scratch_d2.evaluation.coco_ap import average_precision
+from scratch_d2.evaluation.image_metrics import image_metrics
+from scratch_d2.evaluation.images import ImageTable, Judged
+
+FIGURES = ("precision_bad", "recall_bad", "F1_bad", "accuracy", "AUC")
+Images = Sequence[Mapping[str, str]]
+
+
+def training_images(cfg: CfgNode) -> tuple[Images | None, list[str]]:
+    """Return sha256 and phash of the images that detector and gate have seen.
+
+    They stand in SCRATCH.TRAINED_ON, or else are those of DATASETS.TRAIN, and in the splits.json
+    beside GATE.WEIGHTS.
+
+    Returns None and a sentence that says why where they cannot be known.
+
+    Raises ValueError where a splits.json is damaged.
+    """
+    try:
+        seen = _seen_by_detector(cfg)
+    except (FileNotFoundError, ValueError) as error:
+        if cfg.SCRATCH.TRAINED_ON:
+            raise
+        return None, [
+            "whether the model has seen any of these images in training cannot be checked "
+            f"({' '.join(str(error).split())}); set SCRATCH.TRAINED_ON to its {SPLITS_FILE}"
+        ]
+    beside_gate = Path(cfg.GATE.WEIGHTS).parent / SPLITS_FILE
+    if cfg.GATE.ENABLED and cfg.GATE.WEIGHTS and beside_gate.is_file():
+        seen += _listed(beside_gate)
+    return seen, []
+
+
+def _seen_by_detector(cfg: CfgNode) -> list[Mapping[str, str]]:
+    if cfg.SCRATCH.TRAINED_ON:
+        return _listed(cfg.SCRATCH.TRAINED_ON)
+    if not cfg.DATASETS.TRAIN:
+        raise ValueError("DATASETS.TRAIN is empty")
+    return [item for name in cfg.DATASETS.TRAIN for item in get_dataset_dicts(name)]
+
+
+def _listed(path: str | Path) -> list[Mapping[str, str]]:
+    splits = read_splits(path)
+    if "train" not in splits:
+        raise ValueError(f"{path}: lists {', '.join(splits)}; a split named train is expected")
+    return list(splits["train"])
+
+
+def adopt_training_record(cfg: CfgNode, weights: str | Path) -> None:
+    """Put the splits.json beside a checkpoint into SCRATCH.TRAINED_ON, in place, if there is one.
+
+    A config that names one already keeps it.
+    """
+    beside = Path(weights).parent / SPLITS_FILE
+    if not cfg.SCRATCH.TRAINED_ON and beside.is_file():
+        cfg.SCRATCH.TRAINED_ON = str(beside)
+
+
+def find_leaks(
+    dicts: Sequence[Mapping[str, Any]], training: Images | None, distance: int
+) -> np.ndarray:
+    """Return [N] bool: which images are training images or, by their hash, nearly are.
+
+    Args:
+        training: sha256 and phash of each image; None or none find no leak.
+        distance: bits by which the hashes of near-duplicates differ at most.
+    """
+    if not training:
+        return np.zeros(len(dicts), bool)
+    same = _are_same(dicts, training)
+    pool = [image["phash"] for image in training]
+    near = near_duplicates([item["phash"] for item in dicts], pool, distance) >= 0
+    return same | near
+
+
+def _are_same(dicts: Sequence[Mapping[str, Any]], training: Images) -> np.ndarray:
+    files = {image["sha256"] for image in training}
+    return np.array([item["sha256"] in files for item in dicts], bool)
+
+
+def leak_metrics(
+    dicts: Sequence[Mapping[str, Any]],
+    predictions: Mapping[Any, Prediction],
+    images: ImageTable,
+    judged: Judged,
+    training: Images | None,
+    leaked: np.ndarray,
+    max_detections: int,
+) -> dict[str, float]:
+    """Return how many images leaked and, where some did, the figures without them.
+
+    `test_images` in training, of them `same_files`, beside `training_images`. The figures are
+    those of `FIGURES`, by judge, and mask AP. Nothing where the training images are not known.
+    """
+    if training is None:
+        return {}
+    counts = {
+        "training_images": float(len(training)),
+        "test_images": float(leaked.sum()),
+        "same_files": float(_are_same(dicts, training).sum()),
+    }
+    if not leaked.any() or leaked.all():
+        return counts
+    clean, kept = images.select(~leaked), [item for item, out in zip(dicts, leaked) if not out]
+    ap = average_precision(kept, predictions, max_detections)["segm"]
+    counts |= {"segm_AP": ap["AP"], "segm_AP50": ap["AP50"]}
+    for judge, (called_bad, score) in judged.items():
+        found = image_metrics(clean.bad, called_bad[~leaked], score[~leaked], clean.group)
+        counts |= {f"{judge}_{name}": found[name] for name in FIGURES}
+    return counts

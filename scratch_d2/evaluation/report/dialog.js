@@ -1,0 +1,85 @@
+// One image large, with the reason of its verdict; arrow keys go through the gallery's order.
+
+/** The reason of a verdict in one sentence, as scratch_d2.inspection.verdict gives it. */
+function reasonOf(images, thresholds, i) {
+  const unit = thresholds.area_unit;
+  const pBad = images.p_bad ? images.p_bad[i] : null;
+  if (passesGate(pBad, thresholds)) {
+    return `the gate's p(Bad) of ${formatFigure(pBad)} is below ${formatShort(thresholds.gate_skip)}`;
+  }
+  const [area, count] = [images.area[i], images.count[i]];
+  const found = count
+    ? `${countOf(count, "scratch", "scratches")} of ${formatArea(area, unit)} in all`
+    : `no scratch with a score of ${thresholds.score} or more`;
+  const label = labelOf(area, thresholds);
+  if (label === REVIEW) {
+    const [low, high] = thresholds.review_band.map((end) => formatArea(end, unit));
+    return `${found}, within ${low} to ${high}, for review`;
+  }
+  const limit = `the limit of ${formatArea(thresholds.area, unit)}`;
+  if (label === BAD) return `${found}, at or above ${limit}`;
+  return count ? `${found}, below ${limit}` : found;
+}
+
+/** The rows [[title, text]] that say all of one image. */
+function factsOf(data, thresholds, i) {
+  const { images } = data;
+  const [width, height] = images.pixels[i];
+  const facts = [["reason", reasonOf(images, thresholds, i)]];
+  facts.push(["scratch area", formatArea(images.area[i], thresholds.area_unit)]);
+  if (images.p_bad) facts.push(["p(Bad) of the gate", String(images.p_bad[i])]);
+  if (images.unmarked[i]) facts.push(["truth", "Bad, but no mask says where"]);
+  facts.push(["file", images.file[i]], ["source family", images.family[i]]);
+  facts.push(["image_id", String(images.image_id[i])], ["size", `${width} \u00d7 ${height} px`]);
+  return facts;
+}
+
+/** Wire the dialog; returns {open(i), refresh()}. */
+function makeDialog(data, gallery, current) {
+  const dialog = byId("viewer");
+  let index = null;
+
+  function show(i) {
+    index = i;
+    const outcome = gallery.outcomes[i];
+    const { title, detail } = OUTCOMES[outcome];
+    const place = gallery.order.indexOf(i);
+    byId("viewer-title").replaceChildren(symbolOf(outcome), `${title}: ${detail}`);
+    byId("viewer-title").className = outcome;
+    byId("viewer-place").textContent = `${place + 1} of ${gallery.order.length}`;
+    byId("viewer-picture").replaceChildren(drawPhotograph(data.images, data.pictures, i));
+    byId("viewer-facts").replaceChildren(
+      ...factsOf(data, current(), i).flatMap(([key, text]) => [node("dt", {}, key), node("dd", {}, text)]),
+    );
+    byId("viewer-previous").disabled = place <= 0;
+    byId("viewer-next").disabled = place + 1 >= gallery.order.length;
+  }
+
+  function step(by) {
+    const next = gallery.order[gallery.order.indexOf(index) + by];
+    if (next !== undefined) show(next);
+  }
+
+  byId("viewer-previous").addEventListener("click", () => step(-1));
+  byId("viewer-next").addEventListener("click", () => step(1));
+  byId("viewer-close").addEventListener("click", () => dialog.close());
+  dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
+  dialog.addEventListener("keydown", (event) => {
+    if (event.key === "ArrowLeft") step(-1);
+    if (event.key === "ArrowRight") step(1);
+  });
+  dialog.addEventListener("close", () => {
+    const place = gallery.order.indexOf(index);
+    if (place >= gallery.shown) {
+      gallery.shown = place + 1;
+      gallery.draw();
+    }
+    gallery.cardOf(index).button.focus();
+  });
+  return {
+    open(i) {
+      show(i);
+      dialog.showModal();
+    },
+  };
+}

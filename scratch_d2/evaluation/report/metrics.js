@@ -1,0 +1,186 @@
+// The area rule and the Good/Bad metrics, as scratch_d2.inspection.verdict and
+// scratch_d2.evaluation.image_metrics compute them. Pure functions over plain values.
+
+const GOOD = "good";
+const BAD = "bad";
+const REVIEW = "review";
+
+/** Whether the gate is sure enough that an image is Good; never without a gate (null). */
+function passesGate(pBad, thresholds) {
+  return pBad !== null && !(pBad >= thresholds.gate_skip);
+}
+
+/** "good", "bad" or "review" for a scratch area in the unit of the thresholds. */
+function labelOf(area, thresholds) {
+  const [low, high] = thresholds.review_band ?? [Infinity, Infinity];
+  if (low <= area && area < high) return REVIEW;
+  return area >= thresholds.area ? BAD : GOOD;
+}
+
+/**
+ * Judge all images: {labels, passed, judges: {area, gate, both: {called, score}}}.
+ * "review" counts as called Bad; without gate scores "area" is the only judge.
+ */
+function judgeAll(images, thresholds) {
+  const alone = images.area.map((area) => labelOf(area, thresholds));
+  const area = { called: alone.map((label) => label !== GOOD), score: images.area };
+  if (!images.p_bad) {
+    return { labels: alone, passed: alone.map(() => false), judges: { area } };
+  }
+  const passed = images.p_bad.map((pBad) => passesGate(pBad, thresholds));
+  const gate = { called: passed.map((pass) => !pass), score: images.p_bad };
+  const both = {
+    called: area.called.map((called, i) => called && !passed[i]),
+    score: images.area.map((value, i) => (passed[i] ? 0 : value)),
+  };
+  const labels = alone.map((label, i) => (passed[i] ? GOOD : label));
+  return { labels, passed, judges: { area, gate, both } };
+}
+
+/** What a verdict is worth: one of OUTCOMES. */
+function outcomeOf(bad, label) {
+  if (label === REVIEW) return "review";
+  if (bad) return label === BAD ? "found" : "missed";
+  return label === BAD ? "alarm" : "cleared";
+}
+
+const largest = (numbers) => numbers.reduce((most, number) => Math.max(most, number), -Infinity);
+const share = (part, whole) => (whole ? part / whole : 0);
+
+/** Precision, recall and F1 of one class from its hits, what is of it and what is called so. */
+function classFigures(hits, real, called) {
+  return {
+    precision: share(hits, called),
+    recall: share(hits, real),
+    F1: share(2 * hits, real + called),
+  };
+}
+
+/** Good/Bad figures of judged images; without any image all but the counts are NaN. */
+function figuresOf(bad, called) {
+  const n = { good_as_good: 0, good_as_bad: 0, bad_as_good: 0, bad_as_bad: 0 };
+  for (let i = 0; i < bad.length; i += 1) {
+    n[`${bad[i] ? BAD : GOOD}_as_${called[i] ? BAD : GOOD}`] += 1;
+  }
+  const allBad = n.bad_as_good + n.bad_as_bad;
+  const allGood = n.good_as_good + n.good_as_bad;
+  const ofBad = classFigures(n.bad_as_bad, allBad, n.good_as_bad + n.bad_as_bad);
+  const ofGood = classFigures(n.good_as_good, allGood, n.good_as_good + n.bad_as_good);
+  const figures = { ...n, accuracy: (n.good_as_good + n.bad_as_bad) / bad.length };
+  for (const name of ["precision", "recall", "F1"]) {
+    figures[`${name}_bad`] = bad.length ? ofBad[name] : NaN;
+    figures[`${name}_good`] = bad.length ? ofGood[name] : NaN;
+    figures[`${name}_macro`] = bad.length ? (ofGood[name] + ofBad[name]) / 2 : NaN;
+  }
+  return figures;
+}
+
+/** Cumulative counts [{score, hits, alarms}] from the highest score down, one per distinct score. */
+function rank(bad, score) {
+  const order = Array.from(score.keys()).sort((a, b) => score[b] - score[a]);
+  const points = [];
+  let hits = 0;
+  let alarms = 0;
+  order.forEach((index, place) => {
+    if (bad[index]) hits += 1;
+    else alarms += 1;
+    const last = place + 1 === order.length || score[order[place + 1]] !== score[index];
+    if (last) points.push({ score: score[index], hits, alarms });
+  });
+  return points;
+}
+
+/** Area under the ROC curve; NaN without a Bad or without a Good image. */
+function areaUnderRoc(points) {
+  const { hits: allBad, alarms: allGood } = points.at(-1) ?? { hits: 0, alarms: 0 };
+  let area = 0;
+  let before = { hits: 0, alarms: 0 };
+  for (const point of points) {
+    area += ((point.alarms - before.alarms) * (point.hits + before.hits)) / 2;
+    before = point;
+  }
+  return allBad && allGood ? area / (allBad * allGood) : NaN;
+}
+
+/** Average precision of Bad; NaN without a Bad or without a Good image. */
+function averagePrecision(points) {
+  const { hits: allBad, alarms: allGood } = points.at(-1) ?? { hits: 0, alarms: 0 };
+  let sum = 0;
+  let hits = 0;
+  for (const point of points) {
+    sum += ((point.hits - hits) / allBad) * (point.hits / (point.hits + point.alarms));
+    hits = point.hits;
+  }
+  return allBad && allGood ? sum : NaN;
+}
+
+/** The number of fewest digits in (low, high]. */
+function between(low, high) {
+  const middle = low + (high - low) / 2;
+  for (let digits = 1; digits <= 17; digits += 1) {
+    const number = Number(middle.toPrecision(digits));
+    if (low < number && number <= high) return number;
+  }
+  return high;
+}
+
+/**
+ * One threshold for every outcome: the i-th calls Bad (or lets pass to the detector) the values
+ * from the i-th distinct one on, the last none of them where `ceiling` allows that.
+ */
+function thresholdSteps(values, ceiling = Infinity) {
+  const distinct = [...new Set(values)].sort((a, b) => a - b);
+  const steps = distinct.map((value, i) => (i ? between(distinct[i - 1], value) : 0));
+  const last = distinct.at(-1) ?? 0;
+  if (!distinct.length) steps.push(0);
+  else if (last < ceiling) steps.push(between(last, Math.min(ceiling, last * 1.25 || 1)));
+  return { distinct, steps };
+}
+
+/** How many of ascending values lie below a threshold: the place of its outcome. */
+function placeOf(distinct, threshold) {
+  let [low, high] = [0, distinct.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (distinct[middle] < threshold) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+/**
+ * Missed Bad images and false alarms at each of `count` steps of a threshold: {missed, alarms}.
+ * `fixed[i]` is what the other rules make of an image whatever the step, "missed", "cleared" or
+ * "review", and null where the step decides.
+ */
+function tradeOff(images, values, distinct, count, fixed) {
+  const missed = new Array(count + 1).fill(0);
+  const alarms = new Array(count + 1).fill(0);
+  values.forEach((value, i) => {
+    const place = placeOf(distinct, value);
+    if (images.bad[i]) {
+      if (fixed[i] === null) missed[place + 1] += 1;
+      else if (fixed[i] === "missed") missed[0] += 1;
+    } else if (fixed[i] === null) alarms[place] += 1;
+  });
+  for (let i = 1; i < count; i += 1) missed[i] += missed[i - 1];
+  for (let i = count - 2; i >= 0; i -= 1) alarms[i] += alarms[i + 1];
+  return { missed: missed.slice(0, count), alarms: alarms.slice(0, count) };
+}
+
+/** What the area's threshold cannot change: what the gate lets pass, and what is for review. */
+function fixedForArea(images, judged) {
+  return judged.labels.map((label, i) => {
+    if (judged.passed[i]) return images.bad[i] ? "missed" : "cleared";
+    return label === REVIEW ? "review" : null;
+  });
+}
+
+/** What the gate's threshold cannot change: what the area rule calls Good, Good ones in review. */
+function fixedForGate(images, thresholds) {
+  return images.area.map((area, i) => {
+    const label = labelOf(area, thresholds);
+    if (label === GOOD) return images.bad[i] ? "missed" : "cleared";
+    return label === REVIEW && !images.bad[i] ? "review" : null;
+  });
+}

@@ -1,0 +1,142 @@
+"""Put an evaluation into one page that opens from disk, without a network."""
+
+import json
+import math
+import os
+import re
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from scratch_d2.data.catalog import has_unknown_scratches
+from scratch_d2.data.coco import mask_of
+from scratch_d2.engines.base import Prediction
+from scratch_d2.evaluation.images import ImageTable, families
+from scratch_d2.evaluation.report.outlines import grid_size, outline
+from scratch_d2.evaluation.report.thumbnails import make_thumbnails
+from scratch_d2.inspection.verdict import Thresholds, counts, scratch_mask
+from scratch_d2.runs import write_atomically
+
+FILE_NAME = "report.html"
+BUDGET = 19_000_000  # bytes of the page; more than that is a burden to open and to send
+SCRIPTS = (
+    *("metrics", "intervals", "dom", "charts", "controls", "figures", "tables"),
+    *("gallery", "dialog", "report"),
+)
+
+
+def write_report(
+    folder: str | Path,
+    dicts: Sequence[Mapping[str, Any]],
+    predictions: Mapping[Any, Prediction],
+    images: ImageTable,
+    results: Mapping[str, Mapping[str, float]],
+    thresholds: Thresholds,
+    about: Mapping[str, Any],
+) -> Path:
+    """Write report.html, and report_files/ beside it where the thumbnails outgrow the page.
+
+    A photograph that cannot be read gets a placeholder that says why.
+
+    Args:
+        dicts: dataset dicts, at least those of `images`.
+        predictions: by image_id, at least those of `images`.
+        images: what the page judges, with areas in the unit of the thresholds.
+        results: groups of figures; what is not finite is shown as a dash.
+        thresholds: where the page begins, and returns to.
+        about: what the figures are of: dataset, data_sha256, weights, gate_weights, and notes,
+            sentences to be shown as warnings; each may be missing.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    content: dict[str, Any] = {
+        "about": {key: value for key, value in about.items() if value not in (None, "", [])},
+        "thresholds": asdict(thresholds),
+        "results": results,
+        "images": _columns(images, dicts, predictions, thresholds),
+    }
+    room = BUDGET - len(_dump(content)) - len(_fill({"data": ""}))
+    content["pictures"] = make_thumbnails(images.file, folder, room)._asdict()
+    return write_atomically(_fill({"data": _dump(content)}), folder / FILE_NAME)
+
+
+def _columns(
+    images: ImageTable,
+    dicts: Sequence[Mapping[str, Any]],
+    predictions: Mapping[Any, Prediction],
+    thresholds: Thresholds,
+) -> dict[str, Any]:
+    """Return the images of a page column by column."""
+    of_id = {item["image_id"]: item for item in dicts}
+
+    def look(image_id: Any) -> tuple:
+        return _look(of_id[image_id], predictions[image_id], thresholds)
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        looks = list(pool.map(look, images.image_id))
+    places: dict[str, int] = {}
+    names = ("pixels", "grid", "truth", "found", "count", "unmarked")
+    columns = dict(zip(names, map(list, zip(*looks)))) if looks else {name: [] for name in names}
+    return {
+        "image_id": images.image_id,
+        "file": ["/".join(Path(file).parts[-2:]) for file in images.file],
+        "family": families(images.file),
+        "group": [places.setdefault(group, len(places)) for group in images.group],
+        "bad": images.bad.astype(int),
+        "area": images.area,
+        "p_bad": images.p_bad,
+        **columns,
+    }
+
+
+def _look(item: Mapping[str, Any], prediction: Prediction, thresholds: Thresholds) -> tuple:
+    """Return width and height, those of the grid, both outlines, how many scratches count, and
+    whether it is unknown where the scratches are."""
+    grid = grid_size(item["height"], item["width"])
+    return (
+        [item["width"], item["height"]],
+        grid,
+        outline(mask_of(item), grid),
+        outline(scratch_mask(prediction, thresholds), grid),
+        int(counts(prediction, thresholds).sum()),
+        int(has_unknown_scratches(item)),
+    )
+
+
+def _dump(content: Mapping[str, Any]) -> str:
+    """Return JSON in ASCII that cannot end the script element it stands in."""
+    text = json.dumps(_plain(content), allow_nan=False, separators=(",", ":"))
+    return text.replace("<", "\\u003c")
+
+
+def _plain(value: Any) -> Any:
+    """Turn a value into what JSON knows; what is no finite number becomes None."""
+    if isinstance(value, np.ndarray):
+        value = value.tolist()
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value if isinstance(value, (str, int, bool, type(None))) else str(value)
+
+
+def _fill(parts: Mapping[str, str]) -> str:
+    """Fill the template; what is filled in is not looked at again."""
+    here = resources.files(__package__)
+    scripts = [here.joinpath(f"{name}.js").read_text("utf-8") for name in SCRIPTS]
+    known = {
+        "css": here.joinpath("report.css").read_text("utf-8"),
+        "script": "\n".join(scripts),
+        **parts,
+    }
+    template = here.joinpath("template.html").read_text("utf-8")
+    return re.sub(r"\{\{(\w+)\}\}", lambda match: known[match[1]], template)

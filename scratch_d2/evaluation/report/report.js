@@ -1,0 +1,209 @@
+// The page: thresholds in, everything else follows from them.
+
+const data = JSON.parse(byId("data").textContent);
+const { images, thresholds: saved } = data;
+const judges = images.p_bad ? ["area", "gate", "both"] : ["area"];
+const decider = judges.at(-1);
+const counted = { bad: images.bad.filter(Boolean).length, all: images.bad.length };
+const thresholds = { ...saved };
+const view = { judged: null, outcomes: [], figures: {}, ranked: {}, drawn: null };
+let gallery = null;
+
+const controls = {
+  area: wireThreshold({
+    id: "area",
+    values: images.area,
+    ceiling: Infinity,
+    saved: saved.area,
+    onChange: (area, field) => change({ area }, field),
+  }),
+  gate: images.p_bad && wireThreshold({
+    id: "gate",
+    values: images.p_bad,
+    ceiling: 1,
+    saved: saved.gate_skip,
+    onChange: (skip, field) => change({ gate_skip: skip }, field),
+  }),
+  review: wireReviewBand(
+    () => thresholds.area,
+    (band, field) => change({ review_band: band }, field),
+  ),
+};
+
+const plots = counted.bad && counted.bad < counted.all ? makePlots() : null;
+const updateTable = makeFigureTable(byId("figures"), judges);
+
+function makePlots() {
+  const roc = makePlot({
+    title: "ROC",
+    xTitle: "Good called Bad (false alarm rate)",
+    yTitle: "Bad found (recall)",
+    names: judges,
+    backdrop: `M${place(0, 0)}L${place(1, 1)}`,
+  });
+  const rate = counted.bad / counted.all;
+  const precisionRecall = makePlot({
+    title: "Precision and recall of Bad",
+    xTitle: "recall (Bad)",
+    yTitle: "precision (Bad)",
+    names: judges,
+    backdrop: `M${place(0, rate)}L${place(1, rate)}`,
+  });
+  byId("roc").append(roc.svg);
+  byId("precision-recall").append(precisionRecall.svg);
+  return { roc, precisionRecall };
+}
+
+/** Take new thresholds and show what they do; `typedInto` is a field to be left as it is. */
+function change(values, typedInto = null) {
+  const gateMoved = "gate_skip" in values && values.gate_skip !== thresholds.gate_skip;
+  Object.assign(thresholds, values);
+  if (gateMoved) delete view.ranked.both;
+  view.judged = judgeAll(images, thresholds);
+  view.outcomes = images.bad.map((bad, i) => outcomeOf(bad, view.judged.labels[i]));
+  for (const judge of judges) view.figures[judge] = figuresOfJudge(judge);
+  showControls(typedInto);
+  showFigures();
+  window.cancelAnimationFrame(view.frame);
+  view.frame = window.requestAnimationFrame(() => gallery.refresh(view.outcomes));
+}
+
+function figuresOfJudge(judge) {
+  const { called, score } = view.judged.judges[judge];
+  view.ranked[judge] ??= rankedCurves(score);
+  const { auc, ap } = view.ranked[judge];
+  return { ...figuresOf(images.bad, called), AUC: auc, AP_bad: ap };
+}
+
+/** A score's figures and curves, which stay while the score does. */
+function rankedCurves(score) {
+  const points = rank(images.bad, score);
+  const curves = plots && { roc: rocPoints(points), pr: precisionRecallPoints(points) };
+  return { auc: areaUnderRoc(points), ap: averagePrecision(points), curves };
+}
+
+function showControls(typedInto) {
+  const counts = countOutcomes(view.outcomes);
+  const outcome = `${counts.missed} missed, ${countOf(counts.alarm, "false alarm", "false alarms")}`;
+  const { area, gate, review } = controls;
+  const said = `${formatArea(thresholds.area, thresholds.area_unit)}: ${outcome}`;
+  area.show(thresholds.area, said, typedInto);
+  const fixedByGate = fixedForArea(images, view.judged);
+  area.strip(
+    tradeOff(images, images.area, area.distinct, area.steps.length, fixedByGate),
+    thresholds.area,
+  );
+  if (gate) {
+    gate.show(thresholds.gate_skip, `${formatShort(thresholds.gate_skip)}: ${outcome}`, typedInto);
+    const fixedByArea = fixedForGate(images, thresholds);
+    gate.strip(
+      tradeOff(images, images.p_bad, gate.distinct, gate.steps.length, fixedByArea),
+      thresholds.gate_skip,
+    );
+  }
+  review.show(thresholds.review_band, typedInto);
+  showWhere({ band: thresholds.review_band });
+  renderTallies(counts, images.p_bad && view.judged.passed);
+  const moved = ["area", "gate_skip"].some((name) => thresholds[name] !== saved[name])
+    || JSON.stringify(thresholds.review_band) !== JSON.stringify(saved.review_band);
+  byId("reset").disabled = !moved;
+}
+
+function showFigures() {
+  byId("headline").textContent = headline(images, view.judged);
+  byId("rule").textContent = ruleInWords(thresholds, Boolean(images.p_bad));
+  renderConfusion(images, view.judged, thresholds.review_band !== null);
+  updateTable(view.figures);
+  renderTiles(view.figures[decider], null);
+  window.clearTimeout(view.timer);
+  view.timer = window.setTimeout(showIntervals, 120);
+  if (!plots) return;
+  for (const judge of judges) {
+    const { curves } = view.ranked[judge];
+    const f = view.figures[judge];
+    const alarmRate = f.good_as_bad / (counted.all - counted.bad);
+    plots.roc.update(judge, curves.roc, [alarmRate, f.recall_bad]);
+    const calls = f.bad_as_bad + f.good_as_bad;
+    plots.precisionRecall.update(judge, curves.pr, calls ? [f.recall_bad, f.precision_bad] : null);
+  }
+}
+
+function showIntervals() {
+  if (!counted.all) return;
+  view.drawn ??= drawGroups(largest(images.group) + 1);
+  const { called } = view.judged.judges[decider];
+  renderTiles(view.figures[decider], intervalsOf(images, called, view.drawn));
+}
+
+/** The thresholds in force as scratch_d2.inspection.verdict.Thresholds reads them. */
+function thresholdsFile() {
+  const figures = Object.entries(view.figures[decider]).filter(([, value]) => isNumber(value));
+  const calibration = {
+    method: "chosen by hand in report.html",
+    dataset: data.about.dataset ?? null,
+    data_sha256: data.about.data_sha256 ?? null,
+    images: counted.all,
+    bad: counted.bad,
+    figures: Object.fromEntries(figures),
+  };
+  for (const key of ["weights_sha256", "gate_sha256"]) {
+    if (key in data.about) calibration[key] = data.about[key];
+  }
+  return `${JSON.stringify({ ...thresholds, calibration }, null, 2)}\n`;
+}
+
+/** Show the parts of the page that need what is there, and hide those that need what is not. */
+function showWhere(there) {
+  for (const element of document.querySelectorAll("[data-needs]")) {
+    const { needs } = element.dataset;
+    if (needs in there) element.hidden = !there[needs];
+  }
+}
+
+/** Print what is folded away, too. */
+function wirePrinting() {
+  const details = document.querySelector("#results details");
+  let open = false;
+  window.addEventListener("beforeprint", () => {
+    open = details.open;
+    details.open = true;
+  });
+  window.addEventListener("afterprint", () => {
+    details.open = open;
+  });
+}
+
+function wireOutlines() {
+  for (const box of document.querySelectorAll("[data-outline]")) {
+    box.addEventListener("input", () => {
+      const { outline } = box.dataset;
+      document.body.classList.toggle(`without-${outline}`, !box.checked);
+      for (const twin of document.querySelectorAll(`[data-outline=${outline}]`)) {
+        twin.checked = box.checked;
+      }
+    });
+  }
+}
+
+function start() {
+  const name = data.about.dataset ?? "evaluation";
+  document.title = `${name}: inspection report`;
+  byId("dataset").textContent = name;
+  const good = counted.all - counted.bad;
+  byId("size").textContent = `${countOf(counted.all, "image", "images")}: ${good} Good, ${counted.bad} Bad`;
+  showWhere({ gate: images.p_bad, curves: plots, "no-curves": !plots });
+  byId("area-unit").textContent = saved.area_unit === "fraction" ? "of the image" : "px";
+  renderAbout(data.about);
+  renderResults(data.results);
+  wireTheme(byId("theme"));
+  wireOutlines();
+  wirePrinting();
+  const viewer = { open: null };
+  gallery = makeGallery(data, (i) => viewer.open(i));
+  viewer.open = makeDialog(data, gallery, () => thresholds).open;
+  byId("reset").addEventListener("click", () => change({ ...saved }));
+  byId("download").addEventListener("click", () => download("thresholds.json", thresholdsFile()));
+  change({ ...saved });
+}
+
+start();

@@ -1,0 +1,234 @@
+"""Read results of former runs: what tools/predict.py wrote, or COCO results of any program."""
+
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from fvcore.common.config import CfgNode
+
+from scratch_d2.data.catalog import find_dataset_dicts
+from scratch_d2.data.coco import to_rle
+from scratch_d2.engines.base import Prediction
+from scratch_d2.evaluation.evaluate import (
+    DETECTIONS,
+    Evaluation,
+    evaluate_dicts,
+    read_figures,
+    write_evaluation,
+)
+from scratch_d2.evaluation.images import ImageTable
+from scratch_d2.evaluation.leaks import adopt_training_record
+from scratch_d2.inspection.thresholds import Thresholds, put_thresholds
+
+ROWS = "results.jsonl"
+Entry = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Saved:
+    """Results of a dataset.
+
+    Attributes:
+        predictions: by image_id, of the images that have a result.
+        p_bad: the gate's scores by image_id; {} where none was used.
+        notes: sentences on what did not fit.
+    """
+
+    predictions: dict[Any, Prediction]
+    p_bad: dict[Any, float] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+
+def read_results(path: str | Path, dicts: Sequence[Mapping[str, Any]]) -> Saved:
+    """Read the output folder of tools/predict.py, or a file of COCO results with masks.
+
+    In COCO results an image without an entry is one on which nothing was found. Results for images
+    that are not in the dataset are left out, and a note says so.
+
+    Raises FileNotFoundError, or ValueError naming file, entry and what is accepted.
+    """
+    path = Path(path)
+    if path.is_dir():
+        return _read_rows(path / ROWS, dicts)
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"results {str(path)!r}: no such file; accepted are the output folder of "
+            "tools/predict.py and a JSON file of COCO results"
+        )
+    try:
+        entries = json.loads(path.read_text("utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path}: not JSON ({error})") from None
+    if not isinstance(entries, list) or not all(isinstance(e, dict) for e in entries):
+        raise ValueError(f"{path}: not COCO results; a list of entries is expected")
+    known = {item["image_id"] for item in dicts}
+    strange = {e.get("image_id") for e in entries} - known
+    notes = [_left_out(len(strange), f"image_id {min(strange, key=str)!r}")] if strange else []
+    fitting = [e for e in entries if e.get("image_id") in known]
+    return Saved(to_predictions(fitting, dicts, path), notes=notes)
+
+
+def _read_rows(path: Path, dicts: Sequence[Mapping[str, Any]]) -> Saved:
+    if not path.is_file():
+        raise FileNotFoundError(f"{str(path)!r}: no such file; tools/predict.py writes it")
+    ids = {str(Path(item["file_name"]).resolve()): item["image_id"] for item in dicts}
+    entries, p_bad, inspected, strange = [], {}, [], []
+    for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
+        try:
+            row = json.loads(line)
+            if row["status"] != "ok":
+                continue
+            image_id = ids.get(str(Path(row["file"]).resolve()))
+            if image_id is None:
+                strange.append(row["file"])
+                continue
+            inspected.append(image_id)
+            entries += [{**instance, "image_id": image_id} for instance in row["instances"]]
+            if row["p_bad"] is not None:
+                p_bad[image_id] = _score(row["p_bad"], path, f"line {number}, p_bad")
+        except (KeyError, TypeError, json.JSONDecodeError) as error:
+            raise ValueError(f"{path}, line {number}: not a row of results ({error!r})") from None
+    found = to_predictions(entries, [d for d in dicts if d["image_id"] in set(inspected)], path)
+    notes = [_left_out(len(strange), strange[0])] if strange else []
+    if p_bad:
+        notes.append(
+            "the detector has not seen the images that the gate let pass: figures of the area rule "
+            "alone take them for Good, and AP for empty"
+        )
+    return Saved(found, p_bad, notes)
+
+
+def _left_out(count: int, first: str) -> str:
+    return f"results for {count} images that the dataset does not have were left out, as {first}"
+
+
+def to_predictions(
+    entries: Sequence[Entry], dicts: Iterable[Mapping[str, Any]], path: Path
+) -> dict[Any, Prediction]:
+    """Turn COCO result entries into a prediction for each dataset dict, by image_id.
+
+    Raises ValueError naming the image and the entry where box, score or mask are not usable, or
+    where entries are of several categories.
+    """
+    categories = {entry.get("category_id", 1) for entry in entries}
+    if len(categories) > 1:
+        raise ValueError(
+            f"{path}: results of the categories {sorted(categories, key=str)}; those of one, "
+            "scratch, are accepted"
+        )
+    by_image: dict[Any, list[Entry]] = {item["image_id"]: [] for item in dicts}
+    for entry in entries:
+        by_image[entry["image_id"]].append(entry)
+    sizes = {item["image_id"]: (item["height"], item["width"]) for item in dicts}
+    return {
+        image_id: _to_prediction(image_id, own, sizes[image_id], path)
+        for image_id, own in by_image.items()
+    }
+
+
+def _to_prediction(
+    image_id: Any, entries: list[Entry], size: tuple[int, int], path: Path
+) -> Prediction:
+    where = f"image_id {image_id!r}"
+    try:
+        scores = [_score(entry["score"], path, f"{where}, score") for entry in entries]
+        ordered = sorted(zip(scores, entries), key=lambda pair: -pair[0])
+        corners = np.array([e["bbox"] for _, e in ordered], np.float32).reshape(-1, 4)
+        corners[:, 2:] += corners[:, :2]
+        masks = [to_rle(e["segmentation"], *size) for _, e in ordered]
+        return Prediction(*size, corners, np.array([s for s, _ in ordered], np.float32), masks)
+    except KeyError as error:
+        raise ValueError(
+            f"{path}, {where}: a result lacks {error}; bbox, score and segmentation are expected"
+        ) from None
+    except (TypeError, ValueError) as error:
+        text = str(error)
+        raise ValueError(
+            text if text.startswith(str(path)) else f"{path}, {where}: {text}"
+        ) from None
+
+
+def _score(value: Any, path: Path, where: str) -> float:
+    usable = isinstance(value, int | float) and not isinstance(value, bool)
+    if not usable or not math.isfinite(value) or not 0 <= value <= 1:
+        raise ValueError(f"{path}, {where}: {value!r}; accepted is a number in 0..1")
+    return float(value)
+
+
+def evaluate_results(
+    cfg: CfgNode,
+    dataset: str,
+    path: str | Path,
+    output: str | Path,
+    opts: Sequence[str] = (),
+    allow_missing: bool = False,
+) -> Evaluation:
+    """Evaluate results of a former run on a registered dataset or a folder, and write a folder.
+
+    The thresholds are those of the run where it states them (`settings.json` of tools/predict.py),
+    but for the keys in `opts`, KEY VALUE pairs already merged into `cfg`.
+
+    Args:
+        allow_missing: evaluate the images that have a result, where some have none.
+
+    Raises what `read_results` raises, and ValueError where an image has no result.
+    """
+    dicts = find_dataset_dicts(dataset, cfg.SCRATCH.MASK_THRESHOLD)
+    saved, notes = read_results(path, dicts), []
+    adopt_settings(cfg, path, opts)
+    present = [item for item in dicts if item["image_id"] in saved.predictions]
+    missing = [d["file_name"] for d in dicts if d["image_id"] not in saved.predictions]
+    if missing:
+        said = f"{len(missing)} of {len(dicts)} images have no result, the first is {missing[0]!r}"
+        if not (allow_missing and present):
+            raise ValueError(f"{path}: {said}; --allow-missing evaluates the others")
+        notes = [f"{said}; the figures are of the others"]
+    p_bad = [saved.p_bad.get(item["image_id"]) for item in present] if saved.p_bad else None
+    if p_bad and None in p_bad:
+        file = present[p_bad.index(None)]["file_name"]
+        raise ValueError(f"{path}: {file!r} has no score of the gate, others have")
+    made = evaluate_dicts(cfg, dataset, present, saved.predictions, p_bad)
+    made = replace(made, about={**made.about, "notes": notes + saved.notes + made.about["notes"]})
+    write_evaluation(made, saved.predictions, output)
+    return made
+
+
+def adopt_settings(cfg: CfgNode, path: str | Path, opts: Sequence[str] = ()) -> None:
+    """Put the thresholds of a folder of tools/predict.py into a config, in place, if it has any."""
+    file = Path(path) / "settings.json"
+    if not file.is_file():
+        return
+    try:
+        stated = json.loads(file.read_text("utf-8"))
+        names = [column.name for column in fields(Thresholds)]
+        values = {name: stated[name] for name in names}
+        values["review_band"] = tuple(values["review_band"]) or None
+        thresholds = Thresholds(**values)
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{file}: not the settings of tools/predict.py ({error!r})") from None
+    put_thresholds(cfg, thresholds, keep=opts[::2])
+    adopt_training_record(cfg, stated.get("weights", ""))
+
+
+def write_report_of(folder: str | Path, dataset: str, mask_threshold: int = 127) -> Path:
+    """Write report.html into the folder of an evaluation, from what stands there.
+
+    Args:
+        dataset: the registered name or folder of the images that were evaluated.
+    """
+    from scratch_d2.evaluation.report import write_report
+
+    folder = Path(folder)
+    (results, about), images = read_figures(folder), ImageTable.load(folder)
+    band = about["thresholds"]["review_band"]
+    thresholds = Thresholds(**{**about["thresholds"], "review_band": tuple(band) if band else None})
+    evaluated = set(images.image_id)
+    found = find_dataset_dicts(dataset, mask_threshold)
+    dicts = [item for item in found if item["image_id"] in evaluated]
+    entries = json.loads((folder / DETECTIONS).read_text("utf-8"))
+    predictions = to_predictions(entries, dicts, folder / DETECTIONS)
+    return write_report(folder, dicts, predictions, images, results, thresholds, about)

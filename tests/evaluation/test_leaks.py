@@ -1,0 +1,122 @@
+"""Images of the test set that were in training: found, counted, and the figures without them."""
+
+import shutil
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from scratch_d2.config import load_config
+from scratch_d2.data import get_dataset_dicts, register_scratch_dataset
+from scratch_d2.data.split import write_splits
+from scratch_d2.evaluation.evaluate import evaluate_dicts, evaluate_predictions
+from scratch_d2.evaluation.leaks import adopt_training_record, find_leaks, training_images
+from tests.builders import draw_label, predict_boxes, save, write_dataset
+
+AREA = ["SCRATCH.AREA_THRESHOLD", "100.0"]
+
+
+def predict_truth(dicts):
+    return {
+        d["image_id"]: predict_boxes(
+            64, 96, {tuple(map(int, a["bbox"])): 0.9 for a in d["annotations"]}
+        )
+        for d in dicts
+    }
+
+
+@pytest.fixture
+def sets(tmp_path):
+    """A test set of 6 Good and 3 Bad, of which good0 was in training and bad0 came from there too,
+    saved anew as JPEG."""
+    train = write_dataset(tmp_path / "train", good=4, bad=4, seed=1)
+    test = write_dataset(tmp_path / "test", good=5, bad=2, seed=2)
+    shutil.copy(train / "good/good0.png", test / "good/copied.png")
+    Image.open(train / "bad/bad0.png").save(test / "bad/again.jpg", quality=90)
+    shutil.copy(train / "masks/bad0.png", test / "masks/again.png")
+    for name, root in (("leak_train", train), ("leak_test", test)):
+        register_scratch_dataset(name, root, replace=True)
+    return train, test
+
+
+def test_copies_and_near_duplicates_are_found(sets):
+    dicts, training = get_dataset_dicts("leak_test"), get_dataset_dicts("leak_train")
+    distance = load_config().SCRATCH.DUPLICATE_DISTANCE
+    leaked = find_leaks(dicts, training, distance)
+    names = [d["file_name"].rsplit("/", 1)[1] for d, out in zip(dicts, leaked) if out]
+    assert names == ["copied.png", "again.jpg"]
+    assert find_leaks(dicts, training, -1).sum() == 1  # equal files alone
+    assert not find_leaks(dicts, None, distance).any()
+
+
+def test_the_figures_without_them_stand_beside(sets):
+    cfg = load_config(None, [*AREA, "DATASETS.TRAIN", "('leak_train',)"])
+    dicts = get_dataset_dicts("leak_test")
+    predictions = predict_truth(dicts)
+    (leaked_bad,) = [d["image_id"] for d in dicts if d["file_name"].endswith(".jpg")]
+    for item in dicts:  # only the leaked scratch is found
+        if item["image_id"] != leaked_bad:
+            predictions[item["image_id"]] = predict_boxes(64, 96, {})
+    made = evaluate_dicts(cfg, "leak_test", dicts, predictions, None)
+    leak = made.results["leak"]
+    assert leak["training_images"] == 8 and leak["test_images"] == 2 and leak["same_files"] == 1
+    assert made.results["image"]["area_recall_bad"] == pytest.approx(1 / 3)
+    assert leak["area_recall_bad"] == 0.0 and leak["segm_AP"] == 0.0
+    assert made.results["segm"]["AP"] > 30
+    assert "2 of 9 images are, or nearly are," in made.about["notes"][0]
+
+
+def test_the_record_beside_the_checkpoint_goes_before_the_config(sets, tmp_path):
+    dicts = get_dataset_dicts("leak_test")
+    rows = [{**d, "file": d["file_name"]} for d in dicts if d["verdict"] == "bad"]
+    write_splits({"train": rows}, tmp_path / "splits.json", {})
+    cfg = load_config(None, ["DATASETS.TRAIN", "('leak_train',)"])
+    adopt_training_record(cfg, tmp_path / "model_final.pth")
+    seen, told = training_images(cfg)
+    assert [row["sha256"] for row in seen] == [row["sha256"] for row in rows] and not told
+    results = evaluate_predictions(cfg, "leak_test", predict_truth(dicts))
+    assert results["leak"]["test_images"] == results["leak"]["same_files"] == 3
+
+
+@pytest.mark.parametrize(
+    ("train", "said"),
+    [("()", "DATASETS.TRAIN is empty"), ("('nowhere',)", "dataset 'nowhere' is not registered")],
+)
+def test_what_cannot_be_checked_is_said(labels, train, said):
+    seen, told = training_images(load_config(None, ["DATASETS.TRAIN", train]))
+    assert seen is None and said in told[0] and "set SCRATCH.TRAINED_ON" in told[0]
+
+
+def test_a_damaged_record_is_refused(labels, tmp_path):
+    (tmp_path / "splits.json").write_text("[]")
+    cfg = load_config(None, ["SCRATCH.TRAINED_ON", str(tmp_path / "splits.json")])
+    with pytest.raises(ValueError, match=r"splits\.json: not a file of splits"):
+        training_images(cfg)
+    write_splits({"test": []}, tmp_path / "splits.json", {})
+    with pytest.raises(ValueError, match="a split named train is expected"):
+        training_images(cfg)
+
+
+def test_the_thresholds_own_images_are_noticed(labels):
+    dicts = get_dataset_dicts("tests_labels")
+    cfg = load_config(None, AREA)
+    about = evaluate_dicts(cfg, "tests_labels", dicts, predict_truth(dicts), None).about
+    cfg.SCRATCH.CALIBRATED_ON = about["data_sha256"]
+    about = evaluate_dicts(cfg, "tests_labels", dicts, predict_truth(dicts), None).about
+    assert any("thresholds were chosen on these very images" in note for note in about["notes"])
+
+
+@pytest.mark.parametrize(("good", "bad"), [(3, 0), (0, 3)])
+def test_one_class_only_is_explained(tmp_path, good, bad):
+    root = write_dataset(tmp_path / "one", good=good, bad=bad)
+    rng = np.random.default_rng(0)
+    save(draw_label(rng), root / "elsewhere" / "x.png")
+    register_scratch_dataset("one_class", root, replace=True)
+    dicts = get_dataset_dicts("one_class")
+    nothing = {d["image_id"]: predict_boxes(64, 96, {}) for d in dicts}
+    made = evaluate_dicts(load_config(None, AREA), "one_class", dicts, nothing, [0.5] * 3)
+    assert np.isnan(made.results["image"]["both_AUC"])
+    said = " ".join(made.about["notes"])
+    assert ("there is no Bad image" in said) == (not bad)
+    assert ("there is no Good image" in said) == (not good)
+    assert "the detector found nothing on any image" in said

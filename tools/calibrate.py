@@ -1,0 +1,77 @@
+#!/usr/bin/env python3
+"""Choose area threshold, gate skip and review band by a goal, on validation images.
+
+    tools/calibrate.py --config-file FILE --goal recall=0.98 [--dataset NAME] [KEY VALUE ...]
+
+Goals: f1 (highest F1 of Bad); recall=R (highest precision with at least this recall of Bad);
+cost=C (a missed Bad costs as much as C false alarms); seed (the rule area > 500 px, measured).
+Writes thresholds.json beside the weights, where prediction and evaluation take it from.
+
+Exit codes: 0 written; 2 usage or config; 4 there was nothing to choose by, nothing is written.
+"""
+
+import argparse
+from dataclasses import replace
+from pathlib import Path
+
+from scratch_d2.cli import run
+from scratch_d2.config import load_config
+from scratch_d2.engines import get_engine
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--config-file", required=True, metavar="FILE")
+    parser.add_argument("--dataset", metavar="NAME", help="DATASETS.TEST by default")
+    parser.add_argument("--goal", default="f1", help="f1, recall=R, cost=C or seed")
+    parser.add_argument("--review", type=float, default=0.0, metavar="SHARE", help="0..1, at most")
+    parser.add_argument("--inference", type=Path, metavar="DIR", help="an evaluation made before")
+    parser.add_argument("--output", type=Path, metavar="DIR", help="instead of beside the weights")
+    parser.add_argument("--engine", choices=["auto", "d2", "embedded"], help="SCRATCH.ENGINE")
+    parser.add_argument("opts", nargs=argparse.REMAINDER, help="KEY VALUE pairs over the config")
+    return parser.parse_args()
+
+
+def main() -> int:
+    from scratch_d2.data.builtin import register_builtin
+    from scratch_d2.engines.weights import choose_weights
+    from scratch_d2.evaluation.calibration import calibrate, read_goal
+    from scratch_d2.evaluation.calibration.source import evaluate_for, hash_weights, read_source
+    from scratch_d2.evaluation.calibration.table import format_calibration
+    from scratch_d2.inspection.thresholds import (
+        RULES,
+        Thresholds,
+        adopt_saved_thresholds,
+        measures_alike,
+    )
+    from scratch_d2.runs import prepare_output_dir
+
+    args = parse_args()
+    goal = read_goal(args.goal, args.review)
+    cfg = load_config(args.config_file, args.opts)
+    engine = get_engine(args.engine or cfg.SCRATCH.ENGINE)
+    register_builtin(cfg)
+    if args.dataset:
+        cfg.DATASETS.TEST = (args.dataset,)
+    weights = choose_weights(cfg, args.opts)
+    adopt_saved_thresholds(cfg, weights, args.opts)
+    before = Thresholds.from_config(cfg)
+    output = prepare_output_dir(args.output or weights.parent)
+
+    source = read_source(args.inference or evaluate_for(goal, cfg, engine, weights, output))
+    hashes = hash_weights(cfg, weights, source.images)
+    alike = measures_alike(before, source.thresholds)
+    made = calibrate(source.images, before if alike else source.thresholds, goal, args.review)
+    made = replace(made, warnings=source.warnings + made.warnings)
+    others = {"before": before, **RULES}
+    print(format_calibration(made, {n: (t, source.measure(t)) for n, t in others.items()}))
+    if not made.chosen:
+        return 4
+    print(f"written: {made.thresholds.save(output, made.block(**source.about(), **hashes))}")
+    return 0
+
+
+if __name__ == "__main__":
+    run(main)
