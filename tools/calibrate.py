@@ -31,15 +31,24 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--output", type=Path, metavar="DIR", help="instead of beside the weights")
     parser.add_argument("--engine", choices=["auto", "d2", "embedded"], help="SCRATCH.ENGINE")
     parser.add_argument("opts", nargs=argparse.REMAINDER, help="KEY VALUE pairs over the config")
-    return parser.parse_args()
+    args = parser.parse_args()
+    if args.inference and args.dataset:
+        parser.error("--dataset and --inference exclude each other: an evaluation has its dataset")
+    return args
 
 
 def main() -> int:
     from scratch_d2.data.builtin import register_builtin
     from scratch_d2.engines.weights import choose_weights
     from scratch_d2.evaluation.calibration import calibrate, read_goal
-    from scratch_d2.evaluation.calibration.source import evaluate_for, hash_weights, read_source
+    from scratch_d2.evaluation.calibration.source import (
+        check_gate,
+        evaluate_for,
+        hash_weights,
+        read_source,
+    )
     from scratch_d2.evaluation.calibration.table import format_calibration
+    from scratch_d2.evaluation.leaks import adopt_training_record
     from scratch_d2.inspection.thresholds import (
         RULES,
         Thresholds,
@@ -57,16 +66,20 @@ def main() -> int:
         cfg.DATASETS.TEST = (args.dataset,)
     weights = choose_weights(cfg, args.opts)
     adopt_saved_thresholds(cfg, weights, args.opts)
+    adopt_training_record(cfg, weights)
     before = Thresholds.from_config(cfg)
+    hashes = hash_weights(cfg, weights)
     output = prepare_output_dir(args.output or weights.parent)
 
     source = read_source(args.inference or evaluate_for(goal, cfg, engine, weights, output))
-    hashes = hash_weights(cfg, weights, source.images)
+    check_gate(cfg, source.images)
     alike = measures_alike(before, source.thresholds)
     made = calibrate(source.images, before if alike else source.thresholds, goal, args.review)
     made = replace(made, warnings=source.warnings + made.warnings)
     others = {"before": before, **RULES}
     print(format_calibration(made, {n: (t, source.measure(t)) for n, t in others.items()}))
+    for note in source.notes:
+        print(f"note: {note}")
     if not made.chosen:
         return 4
     print(f"written: {made.thresholds.save(output, made.block(**source.about(), **hashes))}")

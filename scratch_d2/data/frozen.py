@@ -1,9 +1,9 @@
 """Frozen splits: a splits.json beside good/ and bad/ holds a split fast while the folder grows."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
 
 from scratch_d2.data.groups import find_bursts
 from scratch_d2.data.records import BAD, Record
@@ -84,24 +84,24 @@ def thaw_splits(
     name may show a label of another split.
     """
     here = {record.image.relative_to(path.parent).as_posix(): record for record in records}
-    listed = {row["file"]: row for split in rows.values() for row in split}
+    listed = {row["file"]: row["sha256"] for split in rows.values() for row in split}
     _refuse_changes(path, here, listed)
     free = {here[name].sha256: here[name] for name in here if name not in listed}
-    found: dict[str, Record] = {}
-    for name, row in listed.items():
-        record = here.get(name) or free.pop(row["sha256"], None)
-        if record:
-            found[name] = replace(record, group=row["group"])
+    places = {name: here.get(name) or free.pop(sha256, None) for name, sha256 in listed.items()}
+    found = {name: record for name, record in places.items() if record}
     splits = {
-        split: [found[row["file"]] for row in rows[split] if row["file"] in found] for split in rows
+        split: [
+            replace(found[row["file"]], group=row["group"])
+            for row in rows[split]
+            if row["file"] in found
+        ]
+        for split in rows
     }
     return add_folds(splits), _remarks(path, here, listed, found)
 
 
-def _refuse_changes(
-    path: Path, here: Mapping[str, Record], listed: Mapping[str, Mapping[str, str]]
-) -> None:
-    changed = [n for n in listed if n in here and here[n].sha256 != listed[n]["sha256"]]
+def _refuse_changes(path: Path, here: Mapping[str, Record], listed: Mapping[str, str]) -> None:
+    changed = [name for name in listed if name in here and here[name].sha256 != listed[name]]
     if changed:
         raise ValueError(
             f"{path}: {_count(changed)} changed since the split was frozen, and may show a label "
@@ -111,7 +111,7 @@ def _refuse_changes(
 
 
 def _remarks(
-    path: Path, here: Mapping[str, Record], listed: Mapping[str, Any], found: Mapping[str, Record]
+    path: Path, here: Mapping[str, Record], listed: Mapping[str, str], found: Mapping[str, Record]
 ) -> list[str]:
     missing = [name for name in listed if name not in found]
     moved = [name for name in found if name not in here]
@@ -143,9 +143,7 @@ def describe_splits(splits: Mapping[str, Sequence[Record]]) -> str:
     lines = ["  ".join([f"{columns[0]:<10}", *columns[1:]])]
     for name, records in splits.items():
         bad = sum(record.verdict == BAD for record in records)
-        sizes: dict[str, int] = {}
-        for record in records:
-            sizes[record.group] = sizes.get(record.group, 0) + 1
+        sizes = Counter(record.group for record in records)
         values = (len(records), len(records) - bad, bad, len(sizes), max(sizes.values(), default=0))
         cells = [f"{value:>{len(title)},}" for title, value in zip(columns[1:], values)]
         lines.append("  ".join([f"{name:<10}", *cells]))

@@ -18,10 +18,12 @@ from scratch_d2.evaluation.matching import (
     Range,
     detected_regions,
     match_images,
+    true_masks,
     true_regions,
 )
 
 KINDS = ("bbox", "segm")
+NAMES = ("AP", "AP50", "AP75", "APs", "APm", "APl")
 RECALLS = np.linspace(0, 1, 101)
 # COCO's ranges of area in px, both ends belong to them.
 AREAS: dict[str, Range] = {"": (0, 1e10), "s": (0, 32**2), "m": (32**2, 96**2), "l": (96**2, 1e10)}
@@ -46,9 +48,9 @@ def average_precision(
         resampling: of the images; with it AP and AP50 come with 95% intervals, AP_low and so on.
     """
     as_it_is = resample(range(len(dicts)), replicates=0)
-    results = {}
+    masks, results = [true_masks(item) for item in dicts], {}
     for kind in KINDS:
-        matched = match_dataset(dicts, predictions, max_detections, kind)
+        matched = match_dataset(dicts, masks, predictions, max_detections, kind)
         figures = {}
         for name, matches in matched.items():
             by_level = precision_by_level(matches, as_it_is)[:, 0]
@@ -64,10 +66,14 @@ def average_precision(
 
 
 def match_dataset(
-    dicts: Sequence[Mapping[str, Any]], predictions: Mapping[Any, Prediction], most: int, kind: str
+    dicts: Sequence[Mapping[str, Any]],
+    masks: Sequence[list[dict]],
+    predictions: Mapping[Any, Prediction],
+    most: int,
+    kind: str,
 ) -> dict[str, Matches]:
     """Match boxes ("bbox") or masks ("segm") of a dataset, by figure: "AP", "APs" and so on."""
-    truth = [true_regions(item, kind) for item in dicts]
+    truth = [true_regions(item, rles, kind) for item, rles in zip(dicts, masks)]
     nothing = Prediction.empty(0, 0)
     predicted = (predictions.get(item["image_id"], nothing) for item in dicts)
     found = [detected_regions(prediction, kind, most) for prediction in predicted]

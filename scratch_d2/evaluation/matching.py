@@ -61,11 +61,15 @@ class Matches:
     wanted: np.ndarray
 
 
-def true_regions(item: Mapping[str, Any], kind: str) -> Regions:
+def true_masks(item: Mapping[str, Any]) -> list[dict]:
+    """Return the masks of the annotations of a dataset dict as RLE."""
+    size = item["height"], item["width"]
+    return [to_rle(annotation["segmentation"], *size) for annotation in item["annotations"]]
+
+
+def true_regions(item: Mapping[str, Any], rles: list[dict], kind: str) -> Regions:
     """Return the annotations of a dataset dict as boxes (kind "bbox") or masks ("segm")."""
     annotations = item["annotations"]
-    height, width = item["height"], item["width"]
-    rles = [to_rle(a["segmentation"], height, width) for a in annotations]
     crowd = np.array([a.get("iscrowd", 0) for a in annotations], bool)
     shapes: Any = rles
     if kind == "bbox":
@@ -121,6 +125,7 @@ def match_images(
     first = np.cumsum([0, *counts])
     order = np.argsort(-np.concatenate([f.scores for f in found]), kind="stable")
     overlaps = {i: _overlap(truth[i], found[i]) for i, t in enumerate(truth) if len(t.crowd)}
+    known: dict[tuple[int, bytes], np.ndarray] = {}  # most ranges leave the same regions out
     matched = {}
     for name, (measure, (low, high)) in ranges.items():
         sizes = np.concatenate([f.size[measure] for f in found])
@@ -130,7 +135,8 @@ def match_images(
             size, crowd = truth[i].size[measure], truth[i].crowd
             out = (size < low) | (size > high) | crowd
             wanted[i] = np.count_nonzero(~out)
-            chosen = match(overlap, out, crowd)
+            key = i, out.tobytes()
+            chosen = known[key] = match(overlap, out, crowd) if key not in known else known[key]
             own = slice(first[i], first[i + 1])
             hit[:, own] = chosen >= 0
             beside[:, own] = hit[:, own] & out[chosen]

@@ -9,9 +9,10 @@ from scratch_d2.data.catalog import (
     register_scratch_dataset,
 )
 from scratch_d2.data.coco import to_rle, write_coco_json
+from scratch_d2.data.images import read_image
 from scratch_d2.data.masks import decode_rle, read_mask
 from scratch_d2.data.split import split_records
-from tests.builders import write_dataset
+from tests.builders import save, write_dataset
 
 
 def test_dicts_hold_the_exact_masks(labels):
@@ -84,6 +85,36 @@ def test_builtin_names_follow_the_environment_and_the_config(tmp_path, monkeypat
     assert len(get_dataset_dicts("scratch_text_all")) == 2
 
 
+def test_builtin_folds_follow_the_config(tmp_path):
+    from scratch_d2.config import load_config
+    from scratch_d2.data.builtin import register_builtin
+
+    write_dataset(tmp_path, good=8, bad=4)
+    keys = ["SCRATCH.DATA_ROOT", str(tmp_path), "SCRATCH.FOLDS", "4", "SCRATCH.SPLIT_SEED", "3"]
+    register_builtin(load_config(None, keys))
+    tested = [get_dataset_dicts(f"scratch_text_fold{fold}_test") for fold in range(4)]
+    assert sorted(item["image_id"] for part in tested for item in part) == list(range(12))
+    assert all({item["verdict"] for item in part} == {"good", "bad"} for part in tested)
+    assert get_dataset_dicts("scratch_text_fold3_val") == tested[0]
+    assert len(get_dataset_dicts("scratch_text_fold3_train")) == len(tested[1] + tested[2])
+    with pytest.raises(ValueError, match="'scratch_text_fold4_test' is not registered"):
+        get_dataset_dicts("scratch_text_fold4_test")
+
+
+def test_near_duplicates_stay_in_one_split(tmp_path):
+    write_dataset(tmp_path, good=20, bad=10)
+    for index in range(20):
+        image = read_image(tmp_path / f"good/good{index}.png")
+        save(image - np.uint8(3), tmp_path / f"good/darker{index}.png")
+    homes = {}
+    for split in ("train", "val", "test"):
+        register_scratch_dataset("tests_twins", tmp_path, split=split, replace=True)
+        for item in get_dataset_dicts("tests_twins"):
+            homes.setdefault(item["group"], []).append(split)
+    assert sorted(map(len, homes.values())) == [1] * 10 + [2] * 20
+    assert all(len(set(splits)) == 1 for splits in homes.values())
+
+
 def test_coco_json_names_every_image(labels, tmp_path):
     dicts = get_dataset_dicts("tests_labels")
     coco = json.loads(write_coco_json(dicts, tmp_path / "new" / "coco.json").read_text())
@@ -93,6 +124,20 @@ def test_coco_json_names_every_image(labels, tmp_path):
     x0, y0, x1, y1 = dicts[6]["annotations"][0]["bbox"]
     assert first["bbox"] == [x0, y0, x1 - x0, y1 - y0]
     assert (first["id"], first["image_id"], first["area"]) == (1, 6, 240.0)
+
+
+@pytest.mark.detectron2
+def test_plain_detectron2_takes_the_extra_keys(labels):
+    from detectron2.config import get_cfg
+    from detectron2.data import DatasetMapper
+
+    mapper = DatasetMapper(get_cfg(), is_train=True)
+    item = get_dataset_dicts("tests_labels")[6]
+    mapped = mapper(item)
+    assert {key: mapped[key] for key in ("group", "sha256", "phash")} == {
+        key: item[key] for key in ("group", "sha256", "phash")
+    }
+    assert len(mapped["instances"]) == 1 and item == get_dataset_dicts("tests_labels")[6]
 
 
 @pytest.mark.detectron2

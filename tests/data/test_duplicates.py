@@ -14,6 +14,7 @@ from scratch_d2.data.duplicates import (
     near_duplicates,
     perceptual_hash,
 )
+from scratch_d2.data.groups import find_bursts
 from scratch_d2.data.images import read_image
 from scratch_d2.data.synthetic.dataset import write_dataset
 
@@ -34,13 +35,8 @@ def photographs(tmp_path_factory: pytest.TempPathFactory) -> list[np.ndarray]:
     """One rendered photograph of each of ten labels or so."""
     root = tmp_path_factory.mktemp("rendered")
     write_dataset(root, 20, seed=2, workers=1, progress=False)
-    bursts = duplicates_free(sorted(root.glob("good/*.png")))
-    return [read_image(path) for path in bursts]
-
-
-def duplicates_free(paths: list) -> list:
-    """The first photograph of each minute, so of each burst."""
-    return list({path.name[:16]: path for path in reversed(paths)}.values())
+    bursts = find_bursts(root.glob("good/*.png"))
+    return [read_image(path) for path in bursts if path.stem == bursts[path]]
 
 
 def distances(rows: list[str], columns: list[str]) -> np.ndarray:

@@ -1,9 +1,11 @@
+import hashlib
 import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from scratch_d2.data.images import read_image
 from scratch_d2.data.probe import probe_image
 from scratch_d2.data.records import scan_folder
 from tests.builders import rectangles, save, write_dataset
@@ -46,6 +48,39 @@ def test_everything_odd_is_reported_by_name(tmp_path):
     lines = "\n".join(report.lines())
     assert "the mask is 10x10, but its image bad1.png is 96x64 pixels" in lines
     assert "zero.png': the file is empty" in lines
+
+
+def test_a_file_that_is_good_and_bad_is_reported(tmp_path):
+    write_dataset(tmp_path, good=2, bad=2)
+    shutil.copy(tmp_path / "good/good1.png", tmp_path / "bad/copy.png")
+    records, report = scan_folder(tmp_path)
+    assert names(report.contradictions) == {"copy.png"} and report.good_and_bad == []
+    assert any("copy.png: is the same file as" in line for line in report.lines())
+    by_name = {record.image.name: record for record in records}
+    assert by_name["copy.png"].group == by_name["good1.png"].group == "copy"
+
+
+def test_records_are_hashed_by_bytes_and_by_sight(tmp_path):
+    write_dataset(tmp_path, good=2, bad=0)
+    original = tmp_path / "good/good0.png"
+    save(read_image(original), tmp_path / "good/bitmap.bmp")
+    bitmap, *photographs = scan_folder(tmp_path)[0]
+    assert [record.image.name for record in photographs] == ["good0.png", "good1.png"]
+    assert photographs[0].sha256 == hashlib.sha256(original.read_bytes()).hexdigest()
+    assert bitmap.sha256 != photographs[0].sha256 and bitmap.phash == photographs[0].phash
+    assert len(bitmap.phash) == 64 and photographs[1].phash != bitmap.phash
+    assert scan_folder(tmp_path)[0] == [bitmap, *photographs]
+
+
+def test_gap_and_distance_decide_what_is_one_group(tmp_path):
+    write_dataset(tmp_path, good=3, bad=0)
+    times = ("05_08_2024_11_40_00.0", "05_08_2024_11_40_20.0", "05_08_2024_12_00_00.0")
+    for index, time in enumerate(times):
+        (tmp_path / f"good/good{index}.png").rename(tmp_path / f"good/{time}.png")
+    shutil.copy(tmp_path / f"good/{times[2]}.png", tmp_path / f"good/{times[0]}.copy.png")
+    for gap, distance, groups in ((30, 12, 1), (10, 12, 2), (30, -1, 2), (10, -1, 3)):
+        records, _ = scan_folder(tmp_path, burst_gap=gap, duplicate_distance=distance)
+        assert len({record.group for record in records}) == groups
 
 
 def test_a_folder_without_masks_is_fine(tmp_path):

@@ -43,7 +43,7 @@ def test_evaluation_and_prediction_agree(trained):
     cfg, weights = trained
     engine = get_engine("d2")
     results = engine.evaluate(cfg, weights)
-    assert set(results) == {"bbox", "segm", "image"}
+    assert set(results) == {"bbox", "segm", "image", "pixel", "leak", "speed"}
     assert all(isinstance(v, float) for values in results.values() for v in values.values())
     dicts = get_dataset_dicts("tests_labels")
     detector = engine.load(cfg, weights)
@@ -52,6 +52,23 @@ def test_evaluation_and_prediction_agree(trained):
     for item, prediction in zip(dicts, found):
         scores = [r["score"] for r in saved if r["image_id"] == item["image_id"]]
         np.testing.assert_allclose(prediction.scores, scores, atol=1e-5)
+
+
+def test_the_figures_of_an_evaluation_are_those_that_training_logged(trained):
+    from detectron2.evaluation.testing import flatten_results_dict
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    cfg, weights = trained
+    board = EventAccumulator(str(weights.parent)).Reload()
+    logged = {tag: board.Scalars(tag)[-1].value for tag in board.Tags()["scalars"]}
+    figures = flatten_results_dict(get_engine("d2").evaluate(cfg, weights))
+    assert {"image/area_F1_bad_low", "segm/AP_thin", "pixel/dice", "speed/ms_detector"} <= set(
+        figures
+    )
+    for name, value in figures.items():
+        if not name.startswith("speed/"):
+            assert logged[name] == pytest.approx(value, rel=1e-6, nan_ok=True)
+    assert logged["speed/ms_detector"] > 1 and figures["speed/ms_read"] > 0.01
 
 
 def test_a_batch_gives_what_single_images_give(trained):

@@ -284,7 +284,7 @@ def test_an_earlier_evaluation_is_read(tmp_path):
     source = read_source(tmp_path)
     assert source.thresholds == Thresholds(area=5.0, review_band=(1, 9))
     assert source.about()["images"] == 9 and source.about()["data_sha256"] == "ab"
-    assert "3 of 9 images were seen in training" in source.warnings[0]
+    assert "3 of 9 images, or nearly the same, were trained on" in source.warnings[0]
     assert source.measure(Thresholds(score=0.9)) is None
 
 

@@ -94,7 +94,7 @@ def calibrate(
         warnings += [unknown] if unknown else []
     figures = measure(images, chosen)
     if not impossible:
-        warnings = _doubts(images, goal, figures) + warnings
+        warnings = _doubts(images, goal, figures, expected) + warnings
     return Calibration(
         goal=str(goal),
         method=goal.describe(),
@@ -188,7 +188,9 @@ def _impossible(images: ImageTable) -> str | None:
     return None
 
 
-def _doubts(images: ImageTable, goal: Goal, figures: Figures) -> list[str]:
+def _doubts(
+    images: ImageTable, goal: Goal, figures: Figures, expected: Figures | None
+) -> list[str]:
     """Say what limits a choice, a sentence each."""
     doubts = []
     low, high = figures["recall_bad_low"], figures["recall_bad_high"]
@@ -204,6 +206,11 @@ def _doubts(images: ImageTable, goal: Goal, figures: Figures) -> list[str]:
         doubts.append(
             f"a recall of {goal.value:.10g} cannot be reached; the highest is "
             f"{figures['recall_bad']:.4f}, as no scratch was found on the other Bad images"
+        )
+    elif goal.name == "recall" and expected and expected["recall_bad"] < goal.value:
+        doubts.append(
+            f"on other images expect a recall of {expected['recall_bad']:.4f}, less than the "
+            f"{goal.value:.10g} asked for; ask for more"
         )
     if figures["bad_as_bad"] + figures["good_as_bad"] == 0:
         doubts.append("no image is called Bad: at this cost false alarms outweigh what is found")

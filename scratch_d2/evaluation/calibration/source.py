@@ -30,13 +30,15 @@ class Source:
         thresholds: those in force in the evaluation.
         dataset: its name.
         data_sha256: hash of its images, see `scratch_d2.data.split.data_hash`.
-        warnings: what speaks against calibrating on them, one sentence each.
+        notes: what the evaluation said of its figures, one sentence each.
+        warnings: what speaks against calibrating on them, likewise.
     """
 
     images: ImageTable
     thresholds: Thresholds
     dataset: str
     data_sha256: str
+    notes: tuple[str, ...]
     warnings: tuple[str, ...]
 
     def measure(self, thresholds: Thresholds) -> Figures | None:
@@ -79,8 +81,17 @@ def read_source(folder: str | Path) -> Source:
         )
     refuse_test_set(dataset)
     seen = int(results.get("leak", {}).get("test_images", 0))
-    warning = f"{seen} of {count} images were seen in training, or nearly so: expect less of others"
-    return Source(images, thresholds, dataset, data_sha256, (warning,) if seen else ())
+    warning = (
+        f"{seen} of {count} images, or nearly the same, were trained on: expect less of others"
+    )
+    return Source(
+        images=images,
+        thresholds=thresholds,
+        dataset=dataset,
+        data_sha256=data_sha256,
+        notes=tuple(about.get("notes", ())),
+        warnings=(warning,) if seen else (),
+    )
 
 
 def evaluate_for(
@@ -103,21 +114,21 @@ def evaluate_for(
     return output / "calibration" / "inference"
 
 
-def hash_weights(cfg: CfgNode, weights: Path, images: ImageTable) -> dict[str, str | None]:
-    """Return what thresholds.json says of the detector and the gate that looked at the images.
+def hash_weights(cfg: CfgNode, weights: Path) -> dict[str, str | None]:
+    """Return what thresholds.json says of the detector and the gate that look at the images."""
+    gate = gate_weights(cfg)
+    gate_sha256 = file_sha256(gate) if gate else None
+    return {"weights_sha256": file_sha256(weights), "gate_sha256": gate_sha256}
 
-    Raises ValueError where GATE.WEIGHTS and the images do not agree on whether there is a gate.
-    """
+
+def check_gate(cfg: CfgNode, images: ImageTable) -> None:
+    """Raise ValueError where GATE.WEIGHTS and evaluated images do not agree on having a gate."""
     gate = gate_weights(cfg)
     if len(images) and bool(gate) != (images.p_bad is not None):
         raise ValueError(
             f"GATE.WEIGHTS is {gate!r}, but the images were evaluated "
             f"{'without a gate' if gate else 'with one'}; name the gate of that evaluation"
         )
-    return {
-        "weights_sha256": file_sha256(weights),
-        "gate_sha256": file_sha256(gate) if gate else None,
-    }
 
 
 def refuse_test_set(dataset: str) -> None:

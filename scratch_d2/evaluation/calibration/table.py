@@ -1,7 +1,7 @@
 """A calibration as text for the terminal."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from scratch_d2.evaluation.calibration.choice import Calibration
 from scratch_d2.evaluation.calibration.figures import Figures
@@ -12,12 +12,12 @@ ROWS = {
     "recall_bad": "recall of Bad",
     "F1_bad": "F1 of Bad",
     "accuracy": "accuracy",
-    "bad_as_good": "Bad missed",
+    "bad_as_good": "missed Bad",
     "good_as_bad": "false alarms",
-    "bad_as_review": "of these for review: Bad",
-    "good_as_review": "of these for review: Good",
     "skipped": "skipped by the gate",
-    "review": "for review",
+    "review": "for review (counts as Bad)",
+    "bad_as_review": "  Bad among them",
+    "good_as_review": "  Good among them",
 }
 
 
@@ -32,14 +32,14 @@ def format_calibration(
     points = {"chosen": calibration.thresholds} | {n: point for n, (point, _) in others.items()}
     lines = ["", f"{calibration.method}:"]
     lines += [f"  {name:<8}{describe(point)}" for name, point in points.items()]
-    columns = {"here": calibration.figures} | {name: found for name, (_, found) in others.items()}
-    title = "".join(f"{name:>10}" for name in columns)
-    lines += ["", f"{'':<28}{title}   {'expected':<22}"]
-    reviewed = any(found and found["review"] for found in columns.values())
+    lines += ["", _line("", ["here", "expected (95%)", *others])]
+    columns = [calibration.figures, calibration.expected, *(found for _, found in others.values())]
+    reviewed = any(found and found["review"] for found in columns)
     for name, text in ROWS.items():
         if reviewed or "review" not in name:
-            cells = "".join(f"{_show(found, name):>10}" for found in columns.values())
-            lines.append(f"{text:<28}{cells}   {_show_range(calibration.expected, name)}".rstrip())
+            here, expected, *rest = (_show(found, name) for found in columns)
+            expected += _interval(calibration.expected, name)
+            lines.append(_line(text, [here, expected, *rest]))
     lines += ["", *_gate_lines(calibration.gate)]
     return "\n".join([*lines, *(f"warning: {text}" for text in calibration.warnings)])
 
@@ -47,10 +47,10 @@ def format_calibration(
 def describe(thresholds: Thresholds) -> str:
     """Return thresholds in words."""
     unit = "px" if thresholds.area_unit == "pixel" else "of the image"
-    text = f"Bad from {thresholds.area:g} {unit} on ({thresholds.area_method}), "
+    text = f"Bad from {thresholds.area:.10g} {unit} on ({thresholds.area_method}), "
     if thresholds.review_band:
         low, high = thresholds.review_band
-        text += f"review from {low:g} to {high:g}, "
+        text += f"review from {low:.10g} to {high:.10g}, "
     return text + (
         f"gate skips p(Bad) below {thresholds.gate_skip:g}"
         if thresholds.gate_skip
@@ -59,12 +59,17 @@ def describe(thresholds: Thresholds) -> str:
 
 
 def _gate_lines(gate: Figures | None) -> list[str]:
-    if gate is None or not gate["bad"]:
+    if gate is None or not gate["bound"] or not gate["bad"]:
         return []
     return [
         f"The gate lets {gate['bad_skipped']} of {gate['bad']} Bad images pass here; of new ones "
-        f"like these it will be about {gate['bound']:.1%} at most, on average."
+        f"like these, expect at most about {gate['bound']:.1%}."
     ]
+
+
+def _line(title: str, cells: Sequence[str]) -> str:
+    here, expected, *rest = cells
+    return f"{title:<28}{here:>8}{expected:>24}" + "".join(f"{cell:>10}" for cell in rest)
 
 
 def _show(figures: Figures | None, name: str) -> str:
@@ -74,6 +79,6 @@ def _show(figures: Figures | None, name: str) -> str:
     return f"{value:.0f}" if "_as_" in name else f"{value:.3f}"
 
 
-def _show_range(figures: Figures | None, name: str) -> str:
-    text, low = _show(figures, name), (figures or {}).get(f"{name}_low", math.nan)
-    return text if math.isnan(low) else f"{text} ({low:.3f} to {figures[f'{name}_high']:.3f})"
+def _interval(figures: Figures | None, name: str) -> str:
+    low = (figures or {}).get(f"{name}_low", math.nan)
+    return "" if math.isnan(low) else f" ({low:.3f}-{figures[f'{name}_high']:.3f})"

@@ -39,16 +39,16 @@ function headline(images, judged) {
   return `${found}; ${alarms}.`;
 }
 
-/** The rule in force in one sentence or two. */
+/** The rule in force, sentence by sentence. */
 function ruleInWords(thresholds, gated) {
   const unit = thresholds.area_unit;
   const parts = [
-    `An image is Bad from ${formatArea(thresholds.area, unit)} of scratches on `
+    `An image is Bad with a scratch area of ${formatArea(thresholds.area, unit)} or more `
       + `(${thresholds.area_method} area of scratches with a score of ${thresholds.score} or more).`,
   ];
   if (thresholds.review_band) {
     const [low, high] = thresholds.review_band.map((area) => formatArea(area, unit));
-    parts.push(`From ${low} to below ${high} it goes to review, which counts as called Bad.`);
+    parts.push(`From ${low} to below ${high} it goes to review instead.`);
   }
   if (gated) {
     const skip = formatShort(thresholds.gate_skip);

@@ -28,6 +28,9 @@ SCRIPTS = (
     *("metrics", "intervals", "dom", "charts", "controls", "figures", "tables"),
     *("gallery", "dialog", "report"),
 )
+# Of each image: width and height, those of the grid of its outlines, the outlines of true and
+# found scratches, how many count, whether it is Bad without a mask.
+LOOKS = ("pixels", "grid", "truth", "found", "count", "unmarked")
 
 
 def write_report(
@@ -51,6 +54,8 @@ def write_report(
         thresholds: where the page begins, and returns to.
         about: what the figures are of: dataset, data_sha256, weights, gate_weights, and notes,
             sentences to be shown as warnings; each may be missing.
+
+    Raises ValueError where an image has no dataset dict or no prediction.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -73,6 +78,9 @@ def _columns(
 ) -> dict[str, Any]:
     """Return the images of a page column by column."""
     of_id = {item["image_id"]: item for item in dicts}
+    for image_id, file in zip(images.image_id, images.file):
+        if image_id not in of_id or image_id not in predictions:
+            raise ValueError(f"{file}: image_id {image_id!r} has no dataset dict or no prediction")
 
     def look(image_id: Any) -> tuple:
         return _look(of_id[image_id], predictions[image_id], thresholds)
@@ -80,8 +88,7 @@ def _columns(
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         looks = list(pool.map(look, images.image_id))
     places: dict[str, int] = {}
-    names = ("pixels", "grid", "truth", "found", "count", "unmarked")
-    columns = dict(zip(names, map(list, zip(*looks)))) if looks else {name: [] for name in names}
+    seen = {name: [look[column] for look in looks] for column, name in enumerate(LOOKS)}
     return {
         "image_id": images.image_id,
         "file": ["/".join(Path(file).parts[-2:]) for file in images.file],
@@ -90,13 +97,12 @@ def _columns(
         "bad": images.bad.astype(int),
         "area": images.area,
         "p_bad": images.p_bad,
-        **columns,
+        **seen,
     }
 
 
 def _look(item: Mapping[str, Any], prediction: Prediction, thresholds: Thresholds) -> tuple:
-    """Return width and height, those of the grid, both outlines, how many scratches count, and
-    whether it is unknown where the scratches are."""
+    """Return what is to be seen in one image, in the order of `LOOKS`."""
     grid = grid_size(item["height"], item["width"])
     return (
         [item["width"], item["height"]],

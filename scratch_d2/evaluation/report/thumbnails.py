@@ -57,7 +57,7 @@ def make_thumbnails(files: Sequence[str], folder: Path, room: int) -> Thumbnails
     for quality in _affordable(files, room):
         made = list(_encode_all(files, quality))
         names = [base64.b64encode(data).decode("ascii") if data else None for data, _ in made]
-        if sum(len(name) for name in names if name) <= room:
+        if sum(len(name or "") + len(',""') for name in names) <= room:
             return Thumbnails(DATA_URI, names, _problems(reason for _, reason in made))
     return _write(files, folder / FOLDER)
 

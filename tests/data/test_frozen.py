@@ -1,0 +1,192 @@
+import json
+import logging
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from scratch_d2.data.catalog import (
+    find_dataset_dicts,
+    get_dataset_dicts,
+    register_scratch_dataset,
+    save_training_splits,
+)
+from scratch_d2.data.split import read_splits
+from tests.builders import draw_label, save, write_dataset
+
+ROOT = Path(__file__).parents[2]
+SPLITS = ("train", "val", "test")
+
+
+def split_dataset(root: Path, *options: str) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [sys.executable, str(ROOT / "datasets/split_dataset.py"), "--root", str(root), *options],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+    )
+
+
+@pytest.fixture(scope="module")
+def once_frozen(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = write_dataset(tmp_path_factory.mktemp("frozen"), good=12, bad=8)
+    done = split_dataset(root, "--seed", "5", "--burst-gap", "10", "--folds", "3")
+    assert done.returncode == 0, done.stderr
+    return root
+
+
+@pytest.fixture
+def frozen(once_frozen: Path, tmp_path: Path) -> Path:
+    return shutil.copytree(once_frozen, tmp_path / "labels")
+
+
+def files_of(root: Path, split: str, **options: object) -> list[str]:
+    register_scratch_dataset("tests_frozen", root, split=split, replace=True, **options)
+    dicts = get_dataset_dicts("tests_frozen")
+    return [Path(item["file_name"]).relative_to(root).as_posix() for item in dicts]
+
+
+def listed(root: Path) -> dict[str, list[str]]:
+    splits = read_splits(root / "splits.json")
+    return {split: [row["file"] for row in rows] for split, rows in splits.items()}
+
+
+def test_the_tool_shows_what_it_froze(tmp_path):
+    root = write_dataset(tmp_path / "labels", good=6, bad=4)
+    shutil.copy(root / "good/good0.png", root / "good/again.png")
+    (root / "good/broken.png").write_text("no image")
+    done = split_dataset(root, "--output", str(tmp_path / "new/mine.json"))
+    lines = done.stdout.splitlines()
+    assert lines[0].split() == ["split", "images", "Good", "Bad", "groups", "largest", "group"]
+    counts = np.array([line.split()[1:] for line in lines[1:4]], int)
+    assert counts.sum(axis=0)[:4].tolist() == [11, 7, 4, 10] and counts[:, 4].max() == 2
+    assert "joined to others by near-duplicates: 1" in done.stdout
+    assert "broken.png': not an image" in done.stderr
+    assert not (root / "splits.json").exists()
+    assert set(read_splits(tmp_path / "new/mine.json")) == set(SPLITS)
+
+
+def test_a_frozen_split_is_not_overwritten(frozen):
+    before = (frozen / "splits.json").read_bytes()
+    done = split_dataset(frozen)
+    assert done.returncode == 2
+    assert "splits.json' exists: a split is frozen once" in done.stderr
+    assert (frozen / "splits.json").read_bytes() == before
+
+
+def test_registrations_use_the_file_and_say_so(frozen, caplog):
+    expected = listed(frozen)
+    with caplog.at_level(logging.WARNING):
+        for split in SPLITS:
+            assert files_of(frozen, split, seed=9) == expected[split]
+    said = [record.message for record in caplog.records]
+    assert len(said) == 1
+    assert "frozen split is used, with seed 5 instead of 9, burst_gap 10.0 instead of" in said[0]
+    assert sorted(sum((expected[split] for split in SPLITS), [])) == sorted(files_of(frozen, "all"))
+
+
+def test_folds_are_frozen_too(frozen):
+    expected = listed(frozen)
+    assert files_of(frozen, "fold1_test", folds=3) == expected["fold1_test"]
+    assert files_of(frozen, "fold1_val", folds=3) == expected["fold2_test"]
+    assert files_of(frozen, "fold1_train", folds=3) == expected["fold0_test"]
+    with pytest.raises(ValueError, match="no split 'fold4_test' in it, but train, .*--folds"):
+        files_of(frozen, "fold4_test", folds=5)
+
+
+def test_later_photographs_are_in_no_split(frozen, caplog):
+    label = draw_label(np.random.default_rng(99), width=130)
+    save(label, frozen / "good" / "a_new.png")
+    shutil.copy(frozen / "good/good0.png", frozen / "bad/a_newer.png")
+    with caplog.at_level(logging.WARNING):
+        for split in SPLITS:
+            assert files_of(frozen, split, seed=5, burst_gap=10) == listed(frozen)[split]
+    added = [r.message for r in caplog.records if "came after the split was frozen" in r.message]
+    assert len(added) == 1
+    assert "splits.json: good/a_new.png, like 1 more, came" in added[0]
+    assert "run datasets/split_dataset.py" in added[0]
+    assert len(files_of(frozen, "all")) == 22
+
+
+def test_another_photograph_under_a_known_name_is_refused(frozen):
+    shutil.copy(frozen / "good/good1.png", frozen / "good/good0.png")
+    for split in SPLITS:
+        with pytest.raises(ValueError, match="good/good0.png changed since the split was frozen"):
+            files_of(frozen, split)
+    assert len(files_of(frozen, "all")) == 20
+
+
+def test_missing_and_moved_photographs_are_named(frozen, caplog):
+    expected = listed(frozen)
+    train, test = expected["train"], expected["test"]
+    gone, moved = frozen / train[0], frozen / next(f for f in test if f.startswith("good"))
+    gone.unlink()
+    moved.rename(frozen / "bad" / "judged_anew.png")
+    with caplog.at_level(logging.WARNING):
+        assert files_of(frozen, "train", seed=5) == train[1:]
+        found = files_of(frozen, "test", seed=5)
+    place = test.index(f"good/{moved.name}")
+    assert found == [*test[:place], "bad/judged_anew.png", *test[place + 1 :]]
+    assert get_dataset_dicts("tests_frozen")[place]["verdict"] == "bad"
+    said = "\n".join(record.message for record in caplog.records)
+    assert f"{train[0]} cannot be found or read and left its split" in said
+    assert f"good/{moved.name} moved to " in said and "came after" not in said
+
+
+def test_frozen_groups_hold(frozen):
+    """A photograph that came later may join two groups; what is frozen does not move."""
+    content = json.loads((frozen / "splits.json").read_text())
+    content["splits"]["test"][0]["group"] = "as it was"
+    (frozen / "splits.json").write_text(json.dumps(content))
+    files_of(frozen, "test")
+    assert get_dataset_dicts("tests_frozen")[0]["group"] == "as it was"
+
+
+def add_to_test(content: dict) -> None:
+    content["splits"]["test"].append(content["splits"]["train"][0])
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (add_to_test, r"good/\w+.png is in train and in test; one split per image"),
+        (lambda c: c["settings"].update(train=["mine"]), "its settings are .*; accepted are seed"),
+        (lambda c: c["settings"].update(folds=1), "folds is 1"),
+        (lambda c: c["settings"].update(seed="0", burst_gap="x"), "its settings are "),
+        (lambda c: c.pop("splits"), "not a file of splits"),
+    ],
+)
+def test_files_that_cannot_be_followed_are_refused(frozen, change, message):
+    content = json.loads((frozen / "splits.json").read_text())
+    change(content)
+    (frozen / "splits.json").write_text(json.dumps(content))
+    with pytest.raises(ValueError, match=f"splits.json: .*{message}"):
+        files_of(frozen, "train")
+    assert len(find_dataset_dicts(str(frozen))) == 20
+
+
+def test_subfolders_go_before_the_file(frozen):
+    write_dataset(frozen / "train", good=1, bad=1)
+    assert sorted(files_of(frozen, "train")) == ["train/bad/bad0.png", "train/good/good0.png"]
+
+
+def test_a_training_writes_what_its_model_has_seen(tiny_cfg, tmp_path, caplog):
+    tiny_cfg.DATASETS.TEST = ("of_another_project", "tests_labels")
+    with caplog.at_level(logging.INFO):
+        path = save_training_splits(tiny_cfg, tmp_path)
+    assert "splits.json leaves out of_another_project" in caplog.text
+    dicts, splits = get_dataset_dicts("tests_labels"), read_splits(path)
+    assert path == tmp_path / "splits.json" and splits["val"] == splits["train"]
+    assert [row["file"] for row in splits["train"]] == [item["file_name"] for item in dicts]
+    for key in ("verdict", "group", "sha256", "phash"):
+        assert [row[key] for row in splits["train"]] == [item[key] for item in dicts]
+    settings = json.loads(path.read_text())["settings"]
+    assert settings == {
+        "train": ["tests_labels"],
+        "val": ["tests_labels"],
+        "left_out": ["of_another_project"],
+    }
