@@ -418,7 +418,7 @@ def test_all_results_and_notes_are_shown(visit, tmp_path):
     rows = [line.split("\t") for line in page.locator("#results-tables").inner_text().splitlines()]
     assert ["AP", "12.3"] in rows and ["AP50", "\u2013"] in rows
     assert any(row[:2] == ["F1 bad", "0.500"] and "0.400 to 0.600" in row for row in rows)
-    assert ["# cls input", "3", "3"] in rows
+    assert ["#_cls_input", "3", "3"] in rows
     assert page.locator("#about-facts dt").all_inner_texts() == ["dataset"]
 
 

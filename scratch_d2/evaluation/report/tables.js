@@ -30,27 +30,35 @@ function crossed(keys) {
   return null;
 }
 
-/** Arrange figures as {columns, rows}: judges stand side by side, other names below each other. */
+const spoken = (metric) => metric.replaceAll("_", " ");
+
+/**
+ * Arrange figures as {columns, rows} with titles: judges stand side by side, other names below
+ * each other.
+ */
 function arrange(figures) {
   const found = crossed(Object.keys(figures));
   const cell = (key, metric) => ({ ...figures[key], metric });
   if (!found) {
-    const rows = Object.keys(figures).map((key) => ({ title: key, cells: [cell(key, key)] }));
+    const rows = Object.keys(figures).map((key) => ({
+      title: spoken(key),
+      cells: [cell(key, key)],
+    }));
     return { columns: [""], rows };
   }
   const { names, metrics } = found;
   if (names.every((name) => name in JUDGE_TITLES)) {
     const rows = metrics.map((metric) => ({
-      title: metric,
+      title: spoken(metric),
       cells: names.map((name) => cell(`${name}_${metric}`, metric)),
     }));
-    return { columns: names, rows };
+    return { columns: names.map((name) => JUDGE_TITLES[name]), rows };
   }
   const rows = names.map((name) => ({
     title: name,
     cells: metrics.map((metric) => cell(`${name}_${metric}`, metric)),
   }));
-  return { columns: metrics, rows };
+  return { columns: metrics.map(spoken), rows };
 }
 
 /** How figures of one kind are written: counts whole, shares to three digits, others to one. */
@@ -92,12 +100,11 @@ function groupTable(name, group) {
   const { columns, rows } = arrange(withIntervals(group));
   const digits = digitsOfAll(rows);
   const intervals = rows.some(({ cells }) => cells.some((figure) => figure.interval));
-  const spoken = (key) => JUDGE_TITLES[key] ?? key.replaceAll("_", " ");
   const wide = { scope: "col", colspan: intervals ? 2 : 1 };
-  const head = columns.map((column) => node("th", wide, spoken(column)));
+  const head = columns.map((column) => node("th", wide, column));
   const body = rows.map(({ title, cells }) => {
     const tds = cells.flatMap((figure) => figureCells(figure, digits, intervals));
-    return node("tr", {}, node("th", { scope: "row" }, spoken(title)), ...tds);
+    return node("tr", {}, node("th", { scope: "row" }, title), ...tds);
   });
   const table = node(
     "table",
