@@ -36,6 +36,7 @@ from scratch_d2.runs import setup_logger
 
 CONFIG = "configs/quick_schedules/cpu_mask_rcnn_R_50_FPN.yaml"
 SPLITS = ("random", "group-safe")
+LEAKED = "share that the leak check finds in training"
 
 
 def parse_args() -> argparse.Namespace:

@@ -9,7 +9,6 @@ from sklearn.model_selection import StratifiedGroupKFold
 
 from scratch_d2.evaluation.calibration.figures import (
     Figures,
-    gate_bound,
     give_verdicts,
     measure,
     measure_verdicts,
@@ -38,7 +37,6 @@ class Calibration:
             None without images.
         expected: what to expect on other images of the same kind: the same figures from
             cross-validation; None where that cannot be.
-        gate: see `gate_bound`.
         warnings: one sentence each.
         chosen: whether there was anything to choose by.
     """
@@ -49,7 +47,6 @@ class Calibration:
     thresholds: Thresholds
     figures: Figures | None
     expected: Figures | None
-    gate: Figures | None
     warnings: tuple[str, ...]
     chosen: bool = True
 
@@ -63,7 +60,6 @@ class Calibration:
             "date": date.today().isoformat(),
             "figures": state(self.figures),
             "expected": state(self.expected),
-            "gate": self.gate,
             "warnings": list(self.warnings),
         }
 
@@ -102,7 +98,6 @@ def calibrate(
         thresholds=chosen,
         figures=figures,
         expected=expected,
-        gate=gate_bound(images, chosen),
         warnings=tuple(warnings),
         chosen=not impossible,
     )
@@ -163,9 +158,9 @@ def _measure_rule(images: ImageTable, thresholds: Thresholds, name: str) -> Cali
             f"rule {name!r} needs areas of {_say_measure(rule)}, but those of the images are of "
             f"{_say_measure(thresholds)}; evaluate with the former"
         )
-    figures, gate = measure(images, rule), gate_bound(images, rule)
+    figures = measure(images, rule)
     # Nothing was chosen on these images, so they say themselves what to expect.
-    return Calibration(name, f"the rule {name!r}", 0.0, rule, figures, figures, gate, ())
+    return Calibration(name, f"the rule {name!r}", 0.0, rule, figures, figures, ())
 
 
 def _say_measure(thresholds: Thresholds) -> str:

@@ -10,8 +10,10 @@ from scratch_d2.inspection.verdict import Thresholds, label_of
 
 Figures = dict[str, float]
 SHARES = ("precision_bad", "recall_bad", "F1_bad", "accuracy")
-COUNTS = ("bad_as_bad", "bad_as_good", "good_as_good", "good_as_bad")
-REVIEWED = ("bad_as_review", "good_as_review")
+COUNTS = (
+    *("bad_as_bad", "bad_as_good", "good_as_good", "good_as_bad"),
+    *("bad_skipped", "bad_as_review", "good_as_review"),
+)
 RATES = ("skipped", "review")
 
 
@@ -34,34 +36,17 @@ def measure_verdicts(images: ImageTable, verdicts: np.ndarray) -> Figures:
 
     Those of `image_metrics` with 95% intervals over groups, for gate and area rule together;
     review counts as Bad. Beside them the shares `skipped` by the gate and sent to `review`, and
-    the counts `bad_as_review` and `good_as_review`.
+    the counts `bad_skipped`, `bad_as_review` and `good_as_review`.
     """
     called, score, skipped, review = verdicts.T
     return {
         **image_metrics(images.bad, called > 0, score, groups=images.group),
         "skipped": float(skipped.mean()),
         "review": float(review.mean()),
+        "bad_skipped": float(skipped[images.bad].sum()),
         "bad_as_review": float(review[images.bad].sum()),
         "good_as_review": float(review[~images.bad].sum()),
     }
-
-
-def gate_bound(images: ImageTable, thresholds: Thresholds) -> Figures | None:
-    """Return how many Bad images the gate lets pass, and a bound for new ones; None without gate.
-
-    With k of n Bad images below the threshold, the probability that a new one is below it is at
-    most (k + 1) / (n + 1), ties or not, if k was fixed beforehand and all n + 1 are exchangeable:
-    the threshold is at most the (k + 1)-th lowest of the n scores, and no more than k + 1 of the
-    n + 1 lie below that of the others (order statistics; split conformal prediction, Vovk et al.,
-    Algorithmic Learning in a Random World, 2005). A goal fixes k by looking at the scores, and
-    images of one group are not exchangeable with others, so it holds approximately.
-    """
-    if images.p_bad is None:
-        return None
-    scores = images.p_bad[images.bad]
-    passed, count = int((scores < thresholds.gate_skip).sum()), len(scores)
-    bound = (passed + 1) / (count + 1) if thresholds.gate_skip else 0.0
-    return {"bad": count, "bad_skipped": passed, "bound": bound}
 
 
 def state(figures: Figures | None) -> dict[str, float | int | None] | None:
@@ -72,4 +57,4 @@ def state(figures: Figures | None) -> dict[str, float | int | None] | None:
     for name in (*(f"{share}{end}" for share in SHARES for end in ("", "_low", "_high")), *RATES):
         value = figures[name]
         stated[name] = None if math.isnan(value) else round(value, 6)
-    return stated | {name: int(figures[name]) for name in (*COUNTS, *REVIEWED)}
+    return stated | {name: int(figures[name]) for name in COUNTS}

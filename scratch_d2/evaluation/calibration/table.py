@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 from scratch_d2.evaluation.calibration.choice import Calibration
-from scratch_d2.evaluation.calibration.figures import Figures
+from scratch_d2.evaluation.calibration.figures import COUNTS, Figures
 from scratch_d2.inspection.thresholds import Thresholds
 
 ROWS = {
@@ -15,6 +15,7 @@ ROWS = {
     "bad_as_good": "missed Bad",
     "good_as_bad": "false alarms",
     "skipped": "skipped by the gate",
+    "bad_skipped": "  Bad among them",
     "review": "for review (counts as Bad)",
     "bad_as_review": "  Bad among them",
     "good_as_review": "  Good among them",
@@ -40,8 +41,8 @@ def format_calibration(
             here, expected, *rest = (_show(found, name) for found in columns)
             expected += _interval(calibration.expected, name)
             lines.append(_line(text, [here, expected, *rest]))
-    lines += ["", *_gate_lines(calibration.gate)]
-    return "\n".join([*lines, *(f"warning: {text}" for text in calibration.warnings)])
+    lines += ["", *(f"warning: {text}" for text in calibration.warnings)]
+    return "\n".join(lines)
 
 
 def describe(thresholds: Thresholds) -> str:
@@ -58,15 +59,6 @@ def describe(thresholds: Thresholds) -> str:
     )
 
 
-def _gate_lines(gate: Figures | None) -> list[str]:
-    if gate is None or not gate["bound"] or not gate["bad"]:
-        return []
-    return [
-        f"The gate lets {gate['bad_skipped']} of {gate['bad']} Bad images pass here; of new ones "
-        f"like these, expect at most about {gate['bound']:.1%}."
-    ]
-
-
 def _line(title: str, cells: Sequence[str]) -> str:
     here, expected, *rest = cells
     return f"{title:<28}{here:>8}{expected:>24}" + "".join(f"{cell:>10}" for cell in rest)
@@ -76,7 +68,7 @@ def _show(figures: Figures | None, name: str) -> str:
     value = math.nan if figures is None else figures[name]
     if math.isnan(value):
         return "-"
-    return f"{value:.0f}" if "_as_" in name else f"{value:.3f}"
+    return f"{value:.0f}" if name in COUNTS else f"{value:.3f}"
 
 
 def _interval(figures: Figures | None, name: str) -> str:
