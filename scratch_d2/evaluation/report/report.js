@@ -104,9 +104,13 @@ function showControls(typedInto) {
   review.show(thresholds.review_band, typedInto);
   showWhere({ band: thresholds.review_band });
   renderTallies(counts, images.p_bad && view.judged.passed);
-  const moved = ["area", "gate_skip"].some((name) => thresholds[name] !== saved[name])
+  byId("reset").disabled = !areMoved();
+}
+
+/** Whether the thresholds are others than the saved ones. */
+function areMoved() {
+  return ["area", "gate_skip"].some((name) => thresholds[name] !== saved[name])
     || JSON.stringify(thresholds.review_band) !== JSON.stringify(saved.review_band);
-  byId("reset").disabled = !moved;
 }
 
 function showFigures() {
@@ -130,9 +134,22 @@ function showFigures() {
 
 function showIntervals() {
   if (!counted.all) return;
+  const intervals = areMoved() ? liveIntervals() : savedIntervals(data.results.image ?? {});
+  renderTiles(view.figures[decider], intervals);
+}
+
+function liveIntervals() {
   view.drawn ??= drawGroups(largest(images.group) + 1);
-  const { called } = view.judged.judges[decider];
-  renderTiles(view.figures[decider], intervalsOf(images, called, view.drawn));
+  return intervalsOf(images, view.judged.judges[decider].called, view.drawn);
+}
+
+/** The intervals that the evaluation itself drew; the page's own draws would differ a little. */
+function savedIntervals(figures) {
+  const names = ["recall_bad", "precision_bad", "F1_bad", "accuracy"];
+  return Object.fromEntries(names.map((name) => {
+    const ends = ["low", "high"].map((end) => figures[`${decider}_${name}_${end}`]);
+    return [name, ends.every(isNumber) ? ends : null];
+  }));
 }
 
 /** The thresholds in force as scratch_d2.inspection.verdict.Thresholds reads them. */
