@@ -47,8 +47,8 @@ def add_scratch_config(cfg: CfgNode) -> None:
     cfg.SCRATCH.BURST_GAP = 30.0
     # So are photographs whose perceptual hashes differ in at most this many bits; -1 compares none.
     # Evaluation looks for near-duplicates of test images among the training images likewise.
-    cfg.SCRATCH.DUPLICATE_DISTANCE = 10
-    # From 2 on, scratch_text_fold0_{train,val,test} and so on are registered as well.
+    cfg.SCRATCH.DUPLICATE_DISTANCE = 12
+    # From 3 on, scratch_text_fold0_{train,val,test} and so on are registered as well.
     cfg.SCRATCH.FOLDS = 0
     # A splits.json, as training writes it beside the checkpoint, that lists the images which the
     # model has seen; "" means the file beside the weights and, without one, DATASETS.TRAIN.

@@ -9,7 +9,7 @@ from fvcore.common.config import CfgNode
 
 from scratch_d2.data.catalog import get_dataset_dicts
 from scratch_d2.data.duplicates import near_duplicates
-from scratch_d2.data.split import SPLITS_FILE, read_splits
+from scratch_d2.data.split import SPLITS_FILE, read_splits_file
 from scratch_d2.engines.base import Prediction
 from scratch_d2.evaluation.coco_ap import average_precision
 from scratch_d2.evaluation.image_metrics import image_metrics
@@ -20,43 +20,46 @@ Images = Sequence[Mapping[str, str]]
 
 
 def training_images(cfg: CfgNode) -> tuple[Images | None, list[str]]:
-    """Return sha256 and phash of the images that detector and gate have seen.
+    """Return sha256 and phash of the images that detector and gate have seen, and what is not known.
 
     They stand in SCRATCH.TRAINED_ON, or else are those of DATASETS.TRAIN, and in the splits.json
-    beside GATE.WEIGHTS.
-
-    Returns None and a sentence that says why where they cannot be known.
+    beside GATE.WEIGHTS. Where nothing can be known, None comes instead; sentences say why.
 
     Raises ValueError where a splits.json is damaged.
     """
-    try:
-        seen = _seen_by_detector(cfg)
-    except (FileNotFoundError, ValueError) as error:
-        if cfg.SCRATCH.TRAINED_ON:
-            raise
-        return None, [
-            "whether the model has seen any of these images in training cannot be checked "
-            f"({' '.join(str(error).split())}); set SCRATCH.TRAINED_ON to its {SPLITS_FILE}"
-        ]
+    files = [cfg.SCRATCH.TRAINED_ON] if cfg.SCRATCH.TRAINED_ON else []
     beside_gate = Path(cfg.GATE.WEIGHTS).parent / SPLITS_FILE
     if cfg.GATE.ENABLED and cfg.GATE.WEIGHTS and beside_gate.is_file():
-        seen += _listed(beside_gate)
-    return seen, []
+        files.append(str(beside_gate))
+    seen, told = [], []
+    for file in files:
+        rows, foreign = _listed(file)
+        seen += rows
+        if foreign:
+            told.append(_unchecked(f"{file} does not list those of {', '.join(foreign)}"))
+    if not cfg.SCRATCH.TRAINED_ON:
+        try:
+            seen += [item for name in cfg.DATASETS.TRAIN for item in get_dataset_dicts(name)]
+        except (FileNotFoundError, ValueError) as error:
+            told.append(_unchecked(" ".join(str(error).split())))
+    if not seen and not told:
+        told = [_unchecked("DATASETS.TRAIN is empty")]
+    return seen or None, told
 
 
-def _seen_by_detector(cfg: CfgNode) -> list[Mapping[str, str]]:
-    if cfg.SCRATCH.TRAINED_ON:
-        return _listed(cfg.SCRATCH.TRAINED_ON)
-    if not cfg.DATASETS.TRAIN:
-        raise ValueError("DATASETS.TRAIN is empty")
-    return [item for name in cfg.DATASETS.TRAIN for item in get_dataset_dicts(name)]
+def _unchecked(reason: str) -> str:
+    return (
+        "whether the model has seen any of these images in training cannot be checked in full: "
+        f"{reason}; SCRATCH.TRAINED_ON may name another {SPLITS_FILE}"
+    )
 
 
-def _listed(path: str | Path) -> list[Mapping[str, str]]:
-    splits = read_splits(path)
+def _listed(path: str | Path) -> tuple[list[Mapping[str, str]], list[str]]:
+    """Return the training images of a splits.json, and the datasets whose images it leaves out."""
+    settings, splits = read_splits_file(path)
     if "train" not in splits:
         raise ValueError(f"{path}: lists {', '.join(splits)}; a split named train is expected")
-    return list(splits["train"])
+    return list(splits["train"]), list(settings.get("left_out", []))
 
 
 def adopt_training_record(cfg: CfgNode, weights: str | Path) -> None:

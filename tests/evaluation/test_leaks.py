@@ -84,7 +84,13 @@ def test_the_record_beside_the_checkpoint_goes_before_the_config(sets, tmp_path)
 )
 def test_what_cannot_be_checked_is_said(labels, train, said):
     seen, told = training_images(load_config(None, ["DATASETS.TRAIN", train]))
-    assert seen is None and said in told[0] and "set SCRATCH.TRAINED_ON" in told[0]
+    assert seen is None and said in told[0] and "SCRATCH.TRAINED_ON may name" in told[0]
+
+
+def test_training_on_datasets_of_other_projects_is_not_taken_for_clean(labels, tmp_path):
+    path = write_splits({"train": []}, tmp_path / "splits.json", {"left_out": ["coco_2017_train"]})
+    seen, told = training_images(load_config(None, ["SCRATCH.TRAINED_ON", str(path)]))
+    assert seen is None and "does not list those of coco_2017_train" in told[0]
 
 
 def test_a_damaged_record_is_refused(labels, tmp_path):

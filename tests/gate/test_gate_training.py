@@ -94,6 +94,7 @@ def test_training_learns_and_writes_what_a_run_writes(tmp_path: Path, toy: dict)
         "model_0000031.pth",
         "model_0000039.pth",
         "model_best.pth",
+        "splits.json",
         "model_final.pth",
     }
     lines = [json.loads(line) for line in (out / "metrics.json").read_text().splitlines()]
