@@ -20,7 +20,7 @@ Images = Sequence[Mapping[str, str]]
 
 
 def training_images(cfg: CfgNode) -> tuple[Images | None, list[str]]:
-    """Return sha256 and phash of the images that detector and gate have seen, and what is not known.
+    """Return sha256 and phash of the images that detector and gate have seen, and what is unknown.
 
     They stand in SCRATCH.TRAINED_ON, or else are those of DATASETS.TRAIN, and in the splits.json
     beside GATE.WEIGHTS. Where nothing can be known, None comes instead; sentences say why.
