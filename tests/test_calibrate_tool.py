@@ -97,7 +97,7 @@ def test_prediction_goes_by_the_chosen_thresholds(work, calibrated, tmp_path):
     assert verdicts["review"] == figures["bad_as_review"] + figures["good_as_review"]
     without_gate = call("predict.py", *options, "--resume", *keys(work)[:-2])
     assert without_gate.returncode == 2 and "gate_weights" in without_gate.stderr
-    assert "calibrated for use with a gate, and now there is none" in without_gate.stderr
+    assert "calibrated for use with a gate, and GATE.WEIGHTS names none" in without_gate.stderr
 
 
 def test_an_earlier_evaluation_will_do(work, calibrated, calibrate_here, tmp_path):

@@ -54,14 +54,23 @@ def find_bursts(paths: Iterable[Path], gap: float = BURST_GAP) -> dict[Path, str
     """
     groups, timed = {}, []
     for path in sorted(paths):
-        match = _TIMESTAMP.match(path.name)
-        try:
-            timed.append((datetime.strptime(match[0], "%d_%m_%Y_%H_%M_%S.%f"), path))
-        except (TypeError, ValueError):
+        time = time_of(path)
+        if time is None:
             groups[path] = _SCRATCHED_COPY.sub("", path.stem)
+        else:
+            timed.append((time, path))
     previous, name = None, ""
     for time, path in sorted(timed):
         if previous is None or (time - previous).total_seconds() > gap:
             name = _SCRATCHED_COPY.sub("", path.stem)
         groups[path], previous = name, time
     return groups
+
+
+def time_of(path: Path) -> datetime | None:
+    """Return the time that a file's name begins with, None where it begins with anything else."""
+    match = _TIMESTAMP.match(path.name)
+    try:
+        return datetime.strptime(match[0], "%d_%m_%Y_%H_%M_%S.%f") if match else None
+    except ValueError:
+        return None

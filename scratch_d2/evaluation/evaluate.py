@@ -114,8 +114,9 @@ def evaluate_dicts(
     }
     results["pixel"] = pixel_metrics(dicts, predictions, thresholds, images.group)
     training, told = training_images(cfg)
-    leaked = find_leaks(dicts, training, cfg.SCRATCH.DUPLICATE_DISTANCE)
-    results["leak"] = leak_metrics(dicts, predictions, images, judged, training, leaked, most)
+    own = cfg.SCRATCH
+    leaks = find_leaks(dicts, training, own.DUPLICATE_DISTANCE, own.BURST_GAP)
+    results["leak"] = leak_metrics(dicts, predictions, images, judged, training, leaks, most)
     results["gate"] = gate_metrics(images, judged)
     results["speed"] = speed_metrics(seconds, images, thresholds)
     results["families"] = family_metrics(images, judged)
@@ -128,7 +129,7 @@ def evaluate_dicts(
         "groups": len(set(images.group)),
         "max_detections": most,
     }
-    told += _notes(cfg, dicts, predictions, images, about, int(leaked.sum()))
+    told += _notes(cfg, dicts, predictions, images, about, int(leaks.any_kind.sum()))
     return Evaluation(results, images, thresholds, {**about, "notes": told})
 
 
@@ -165,8 +166,8 @@ def _notes(
     """Say what limits the figures, a sentence each."""
     bad, unmarked = int(images.bad.sum()), sum(map(has_unknown_scratches, dicts))
     said = {
-        f"{leaked} of {len(dicts)} images are, or nearly are, images that the model was trained "
-        "on; the group leak holds the figures without them": leaked,
+        f"{leaked} of {len(dicts)} images are, or show the label of, images that the model was "
+        "trained on; the group leak holds the figures without them": leaked,
         "the thresholds were chosen on these very images; expect less on others": (
             cfg.SCRATCH.CALIBRATED_ON == about["data_sha256"]
         ),

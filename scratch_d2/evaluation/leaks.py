@@ -1,6 +1,7 @@
 """Are there images in a test set that the model has seen in training, or nearly so?"""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from fvcore.common.config import CfgNode
 
 from scratch_d2.data.catalog import get_dataset_dicts
 from scratch_d2.data.duplicates import near_duplicates
+from scratch_d2.data.groups import find_bursts, time_of
 from scratch_d2.data.split import SPLITS_FILE, read_splits_file
 from scratch_d2.engines.base import Prediction
 from scratch_d2.evaluation.coco_ap import average_precision
@@ -20,10 +22,10 @@ Images = Sequence[Mapping[str, str]]
 
 
 def training_images(cfg: CfgNode) -> tuple[Images | None, list[str]]:
-    """Return sha256 and phash of the images that detector and gate have seen, and what is unknown.
+    """Return file, sha256 and phash of the images that detector and gate have seen.
 
     They stand in SCRATCH.TRAINED_ON, or else are those of DATASETS.TRAIN, and in the splits.json
-    beside GATE.WEIGHTS. Where nothing can be known, None comes instead; sentences say why.
+    beside GATE.WEIGHTS. Sentences say which cannot be known; None stands where none can.
 
     Raises ValueError where a splits.json is damaged.
     """
@@ -72,26 +74,53 @@ def adopt_training_record(cfg: CfgNode, weights: str | Path) -> None:
         cfg.SCRATCH.TRAINED_ON = str(beside)
 
 
+@dataclass(frozen=True, eq=False)
+class Leaks:
+    """Which of N images a model has seen in training, or what shows the same label: [N] bool each.
+
+    Attributes:
+        same_files: equal bytes.
+        near_duplicates: perceptual hashes that differ in a few bits at most.
+        same_bursts: taken so soon before or after, by the times in the names, that a split would
+            not tear them apart.
+    """
+
+    same_files: np.ndarray
+    near_duplicates: np.ndarray
+    same_bursts: np.ndarray
+
+    @property
+    def any_kind(self) -> np.ndarray:
+        """[N] bool, the union."""
+        return self.same_files | self.near_duplicates | self.same_bursts
+
+
 def find_leaks(
-    dicts: Sequence[Mapping[str, Any]], training: Images | None, distance: int
-) -> np.ndarray:
-    """Return [N] bool: which images are training images or, by their hash, nearly are.
+    dicts: Sequence[Mapping[str, Any]], training: Images | None, distance: int, gap: float
+) -> Leaks:
+    """Look for N images among the training images; None or no such images find nothing.
 
     Args:
-        training: sha256 and phash of each image; None or none find no leak.
-        distance: bits by which the hashes of near-duplicates differ at most.
+        training: sha256, phash and file of each image.
+        distance: bits by which the hashes of near-duplicates differ at most, -1 compares none.
+        gap: seconds, see `scratch_d2.data.groups.find_bursts`.
     """
-    if not training:
-        return np.zeros(len(dicts), bool)
-    same = _are_same(dicts, training)
+    training = training or []
+    files = {image["sha256"] for image in training}
+    same = np.array([item["sha256"] in files for item in dicts], bool)
     pool = [image["phash"] for image in training]
     near = near_duplicates([item["phash"] for item in dicts], pool, distance) >= 0
-    return same | near
+    return Leaks(same, near & ~same, _in_bursts_of(dicts, training, gap) & ~same & ~near)
 
 
-def _are_same(dicts: Sequence[Mapping[str, Any]], training: Images) -> np.ndarray:
-    files = {image["sha256"] for image in training}
-    return np.array([item["sha256"] in files for item in dicts], bool)
+def _in_bursts_of(dicts: Sequence[Mapping[str, Any]], training: Images, gap: float) -> np.ndarray:
+    asked, seen = (
+        [Path(row.get("file") or row["file_name"]) for row in p] for p in (dicts, training)
+    )
+    # Names without a time tell nothing across folders: many begin at 0001.
+    bursts = find_bursts([path for path in [*asked, *seen] if time_of(path)], gap)
+    trained = {bursts.get(path) for path in seen} - {None}
+    return np.array([bursts.get(path) in trained for path in asked], bool)
 
 
 def leak_metrics(
@@ -100,21 +129,20 @@ def leak_metrics(
     images: ImageTable,
     judged: Judged,
     training: Images | None,
-    leaked: np.ndarray,
+    leaks: Leaks,
     max_detections: int,
 ) -> dict[str, float]:
     """Return how many images leaked and, where some did, the figures without them.
 
-    `test_images` in training, of them `same_files`, beside `training_images`. The figures are
-    those of `FIGURES`, by judge, and mask AP. Nothing where the training images are not known.
+    `test_images` of any kind, then one count for each kind of `Leaks`, an image counted in the
+    first that holds; the figures are those of `FIGURES`, by judge, and mask AP. Nothing where the
+    training images are not known.
     """
     if training is None:
         return {}
-    counts = {
-        "training_images": float(len(training)),
-        "test_images": float(leaked.sum()),
-        "same_files": float(_are_same(dicts, training).sum()),
-    }
+    leaked = leaks.any_kind
+    counts = {"training_images": float(len(training)), "test_images": float(leaked.sum())}
+    counts |= {kind.name: float(getattr(leaks, kind.name).sum()) for kind in fields(Leaks)}
     if not leaked.any() or leaked.all():
         return counts
     clean, kept = images.select(~leaked), [item for item, out in zip(dicts, leaked) if not out]

@@ -179,7 +179,7 @@ def adopt_saved_thresholds(cfg: CfgNode, weights: str | Path, opts: Sequence[str
     others = [text for key in used if (text := _differs(calibration, key, used[key]))]
     if others:
         logger.warning(
-            "%s was calibrated for %s; run tools/calibrate.py again", file, " and ".join(others)
+            "%s was calibrated for %s; run tools/calibrate.py again", file, " and for ".join(others)
         )
 
 
@@ -204,7 +204,7 @@ def _differs(calibration: Mapping[str, Any], key: str, path: str | Path) -> str 
         return None
     meant, kind = calibration[key], "gate" if key == "gate_sha256" else "checkpoint"
     if not path:
-        return f"use with a {kind}, and now there is none" if meant else None
+        return f"use with a {kind}, and GATE.WEIGHTS names none" if meant else None
     if not meant:
         return f"use without a {kind}"
     return None if meant == file_sha256(path) else f"another {kind} than {path}"

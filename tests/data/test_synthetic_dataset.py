@@ -15,10 +15,12 @@ from PIL import Image, ImageFont
 from scratch_d2.data import scan_folder
 from scratch_d2.data.catalog import record_to_dict
 from scratch_d2.data.coco import to_coco
+from scratch_d2.data.groups import find_bursts
 from scratch_d2.data.images import read_image
 from scratch_d2.data.masks import decode_rle, read_mask
 from scratch_d2.data.synthetic.dataset import write_dataset
 from scratch_d2.data.synthetic.disk.parallel import open_workers
+from scratch_d2.data.synthetic.plan import plan_bursts
 from scratch_d2.data.synthetic.render import Spec
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -248,3 +250,13 @@ def test_command_line(tmp_path: Path, options: list[str], status: int, said: str
     assert done.returncode == status
     assert said in done.stdout + done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_sets_of_different_seeds_share_no_burst():
+    names = {s: [n for b in plan_bursts(3000, s, 0.2) for n in b.names] for s in (0, 1, 5001)}
+    assert names[1][0][:10] == names[5001][0][:10]  # beyond the calendar the years begin again
+    for seed in (0, 1):
+        assert len(set(names[seed])) == 3000
+    bursts = find_bursts(Path(name) for name in names[0] + names[1])
+    homes = [{bursts[Path(name)] for name in names[seed]} for seed in (0, 1)]
+    assert not homes[0] & homes[1] and len(homes[0]) == len(plan_bursts(3000, 0, 0.2))

@@ -214,6 +214,7 @@ def test_where_nothing_can_be_chosen_the_thresholds_stay(images, goal, said):
             "recall=0.9",
             "a recall of 0.9 cannot be reached; the highest is 0.7600",
         ),
+        (draw_images(90), "recall=0.6", "on other images expect a recall of 0.5600, not the 0.6"),
         (make_images(MANY, range(50), group=["a"] * 50), "f1", "of one group; without a second"),
         (make_images(MANY, range(50)[::-1]), "cost=0.01", "no image is called Bad: at this cost"),
     ],

@@ -42,11 +42,32 @@ def sets(tmp_path):
 def test_copies_and_near_duplicates_are_found(sets):
     dicts, training = get_dataset_dicts("leak_test"), get_dataset_dicts("leak_train")
     distance = load_config().SCRATCH.DUPLICATE_DISTANCE
-    leaked = find_leaks(dicts, training, distance)
-    names = [d["file_name"].rsplit("/", 1)[1] for d, out in zip(dicts, leaked) if out]
-    assert names == ["copied.png", "again.jpg"]
-    assert find_leaks(dicts, training, -1).sum() == 1  # equal files alone
-    assert not find_leaks(dicts, None, distance).any()
+    leaks = find_leaks(dicts, training, distance, gap=30)
+    names = [d["file_name"].rsplit("/", 1)[1] for d in dicts]
+    assert [n for n, out in zip(names, leaks.same_files) if out] == ["copied.png"]
+    assert [n for n, out in zip(names, leaks.near_duplicates) if out] == ["again.jpg"]
+    assert not leaks.same_bursts.any() and leaks.any_kind.sum() == 2
+    assert find_leaks(dicts, training, -1, gap=30).any_kind.sum() == 1  # equal files alone
+    assert not find_leaks(dicts, None, distance, gap=30).any_kind.any()
+
+
+@pytest.mark.parametrize(("gap", "found"), [(30, [1, 2]), (20, []), (60, [0, 1, 2])])
+def test_shots_of_a_burst_in_training_are_found_by_their_names(gap, found):
+    def rows(*seconds):
+        day = "03_08_2024_16"
+        return [
+            {"file_name": f"/x/{day}_{s // 60:02}_{s % 60:02}.5_cls.png", "sha256": f"{s}{key}"}
+            | {"phash": "ff" * 32}
+            for s, key in seconds
+        ]
+
+    test = rows((0, "a"), (65, "a"), (90, "a"), (200, "a"))  # the third by way of the second
+    training = rows((40, "b"))
+    leaks = find_leaks(test, training, -1, gap)
+    assert np.flatnonzero(leaks.same_bursts).tolist() == found
+    plain = [{"file_name": "/x/0001.png", "sha256": "c", "phash": "ff" * 32}]
+    other = [{"file_name": "/y/0001.png", "sha256": "d", "phash": "00" * 32}]
+    assert not find_leaks(plain, other, -1, gap).any_kind.any()
 
 
 def test_the_figures_without_them_stand_beside(sets):
@@ -63,7 +84,7 @@ def test_the_figures_without_them_stand_beside(sets):
     assert made.results["image"]["area_recall_bad"] == pytest.approx(1 / 3)
     assert leak["area_recall_bad"] == 0.0 and leak["segm_AP"] == 0.0
     assert made.results["segm"]["AP"] > 30
-    assert "2 of 9 images are, or nearly are," in made.about["notes"][0]
+    assert "2 of 9 images are, or show the label of," in made.about["notes"][0]
 
 
 def test_the_record_beside_the_checkpoint_goes_before_the_config(sets, tmp_path):

@@ -128,8 +128,12 @@ def test_calibrated_thresholds_say_on_which_images(calibrated, tmp_path, log):
     [
         (b"other", b"gate", r"another checkpoint than \S+model.pth; run tools/calibrate.py again"),
         (b"detector", b"other", r"another gate than \S+gate.pth; run"),
-        (b"other", b"other", r"another checkpoint than \S+ and another gate than \S+gate.pth; run"),
-        (b"detector", None, "calibrated for use with a gate, and now there is none; run"),
+        (
+            b"other",
+            b"other",
+            r"another checkpoint than \S+ and for another gate than \S+gate.pth; run",
+        ),
+        (b"detector", None, "calibrated for use with a gate, and GATE.WEIGHTS names none; run"),
     ],
 )
 def test_other_weights_than_calibrated_are_told_once(

@@ -6,6 +6,8 @@ from datetime import datetime, timedelta
 import numpy as np
 
 FIRST_SHOT = datetime(2024, 8, 3, 8, 0, 0)
+# Sets of different seeds begin so far apart that no burst of one lies in the other.
+APART, SEEDS_APART = timedelta(days=400), 5000
 # Shares of bursts of 1, 2, 3 and 4 photographs.
 BURST_SIZES = (0.4, 0.3, 0.2, 0.1)
 
@@ -51,7 +53,7 @@ def plan_bursts(count: int, seed: int, bad_fraction: float) -> list[Burst]:
     bad_count = round(count * bad_fraction)
     drafts = [(True, size) for size in _burst_sizes(rng, bad_count)]
     drafts += [(False, size) for size in _burst_sizes(rng, count - bad_count)]
-    bursts, time, first_bad = [], FIRST_SHOT, 0
+    bursts, time, first_bad = [], FIRST_SHOT + APART * (seed % SEEDS_APART), 0
     for index, place in enumerate(rng.permutation(len(drafts))):
         bad, size = drafts[place]
         time += timedelta(minutes=float(rng.uniform(2, 20)))

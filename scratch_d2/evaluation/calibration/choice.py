@@ -204,8 +204,8 @@ def _doubts(
         )
     elif goal.name == "recall" and expected and expected["recall_bad"] < goal.value:
         doubts.append(
-            f"on other images expect a recall of {expected['recall_bad']:.4f}, less than the "
-            f"{goal.value:.10g} asked for; ask for more"
+            f"on other images expect a recall of {expected['recall_bad']:.4f}, not the "
+            f"{goal.value:.10g} asked for"
         )
     if figures["bad_as_bad"] + figures["good_as_bad"] == 0:
         doubts.append("no image is called Bad: at this cost false alarms outweigh what is found")
