@@ -32,6 +32,7 @@ demo: .venv/installed
 	  --out $(DEMO)/new
 	$(BIN)/python tools/train_gate.py --config-file $(CONFIG) $(OPTS)
 	$(BIN)/python tools/train_net.py --config-file $(CONFIG) $(OPTS) DATASETS.TEST '()'
+	$(BIN)/python tools/calibrate.py --config-file $(CONFIG) $(OPTS) GATE.WEIGHTS $(GATE)
 	$(BIN)/python tools/train_net.py --config-file $(CONFIG) --eval-only $(OPTS) \
 	  DATASETS.TEST "('scratch_synth_test',)" GATE.WEIGHTS $(GATE)
 	$(BIN)/python tools/predict.py --config-file $(CONFIG) --input $(DEMO)/new/bad $(DEMO)/new/good \
@@ -41,6 +42,7 @@ demo: .venv/installed
 	@echo "verdicts:  $(DEMO)/results/results.csv and results.jsonl"
 	@echo "summary:   $(DEMO)/results/summary.json"
 	@echo "figures:   $(DEMO)/detector/inference: evaluation.json, roc.png, confusion.png"
+	@echo "report:    $(DEMO)/detector/inference/report.html, to be opened in a browser"
 
 clean:
 	rm -rf .venv runs build dist *.egg-info
