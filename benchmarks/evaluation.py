@@ -30,7 +30,8 @@ from scratch_d2.data.coco import CATEGORY_ID, to_rle, write_coco_json
 from scratch_d2.data.masks import decode_rle, encode_rle, mask_to_box
 from scratch_d2.data.synthetic.dataset import write_dataset
 from scratch_d2.evaluation.coco_ap import KINDS, NAMES, average_precision
-from scratch_d2.evaluation.saved import evaluate_results, read_results, write_report_of
+from scratch_d2.evaluation.former import evaluate_results, write_report_of
+from scratch_d2.evaluation.saved import read_results
 
 ROUNDS = 5
 

@@ -27,7 +27,7 @@ from scratch_d2.data.split import split_records
 from scratch_d2.data.synthetic.dataset import write_dataset
 from scratch_d2.engines import get_engine
 from scratch_d2.evaluation.calibration import calibrate
-from scratch_d2.evaluation.evaluate import read_figures
+from scratch_d2.evaluation.files import read_figures
 from scratch_d2.evaluation.image_metrics import image_metrics
 from scratch_d2.evaluation.images import ImageTable, judge_images
 from scratch_d2.gate.train import train_gate

@@ -15,7 +15,7 @@ LIGHT = [
     "scratch_d2.evaluation",
     "scratch_d2.evaluation.calibration",
     "scratch_d2.evaluation.report",
-    "scratch_d2.evaluation.saved",
+    "scratch_d2.evaluation.former",
     "scratch_d2.inspection",
     "scratch_d2.inspection.predict",
     "scratch_d2.engines",

@@ -32,7 +32,7 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> int:
     from scratch_d2.data.builtin import register_builtin
-    from scratch_d2.evaluation.saved import evaluate_results, write_report_of
+    from scratch_d2.evaluation.former import evaluate_results, write_report_of
     from scratch_d2.evaluation.table import format_evaluation
 
     args = parse_args()

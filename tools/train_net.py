@@ -33,8 +33,8 @@ def main(args: argparse.Namespace) -> int:
     """Run in each process that the engine launches."""
     from scratch_d2.data.builtin import register_builtin
     from scratch_d2.engines.weights import choose_weights
+    from scratch_d2.evaluation.former import write_report_of
     from scratch_d2.evaluation.leaks import adopt_training_record
-    from scratch_d2.evaluation.saved import write_report_of
     from scratch_d2.evaluation.table import format_evaluation
     from scratch_d2.inspection.thresholds import adopt_saved_thresholds
 

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
-from scratch_d2.evaluation.evaluate import Results, read_figures
+from scratch_d2.evaluation.files import Results, read_figures
 from scratch_d2.evaluation.table import with_interval
 
 # (title, group, figure, digits); "image" figures are those of the last judge.

@@ -3,7 +3,7 @@
 import math
 from pathlib import Path
 
-from scratch_d2.evaluation.evaluate import Results, read_figures
+from scratch_d2.evaluation.files import Results, read_figures
 from scratch_d2.evaluation.images import JUDGES
 
 TITLES = {"area": "area rule", "gate": "gate", "both": "gate+area"}

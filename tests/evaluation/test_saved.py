@@ -10,9 +10,11 @@ from scratch_d2.config import load_config
 from scratch_d2.data import get_dataset_dicts, register_scratch_dataset
 from scratch_d2.data.coco import to_coco_results
 from scratch_d2.evaluation.comparison import compare_runs
-from scratch_d2.evaluation.evaluate import evaluate_predictions, read_figures
+from scratch_d2.evaluation.evaluate import evaluate_predictions
+from scratch_d2.evaluation.files import read_figures
+from scratch_d2.evaluation.former import evaluate_results
 from scratch_d2.evaluation.images import ImageTable
-from scratch_d2.evaluation.saved import evaluate_results, read_results
+from scratch_d2.evaluation.saved import read_results
 from tests.builders import predict_boxes, write_dataset
 
 SETTINGS = {"score": 0.5, "area": 100.0, "area_method": "contour", "area_unit": "pixel"}

@@ -9,7 +9,7 @@ from fvcore.common.config import CfgNode
 from scratch_d2.engines.base import Engine
 from scratch_d2.evaluation.calibration.figures import Figures, measure
 from scratch_d2.evaluation.calibration.goal import Goal
-from scratch_d2.evaluation.evaluate import read_figures
+from scratch_d2.evaluation.files import read_figures
 from scratch_d2.evaluation.images import ImageTable
 from scratch_d2.inspection.thresholds import (
     RULES,

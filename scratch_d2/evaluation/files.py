@@ -1,0 +1,76 @@
+"""The folder of an evaluation: figures, a row per image, detections, plots."""
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from scratch_d2.data.coco import to_coco_results
+from scratch_d2.engines.base import Prediction
+from scratch_d2.evaluation.images import ImageTable, judge_images
+from scratch_d2.evaluation.plots import write_plots
+from scratch_d2.inspection.thresholds import Thresholds
+from scratch_d2.runs import write_atomically
+
+Results = dict[str, dict[str, float]]
+FIGURES = "evaluation.json"
+DETECTIONS = "coco_instances_results.json"
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """All that is known of a model on a dataset.
+
+    Attributes:
+        results: flat dicts of floats: bbox and segm (AP), image (Good/Bad), pixel, leak, speed and,
+            where there is something to tell, gate and families.
+        images: one row per image.
+        thresholds: those in force.
+        about: dataset, data_sha256, counts of images, Bad ones and groups, and `notes`, sentences
+            on what one should know before one believes the figures.
+    """
+
+    results: Results
+    images: ImageTable
+    thresholds: Thresholds
+    about: dict[str, Any]
+
+
+def write_evaluation(
+    evaluation: Evaluation, predictions: Mapping[Any, Prediction], folder: str | Path
+) -> None:
+    """Write evaluation.json, images.jsonl, coco_instances_results.json and plots into a folder."""
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    known = set(evaluation.images.image_id)
+    rows = [r for id_, p in predictions.items() if id_ in known for r in to_coco_results(id_, p)]
+    write_atomically(json.dumps(rows), folder / DETECTIONS)
+    content = {"about": {**evaluation.about, "thresholds": asdict(evaluation.thresholds)}}
+    for task, values in evaluation.results.items():
+        content[task] = {key: None if math.isnan(v) else v for key, v in values.items()}
+    write_atomically(json.dumps(content, indent=2) + "\n", folder / FIGURES)
+    evaluation.images.save(folder, evaluation.thresholds)
+    judged = judge_images(evaluation.images, evaluation.thresholds)
+    write_plots(folder, evaluation.images.bad, judged)
+
+
+def read_figures(folder: str | Path) -> tuple[Results, dict[str, Any]]:
+    """Read evaluation.json of a folder: results, null as nan, and what they are about.
+
+    Raises FileNotFoundError, or ValueError naming the file where it is no evaluation.
+    """
+    path = Path(folder) / FIGURES
+    if not path.is_file():
+        raise FileNotFoundError(f"{str(path)!r}: no such file; an evaluation writes it")
+    try:
+        content = json.loads(path.read_text("utf-8"))
+        about = content.pop("about")
+        results = {
+            task: {key: math.nan if v is None else float(v) for key, v in values.items()}
+            for task, values in content.items()
+        }
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"{path}: not the figures of an evaluation ({error!r})") from None
+    return results, about

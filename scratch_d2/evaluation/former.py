@@ -1,0 +1,91 @@
+"""Evaluate what a former run left behind; write the report of an evaluation from its folder."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import fields, replace
+from pathlib import Path
+
+from fvcore.common.config import CfgNode
+
+from scratch_d2.data.catalog import find_dataset_dicts
+from scratch_d2.evaluation.evaluate import evaluate_dicts
+from scratch_d2.evaluation.files import DETECTIONS, Evaluation, read_figures, write_evaluation
+from scratch_d2.evaluation.images import ImageTable
+from scratch_d2.evaluation.leaks import adopt_training_record
+from scratch_d2.evaluation.saved import read_results, to_predictions
+from scratch_d2.inspection.thresholds import Thresholds, put_thresholds
+
+
+def evaluate_results(
+    cfg: CfgNode,
+    dataset: str,
+    path: str | Path,
+    output: str | Path,
+    opts: Sequence[str] = (),
+    allow_missing: bool = False,
+) -> Evaluation:
+    """Evaluate results of a former run on a registered dataset or a folder, and write a folder.
+
+    The thresholds are those of the run where it states them (`settings.json` of tools/predict.py),
+    but for the keys in `opts`, KEY VALUE pairs already merged into `cfg`.
+
+    Args:
+        allow_missing: evaluate the images that have a result, where some have none.
+
+    Raises what `read_results` raises, and ValueError where an image has no result.
+    """
+    dicts = find_dataset_dicts(dataset, cfg.SCRATCH.MASK_THRESHOLD)
+    saved, notes = read_results(path, dicts), []
+    adopt_settings(cfg, path, opts)
+    present = [item for item in dicts if item["image_id"] in saved.predictions]
+    missing = [d["file_name"] for d in dicts if d["image_id"] not in saved.predictions]
+    if missing:
+        said = f"{len(missing)} of {len(dicts)} images have no result, the first is {missing[0]!r}"
+        if not (allow_missing and present):
+            raise ValueError(f"{path}: {said}; --allow-missing evaluates the others")
+        notes = [f"{said}; the figures are of the others"]
+    p_bad = [saved.p_bad.get(item["image_id"]) for item in present] if saved.p_bad else None
+    if p_bad and None in p_bad:
+        file = present[p_bad.index(None)]["file_name"]
+        raise ValueError(f"{path}: {file!r} has no score of the gate, others have")
+    made = evaluate_dicts(cfg, dataset, present, saved.predictions, p_bad)
+    made = replace(made, about={**made.about, "notes": notes + saved.notes + made.about["notes"]})
+    write_evaluation(made, saved.predictions, output)
+    return made
+
+
+def adopt_settings(cfg: CfgNode, path: str | Path, opts: Sequence[str] = ()) -> None:
+    """Put the thresholds of a folder of tools/predict.py into a config, in place, if it has any."""
+    file = Path(path) / "settings.json"
+    if not file.is_file():
+        return
+    try:
+        stated = json.loads(file.read_text("utf-8"))
+        names = [column.name for column in fields(Thresholds)]
+        values = {name: stated[name] for name in names}
+        values["review_band"] = tuple(values["review_band"]) or None
+        thresholds = Thresholds(**values)
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{file}: not the settings of tools/predict.py ({error!r})") from None
+    put_thresholds(cfg, thresholds, keep=opts[::2])
+    adopt_training_record(cfg, stated.get("weights", ""))
+
+
+def write_report_of(folder: str | Path, dataset: str, mask_threshold: int = 127) -> Path:
+    """Write report.html into the folder of an evaluation, from what stands there.
+
+    Args:
+        dataset: the registered name or folder of the images that were evaluated.
+    """
+    from scratch_d2.evaluation.report import write_report
+
+    folder = Path(folder)
+    (results, about), images = read_figures(folder), ImageTable.load(folder)
+    band = about["thresholds"]["review_band"]
+    thresholds = Thresholds(**{**about["thresholds"], "review_band": tuple(band) if band else None})
+    evaluated = set(images.image_id)
+    found = find_dataset_dicts(dataset, mask_threshold)
+    dicts = [item for item in found if item["image_id"] in evaluated]
+    entries = json.loads((folder / DETECTIONS).read_text("utf-8"))
+    predictions = to_predictions(entries, dicts, folder / DETECTIONS)
+    return write_report(folder, dicts, predictions, images, results, thresholds, about)
