@@ -9,6 +9,7 @@ import json
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -45,6 +46,9 @@ class FileFacts(NamedTuple):
     phash: str = ""
 
 
+Probe = Callable[[Path], FileFacts]
+
+
 def probe_image(path: Path) -> FileFacts:
     """Decode an image whole, so that damage anywhere in it is found, and hash it."""
     image = read_image(path)
@@ -68,31 +72,35 @@ def probe_files(
         _cache_folder() / f"{hashlib.sha256(str(root.resolve()).encode()).hexdigest()}.json"
     )
     known = _read_cache(cache_file)
-    entries: dict[str, list[Any]] = {}
-    facts: dict[Path, FileFacts] = {}
-
-    def look(path: Path, kind: str, probe: Callable[[Path], FileFacts]) -> None:
-        stat = path.stat()
-        stamp = [kind, stat.st_size, stat.st_mtime_ns]
-        entry = known.get(str(path))
-        if entry is None or entry[:3] != stamp:
-            try:
-                entry = [*stamp, *probe(path)]
-            except (ImageError, OSError) as error:
-                entry = [*stamp, *FileFacts(0, 0, str(error))]
-        entries[str(path)] = entry
-        fact = FileFacts(*entry[3:])
-        facts[path] = fact._replace(regions=tuple(Region(*r) for r in fact.regions))
-
+    jobs: dict[Path, Probe] = dict.fromkeys(images, probe_image)
+    jobs |= dict.fromkeys(masks, partial(probe_mask, threshold=threshold))
+    kinds = dict.fromkeys(images, "image") | dict.fromkeys(masks, f"mask>{threshold}")
+    stamps = {path: [kinds[path], *_stamp(path)] for path in jobs}
+    entries = {path: known.get(str(path)) for path in jobs}
+    new = [path for path in jobs if entries[path] is None or entries[path][:3] != stamps[path]]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        jobs = [pool.submit(look, path, "image", probe_image) for path in images]
-        kind = f"mask>{threshold}"
-        jobs += [pool.submit(look, p, kind, lambda q: probe_mask(q, threshold)) for p in masks]
-        for job in jobs:
-            job.result()
-    if entries != known:
-        _write_cache(cache_file, entries)
-    return facts
+        for path, fact in zip(new, pool.map(lambda path: _look(path, jobs[path]), new)):
+            entries[path] = [*stamps[path], *fact]
+    if new or len(entries) != len(known):
+        _write_cache(cache_file, {str(path): entry for path, entry in entries.items()})
+    return {path: _to_facts(entry) for path, entry in entries.items()}
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    stat = path.stat()
+    return stat.st_size, stat.st_mtime_ns
+
+
+def _look(path: Path, probe: Probe) -> FileFacts:
+    try:
+        return probe(path)
+    except (ImageError, OSError) as error:
+        return FileFacts(0, 0, str(error))
+
+
+def _to_facts(entry: list[Any]) -> FileFacts:
+    fact = FileFacts(*entry[3:])
+    return fact._replace(regions=tuple(Region(*r) for r in fact.regions)) if fact.regions else fact
 
 
 def _cache_folder() -> Path:
