@@ -36,14 +36,19 @@ def evaluate_results(
     """
     dicts = find_dataset_dicts(dataset, cfg.SCRATCH.MASK_THRESHOLD)
     saved, notes = read_results(path, dicts), []
-    adopt_settings(cfg, path, opts)
+    stated = adopt_settings(cfg, path, opts)
+    if stated and any(p < stated.gate_skip for p in saved.p_bad.values()):
+        notes.append(
+            "the detector has not seen the images that the gate let pass: figures of the area rule "
+            "alone take them for Good, and AP for empty"
+        )
     present = [item for item in dicts if item["image_id"] in saved.predictions]
     missing = [d["file_name"] for d in dicts if d["image_id"] not in saved.predictions]
     if missing:
         said = f"{len(missing)} of {len(dicts)} images have no result, the first is {missing[0]!r}"
         if not (allow_missing and present):
             raise ValueError(f"{path}: {said}; --allow-missing evaluates the others")
-        notes = [f"{said}; the figures are of the others"]
+        notes.append(f"{said}; the figures are of the others")
     p_bad = [saved.p_bad.get(item["image_id"]) for item in present] if saved.p_bad else None
     if p_bad and None in p_bad:
         file = present[p_bad.index(None)]["file_name"]
@@ -54,11 +59,14 @@ def evaluate_results(
     return made
 
 
-def adopt_settings(cfg: CfgNode, path: str | Path, opts: Sequence[str] = ()) -> None:
-    """Put the thresholds of a folder of tools/predict.py into a config, in place, if it has any."""
+def adopt_settings(cfg: CfgNode, path: str | Path, opts: Sequence[str] = ()) -> Thresholds | None:
+    """Put the thresholds of a folder of tools/predict.py into a config, in place.
+
+    Returns them; None where the folder states none.
+    """
     file = Path(path) / "settings.json"
     if not file.is_file():
-        return
+        return None
     try:
         stated = json.loads(file.read_text("utf-8"))
         names = [column.name for column in fields(Thresholds)]
@@ -69,6 +77,7 @@ def adopt_settings(cfg: CfgNode, path: str | Path, opts: Sequence[str] = ()) -> 
         raise ValueError(f"{file}: not the settings of tools/predict.py ({error!r})") from None
     put_thresholds(cfg, thresholds, keep=opts[::2])
     adopt_training_record(cfg, stated.get("weights", ""))
+    return thresholds
 
 
 def write_report_of(folder: str | Path, dataset: str, mask_threshold: int = 127) -> Path:

@@ -80,13 +80,13 @@ def _read_rows(path: Path, dicts: Sequence[Mapping[str, Any]]) -> Saved:
                 p_bad[image_id] = _score(row["p_bad"], path, f"line {number}, p_bad")
         except (KeyError, TypeError, json.JSONDecodeError) as error:
             raise ValueError(f"{path}, line {number}: not a row of results ({error!r})") from None
+    if strange and not inspected:
+        raise ValueError(
+            f"{path}: none of its images is in the dataset; the first is {strange[0]!r}, seen from "
+            f"{Path.cwd()}: go where tools/predict.py ran"
+        )
     found = to_predictions(entries, [d for d in dicts if d["image_id"] in set(inspected)], path)
     notes = [_left_out(len(strange), strange[0])] if strange else []
-    if p_bad:
-        notes.append(
-            "the detector has not seen the images that the gate let pass: figures of the area rule "
-            "alone take them for Good, and AP for empty"
-        )
     return Saved(found, p_bad, notes)
 
 

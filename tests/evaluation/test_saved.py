@@ -3,6 +3,7 @@
 import json
 import math
 import shutil
+from pathlib import Path
 
 import pytest
 
@@ -94,6 +95,16 @@ def test_unknown_images_are_left_out_and_missing_ones_named(dicts, entries, tmp_
     made = evaluate_results(cfg, "tests_labels", folder, tmp_path / "out", allow_missing=True)
     assert made.about["images"] == 9 and "1 of 10 images have no result" in made.about["notes"][0]
     assert len(ImageTable.load(tmp_path / "out")) == 9
+
+
+def test_relative_names_hold_where_they_were_written(dicts, labels, tmp_path, monkeypatch):
+    monkeypatch.chdir(labels)
+    near = [{**d, "file_name": str(Path(d["file_name"]).relative_to(labels))} for d in dicts]
+    folder = write_rows(tmp_path / "run", near)
+    assert len(read_results(folder, dicts).predictions) == 10
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ValueError, match="none of its images is in the dataset; the first is 'go"):
+        read_results(folder, dicts)
 
 
 @pytest.mark.parametrize(
