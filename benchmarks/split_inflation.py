@@ -53,7 +53,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--output", required=True, type=Path, metavar="DIR")
     parser.add_argument("--images", type=int, default=1400)
     parser.add_argument("--bad-fraction", type=float, default=0.3)
-    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--seeds", type=int, default=2)
     parser.add_argument("opts", nargs=argparse.REMAINDER, help="KEY VALUE pairs of the config")
     return parser.parse_args()
 
