@@ -207,6 +207,11 @@ def check_config(cfg: CfgNode) -> None:
     for key, (low, high) in RANGES.items():
         if not low <= leaves[key] <= high:
             raise ValueError(f"{key} is {leaves[key]}; accepted is {low} to {high}")
+    if cfg.SCRATCH.AREA_UNIT == "fraction" and cfg.SCRATCH.AREA_THRESHOLD > 1:
+        raise ValueError(
+            f"SCRATCH.AREA_THRESHOLD is {cfg.SCRATCH.AREA_THRESHOLD}; with SCRATCH.AREA_UNIT "
+            "fraction, accepted is 0 to 1"
+        )
     band = list(cfg.SCRATCH.REVIEW_BAND)
     if band and not (len(band) == 2 and 0 <= band[0] < band[1]):
         raise ValueError(f"SCRATCH.REVIEW_BAND is {band}; accepted is [] or [low, high] of areas")

@@ -42,12 +42,12 @@ def main() -> int:
     from scratch_d2.engines.weights import choose_weights
     from scratch_d2.evaluation.calibration import calibrate, read_goal
     from scratch_d2.evaluation.calibration.source import (
-        check_gate,
+        check_weights,
         evaluate_for,
-        hash_weights,
         read_source,
     )
     from scratch_d2.evaluation.calibration.table import format_calibration
+    from scratch_d2.evaluation.files import hash_weights
     from scratch_d2.evaluation.leaks import adopt_training_record
     from scratch_d2.inspection.thresholds import (
         RULES,
@@ -72,7 +72,7 @@ def main() -> int:
     output = prepare_output_dir(args.output or weights.parent)
 
     source = read_source(args.inference or evaluate_for(goal, cfg, engine, weights, output))
-    check_gate(cfg, source.images)
+    check_weights(cfg, source, hashes)
     alike = measures_alike(before, source.thresholds)
     made = calibrate(source.images, before if alike else source.thresholds, goal, args.review)
     made = replace(made, warnings=source.warnings + made.warnings)

@@ -33,6 +33,7 @@ def main(args: argparse.Namespace) -> int:
     """Run in each process that the engine launches."""
     from scratch_d2.data.builtin import register_builtin
     from scratch_d2.engines.weights import choose_weights
+    from scratch_d2.evaluation.files import hash_weights, sign_evaluation
     from scratch_d2.evaluation.former import write_report_of
     from scratch_d2.evaluation.leaks import adopt_training_record
     from scratch_d2.evaluation.table import format_evaluation
@@ -51,9 +52,11 @@ def main(args: argparse.Namespace) -> int:
     adopt_training_record(cfg, weights)
     if not engine.evaluate(cfg, weights):
         return 0  # another process writes the results
+    hashes = hash_weights(cfg, weights)
     folder, names = Path(cfg.OUTPUT_DIR) / "inference", list(cfg.DATASETS.TEST)
     for name in names:
         own = folder / name if len(names) > 1 else folder
+        sign_evaluation(own, hashes)
         print(format_evaluation(own))
         print(f"\nwritten: {write_report_of(own, name)}")
     return 0

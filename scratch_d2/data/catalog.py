@@ -17,6 +17,7 @@ from scratch_d2.data.split import (
     FRACTIONS,
     SPLITS_FILE,
     SplitSettings,
+    read_splits_file,
     split_names,
     write_splits,
 )
@@ -127,8 +128,9 @@ def _read_dicts(name: str, spec: DatasetSpec) -> list[dict[str, Any]]:
 def save_training_splits(cfg: CfgNode, folder: str | Path) -> Path:
     """Write folder/splits.json, from which an evaluation knows what a model has seen.
 
-    "train" lists the images of DATASETS.TRAIN, "val" those of DATASETS.TEST, by the paths of their
-    dicts. Datasets of other projects are left out, and the log says so.
+    "train" lists the images of DATASETS.TRAIN and those that the weights it starts from have seen,
+    by the splits.json beside MODEL.WEIGHTS; "val" those of DATASETS.TEST. Datasets of other
+    projects are left out, and the log says so.
     """
     names = {"train": list(cfg.DATASETS.TRAIN), "val": list(cfg.DATASETS.TEST)}
     foreign = [name for part in names.values() for name in part if name not in _SPECS]
@@ -139,6 +141,12 @@ def save_training_splits(cfg: CfgNode, folder: str | Path) -> Path:
         part: [{**item, "file": item["file_name"]} for n in known for item in get_dataset_dicts(n)]
         for part, known in splits.items()
     }
+    start = Path(cfg.MODEL.WEIGHTS).parent / SPLITS_FILE
+    if cfg.MODEL.WEIGHTS and start.is_file():
+        settings, before = read_splits_file(start)
+        known = {row["sha256"] for row in rows["train"]}
+        rows["train"] += [row for row in before.get("train", []) if row["sha256"] not in known]
+        foreign += settings.get("left_out") or []
     return write_splits(rows, Path(folder) / SPLITS_FILE, {**splits, "left_out": foreign})
 
 

@@ -113,7 +113,8 @@ def _read_cache(file: Path) -> dict[str, list[Any]]:
         content = json.loads(file.read_text("utf-8"))
     except (OSError, ValueError):
         return {}
-    return content["files"] if content.get("version") == CACHE_VERSION else {}
+    current = isinstance(content, dict) and content.get("version") == CACHE_VERSION
+    return content.get("files", {}) if current else {}
 
 
 def _write_cache(file: Path, entries: dict[str, list[Any]]) -> None:

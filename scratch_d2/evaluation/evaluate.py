@@ -64,6 +64,8 @@ def evaluate_dicts(
 
     Raises ValueError where an image has no prediction, or a score is no number.
     """
+    if not dicts:
+        raise ValueError(f"dataset {dataset_name!r} holds no image; there is nothing to evaluate")
     missing = [item["file_name"] for item in dicts if item["image_id"] not in predictions]
     if missing:
         raise ValueError(

@@ -7,11 +7,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from fvcore.common.config import CfgNode
+
 from scratch_d2.data.coco import to_coco_results
 from scratch_d2.engines.base import Prediction
 from scratch_d2.evaluation.images import ImageTable, judge_images
 from scratch_d2.evaluation.plots import write_plots
-from scratch_d2.inspection.thresholds import Thresholds
+from scratch_d2.inspection.thresholds import Thresholds, file_sha256, gate_weights
 from scratch_d2.runs import write_atomically
 
 Results = dict[str, dict[str, float]]
@@ -24,8 +26,8 @@ class Evaluation:
     """All that is known of a model on a dataset.
 
     Attributes:
-        results: flat dicts of floats: bbox and segm (AP), image (Good/Bad), pixel, leak, speed and,
-            where there is something to tell, gate and families.
+        results: flat dicts of floats: bbox and segm (AP), image (Good/Bad), pixel, speed and, where
+            there is something to tell, leak, gate and families.
         images: one row per image.
         thresholds: those in force.
         about: dataset, data_sha256, counts of images, Bad ones and groups, and `notes`, sentences
@@ -66,7 +68,9 @@ def read_figures(folder: str | Path) -> tuple[Results, dict[str, Any]]:
         raise FileNotFoundError(f"{str(path)!r}: no such file; an evaluation writes it")
     try:
         content = json.loads(path.read_text("utf-8"))
-        about = content.pop("about")
+        about = {"notes": [], **content.pop("about")}
+        if not isinstance(about["notes"], list) or not isinstance(about["dataset"], str):
+            raise ValueError(f"it is about {about}")
         results = {
             task: {key: math.nan if v is None else float(v) for key, v in values.items()}
             for task, values in content.items()
@@ -74,3 +78,18 @@ def read_figures(folder: str | Path) -> tuple[Results, dict[str, Any]]:
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{path}: not the figures of an evaluation ({error!r})") from None
     return results, about
+
+
+def sign_evaluation(folder: str | Path, hashes: Mapping[str, str | None]) -> None:
+    """Add to evaluation.json which weights were evaluated, as `hash_weights` states it."""
+    path = Path(folder) / FIGURES
+    content = json.loads(path.read_text("utf-8"))
+    content["about"].update(hashes)
+    write_atomically(json.dumps(content, indent=2) + "\n", path)
+
+
+def hash_weights(cfg: CfgNode, weights: str | Path) -> dict[str, str | None]:
+    """Return the hashes of the detector and the gate that look at images; None without a gate."""
+    gate = gate_weights(cfg)
+    gate_sha256 = file_sha256(gate) if gate else None
+    return {"weights_sha256": file_sha256(weights), "gate_sha256": gate_sha256}

@@ -95,6 +95,9 @@ class ImageTable:
         try:
             rows = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
             columns = {n: [row[n] for row in rows] for n in (f.name for f in fields(cls))}
+            for number, row in enumerate(rows, 1):
+                if not _is_row(row):
+                    raise ValueError(f"line {number} is {row}")
             gated = any(p is not None for p in columns["p_bad"])
             columns["bad"] = np.array(columns["bad"], bool)
             columns["area"] = np.array(columns["area"], float)
@@ -102,6 +105,15 @@ class ImageTable:
             return cls(**columns)
         except (ValueError, KeyError, TypeError) as error:
             raise ValueError(f"{path}: not the images of an evaluation ({error})") from None
+
+
+def _is_row(row: Mapping[str, Any]) -> bool:
+    area, p_bad = row["area"], row["p_bad"]
+    numbers = all(type(value) in (int, float) for value in (area, 0 if p_bad is None else p_bad))
+    texts = isinstance(row["file"], str) and isinstance(row["group"], str)
+    return (
+        texts and isinstance(row["bad"], bool) and numbers and area >= 0 and 0 <= (p_bad or 0) <= 1
+    )
 
 
 def tabulate(

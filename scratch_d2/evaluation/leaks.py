@@ -30,10 +30,13 @@ def training_images(cfg: CfgNode) -> tuple[Images | None, list[str]]:
     Raises ValueError where a splits.json is damaged.
     """
     files = [cfg.SCRATCH.TRAINED_ON] if cfg.SCRATCH.TRAINED_ON else []
-    beside_gate = Path(cfg.GATE.WEIGHTS).parent / SPLITS_FILE
-    if cfg.GATE.ENABLED and cfg.GATE.WEIGHTS and beside_gate.is_file():
-        files.append(str(beside_gate))
     seen, told = [], []
+    if cfg.GATE.ENABLED and cfg.GATE.WEIGHTS:
+        beside_gate = Path(cfg.GATE.WEIGHTS).parent / SPLITS_FILE
+        if beside_gate.is_file():
+            files.append(str(beside_gate))
+        else:
+            told.append(_unchecked(f"there is no {SPLITS_FILE} beside the gate's weights"))
     for file in files:
         rows, foreign = _listed(file)
         seen += rows
@@ -61,7 +64,7 @@ def _listed(path: str | Path) -> tuple[list[Mapping[str, str]], list[str]]:
     settings, splits = read_splits_file(path)
     if "train" not in splits:
         raise ValueError(f"{path}: lists {', '.join(splits)}; a split named train is expected")
-    return list(splits["train"]), list(settings.get("left_out", []))
+    return list(splits["train"]), [str(name) for name in settings.get("left_out") or []]
 
 
 def adopt_training_record(cfg: CfgNode, weights: str | Path) -> None:
@@ -70,7 +73,7 @@ def adopt_training_record(cfg: CfgNode, weights: str | Path) -> None:
     A config that names one already keeps it.
     """
     beside = Path(weights).parent / SPLITS_FILE
-    if not cfg.SCRATCH.TRAINED_ON and beside.is_file():
+    if str(weights) and not cfg.SCRATCH.TRAINED_ON and beside.is_file():
         cfg.SCRATCH.TRAINED_ON = str(beside)
 
 
@@ -140,8 +143,8 @@ def leak_metrics(
     """
     if training is None:
         return {}
-    leaked = leaks.any_kind
-    counts = {"training_images": float(len(training)), "test_images": float(leaked.sum())}
+    leaked, known = leaks.any_kind, {image["sha256"] for image in training}
+    counts = {"training_images": float(len(known)), "test_images": float(leaked.sum())}
     counts |= {kind.name: float(getattr(leaks, kind.name).sum()) for kind in fields(Leaks)}
     if not leaked.any() or leaked.all():
         return counts

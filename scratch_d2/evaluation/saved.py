@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pycocotools import mask as coco_mask
 
 from scratch_d2.data.coco import to_rle
 from scratch_d2.engines.base import Prediction
@@ -53,10 +54,21 @@ def read_results(path: str | Path, dicts: Sequence[Mapping[str, Any]]) -> Saved:
         raise ValueError(f"{path}: not JSON ({error})") from None
     if not isinstance(entries, list) or not all(isinstance(e, dict) for e in entries):
         raise ValueError(f"{path}: not COCO results; a list of entries is expected")
+    if (path.parent / ROWS).is_file():
+        raise ValueError(
+            f"{path}: tools/predict.py numbers images by its rows; name its folder {path.parent}"
+        )
     known = {item["image_id"] for item in dicts}
-    strange = {e.get("image_id") for e in entries} - known
+    if not all(isinstance(e.get("image_id"), int | str) for e in entries):
+        raise ValueError(f"{path}: each entry needs an image_id, a number or a text")
+    strange = {e["image_id"] for e in entries} - known
+    if entries and not known & {e["image_id"] for e in entries}:
+        raise ValueError(
+            f"{path}: none of its entries is for an image of the dataset; image_id is "
+            f"{entries[0]['image_id']!r} in the first, {next(iter(known), None)!r} in the dataset"
+        )
     notes = [_left_out(len(strange), f"image_id {min(strange, key=str)!r}")] if strange else []
-    fitting = [e for e in entries if e.get("image_id") in known]
+    fitting = [e for e in entries if e["image_id"] in known]
     return Saved(to_predictions(fitting, dicts, path), notes=notes)
 
 
@@ -64,7 +76,7 @@ def _read_rows(path: Path, dicts: Sequence[Mapping[str, Any]]) -> Saved:
     if not path.is_file():
         raise FileNotFoundError(f"{str(path)!r}: no such file; tools/predict.py writes it")
     ids = {str(Path(item["file_name"]).resolve()): item["image_id"] for item in dicts}
-    entries, p_bad, inspected, strange = [], {}, [], []
+    entries, p_bad, inspected, strange = [], {}, set(), []
     for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
         try:
             row = json.loads(line)
@@ -74,7 +86,9 @@ def _read_rows(path: Path, dicts: Sequence[Mapping[str, Any]]) -> Saved:
             if image_id is None:
                 strange.append(row["file"])
                 continue
-            inspected.append(image_id)
+            if image_id in inspected:
+                raise ValueError(f"{path}, line {number}: a second row of {row['file']!r}")
+            inspected.add(image_id)
             entries += [{**instance, "image_id": image_id} for instance in row["instances"]]
             if row["p_bad"] is not None:
                 p_bad[image_id] = _score(row["p_bad"], path, f"line {number}, p_bad")
@@ -85,7 +99,7 @@ def _read_rows(path: Path, dicts: Sequence[Mapping[str, Any]]) -> Saved:
             f"{path}: none of its images is in the dataset; the first is {strange[0]!r}, seen from "
             f"{Path.cwd()}: go where tools/predict.py ran"
         )
-    found = to_predictions(entries, [d for d in dicts if d["image_id"] in set(inspected)], path)
+    found = to_predictions(entries, [d for d in dicts if d["image_id"] in inspected], path)
     notes = [_left_out(len(strange), strange[0])] if strange else []
     return Saved(found, p_bad, notes)
 
@@ -102,11 +116,11 @@ def to_predictions(
     Raises ValueError naming the image and the entry where box, score or mask are not usable, or
     where entries are of several categories.
     """
-    categories = {entry.get("category_id", 1) for entry in entries}
+    categories = sorted({str(entry.get("category_id", 1)) for entry in entries})
     if len(categories) > 1:
         raise ValueError(
-            f"{path}: results of the categories {sorted(categories, key=str)}; those of one, "
-            "scratch, are accepted"
+            f"{path}: results of the categories {', '.join(categories)}; those of one, scratch, "
+            "are accepted"
         )
     by_image: dict[Any, list[Entry]] = {item["image_id"]: [] for item in dicts}
     for entry in entries:
@@ -128,13 +142,14 @@ def _to_prediction(
         corners = np.array([e["bbox"] for _, e in ordered], np.float32).reshape(-1, 4)
         corners[:, 2:] += corners[:, :2]
         masks = [to_rle(e["segmentation"], *size) for _, e in ordered]
+        coco_mask.area(masks)
         return Prediction(*size, corners, np.array([s for s, _ in ordered], np.float32), masks)
     except KeyError as error:
         raise ValueError(
             f"{path}, {where}: a result lacks {error}; bbox, score and segmentation are expected"
         ) from None
-    except (TypeError, ValueError) as error:
-        text = str(error)
+    except Exception as error:  # pycocotools raises what it likes for what is no mask
+        text = " ".join(f"{error}".split()) or type(error).__name__
         raise ValueError(
             text if text.startswith(str(path)) else f"{path}, {where}: {text}"
         ) from None

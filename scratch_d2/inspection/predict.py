@@ -57,6 +57,7 @@ def predict_folder(
         "engine": engine.name,
         "weights": str(weights),
         "gate_weights": cfg.GATE.WEIGHTS if gate else None,
+        "calibrated_on": cfg.SCRATCH.CALIBRATED_ON,
         **asdict(thresholds),
         "review_band": list(thresholds.review_band or []),
     }

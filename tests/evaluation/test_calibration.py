@@ -206,8 +206,8 @@ def test_where_nothing_can_be_chosen_the_thresholds_stay(images, goal, said):
 @pytest.mark.parametrize(
     ("images", "goal", "said"),
     [
-        (make_images(MANY[13:], range(37)), "f1", "only 12 Good images: the 95% interval of recal"),
-        (make_images(MANY[:37], range(37)), "f1", "only 12 Bad images: the 95% interval of recall"),
+        (make_images(MANY[13:], range(37)), "f1", "only 12 Good images: the 95% interval of their"),
+        (make_images(MANY[:37], range(37)), "f1", "only 12 Bad images: the 95% interval of their"),
         (make_images(MANY, [7] * 50), "f1", "all areas are 7; the area threshold tells none apart"),
         (
             make_images(MANY, [*range(25), *[0] * 5, *range(20)]),

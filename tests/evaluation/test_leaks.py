@@ -8,7 +8,8 @@ from PIL import Image
 
 from scratch_d2.config import load_config
 from scratch_d2.data import get_dataset_dicts, register_scratch_dataset
-from scratch_d2.data.split import write_splits
+from scratch_d2.data.catalog import save_training_splits
+from scratch_d2.data.split import read_splits, write_splits
 from scratch_d2.evaluation.evaluate import evaluate_dicts, evaluate_predictions
 from scratch_d2.evaluation.leaks import adopt_training_record, find_leaks, training_images
 from tests.builders import draw_label, predict_boxes, save, write_dataset
@@ -106,6 +107,25 @@ def test_the_record_beside_the_checkpoint_goes_before_the_config(sets, tmp_path)
 def test_what_cannot_be_checked_is_said(labels, train, said):
     seen, told = training_images(load_config(None, ["DATASETS.TRAIN", train]))
     assert seen is None and said in told[0] and "SCRATCH.TRAINED_ON may name" in told[0]
+
+
+def test_a_gate_without_a_record_is_not_taken_for_clean(sets, tmp_path):
+    opts = ["DATASETS.TRAIN", "('leak_train',)", "GATE.WEIGHTS", str(tmp_path / "gate.pth")]
+    seen, told = training_images(load_config(None, opts))
+    assert len(seen) == 8 and "there is no splits.json beside the gate's weights" in told[0]
+
+
+def test_what_the_first_weights_have_seen_is_handed_down(sets, tmp_path):
+    first, second = tmp_path / "first", tmp_path / "second"
+    for folder, names in ((first, "('leak_train',)"), (second, "('leak_test',)")):
+        folder.mkdir()
+        cfg = load_config(None, ["DATASETS.TRAIN", names, "DATASETS.TEST", "()"])
+        if folder == second:
+            cfg.MODEL.WEIGHTS = str(first / "model_final.pth")
+        save_training_splits(cfg, folder)
+    seen = {row["sha256"] for row in read_splits(second / "splits.json")["train"]}
+    both = [*get_dataset_dicts("leak_train"), *get_dataset_dicts("leak_test")]
+    assert seen == {item["sha256"] for item in both}
 
 
 def test_training_on_datasets_of_other_projects_is_not_taken_for_clean(labels, tmp_path):

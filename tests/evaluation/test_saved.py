@@ -10,6 +10,7 @@ import pytest
 from scratch_d2.config import load_config
 from scratch_d2.data import get_dataset_dicts, register_scratch_dataset
 from scratch_d2.data.coco import to_coco_results
+from scratch_d2.evaluation.calibration.source import read_source
 from scratch_d2.evaluation.comparison import compare_runs
 from scratch_d2.evaluation.evaluate import evaluate_predictions
 from scratch_d2.evaluation.files import read_figures
@@ -77,11 +78,46 @@ def test_the_folder_of_predict_is_matched_by_file_and_brings_its_thresholds(dict
     folder = write_rows(tmp_path / "run", dicts[::-1], scores[::-1])
     made = evaluate_results(load_config(), "tests_labels", folder, tmp_path / "out")
     assert made.results["image"]["both_F1_bad"] == 1.0 and made.thresholds.gate_skip == 0.2
-    assert made.results["gate"]["skipped_good"] == 6 and made.results["gate"]["recall_lost"] == 0
-    assert any("has not seen the images that the gate let pass" in n for n in made.about["notes"])
     opts = ["GATE.SKIP_BELOW", "0.95"]
     made = evaluate_results(load_config(None, opts), "tests_labels", folder, tmp_path / "o2", opts)
     assert made.results["image"]["both_recall_bad"] == 0.0
+
+
+def test_what_the_gate_hid_from_the_detector_is_not_judged(dicts, tmp_path):
+    folder = write_rows(tmp_path / "run", dicts, [0.1] * 7 + [0.9] * 3)
+    made = evaluate_results(load_config(), "tests_labels", folder, tmp_path / "out")
+    assert made.results["gate"]["skipped_good"] == 6 and made.results["gate"]["skipped_bad"] == 1
+    assert math.isnan(made.results["gate"]["recall_lost"])
+    assert not any(name.startswith("area_") for name in made.results["image"])
+    assert "has not seen the images with p(Bad) below 0.2" in made.about["notes"][0]
+    with pytest.raises(ValueError, match="calibrate on an evaluation of all"):
+        read_source(tmp_path / "out")
+    opts = ["GATE.SKIP_BELOW", "0.05"]
+    with pytest.raises(ValueError, match="GATE.SKIP_BELOW is 0.05, but the detector has not seen"):
+        evaluate_results(load_config(None, opts), "tests_labels", folder, tmp_path / "o3", opts)
+
+
+def test_results_that_would_be_matched_wrongly_are_refused(dicts, entries, tmp_path):
+    folder = write_rows(tmp_path / "run", dicts)
+    by_row = write(folder / "coco_instances_results.json", entries)
+    with pytest.raises(ValueError, match="numbers images by its rows; name its folder"):
+        read_results(by_row, dicts)
+    rows = (folder / "results.jsonl").read_text()
+    (folder / "results.jsonl").write_text(rows + rows.splitlines()[0] + "\n")
+    with pytest.raises(ValueError, match="line 11: a second row of .*good0.png"):
+        read_results(folder, dicts)
+    others = [{**entry, "image_id": str(entry["image_id"])} for entry in entries]
+    with pytest.raises(ValueError, match="none of its entries .* image_id is '6' in the first, 0"):
+        read_results(write(tmp_path / "r.json", others), dicts)
+    with pytest.raises(ValueError, match="holds the results; choose another folder"):
+        evaluate_results(load_config(), "tests_labels", folder, folder)
+
+
+@pytest.mark.parametrize("mask", [None, "abc", [], [[1, 2]], {"size": [64, 96], "counts": None}])
+def test_what_is_no_mask_is_named(dicts, entries, tmp_path, mask):
+    file = write(tmp_path / "r.json", [{**entries[0], "segmentation": mask}, *entries[1:]])
+    with pytest.raises(ValueError, match="r.json, image_id 6: "):
+        read_results(file, dicts)
 
 
 def test_unknown_images_are_left_out_and_missing_ones_named(dicts, entries, tmp_path):
@@ -116,7 +152,7 @@ def test_relative_names_hold_where_they_were_written(dicts, labels, tmp_path, mo
         ({"bbox": [0, 0, math.inf, 3]}, "image_id 6: boxes must be finite"),
         ({"bbox": [0, 0, 3]}, "image_id 6: "),
         ({"segmentation": {"size": [3, 3], "counts": "13"}}, "image_id 6: the mask is"),
-        ({"category_id": 2}, r"categories \[1, 2\]; those of one, scratch"),
+        ({"category_id": 2}, "categories 1, 2; those of one, scratch"),
     ],
 )
 def test_what_cannot_be_used_is_named(dicts, entries, tmp_path, change, said):

@@ -64,6 +64,9 @@ class D2Engine:
     def evaluate(self, cfg: CfgNode, weights: str | Path) -> dict[str, dict[str, float]]:
         """Evaluate as the trainer does, and write OUTPUT_DIR/inference."""
         cfg = self._setup(cfg)
+        for name in cfg.DATASETS.TEST:
+            if not DatasetCatalog.get(name):
+                raise ValueError(f"dataset {name!r} holds no image; there is nothing to evaluate")
         model = build_model(cfg)
         load_weights(model, weights)
         return Trainer.test(cfg, model)

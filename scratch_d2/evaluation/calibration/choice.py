@@ -188,11 +188,12 @@ def _doubts(
 ) -> list[str]:
     """Say what limits a choice, a sentence each."""
     doubts = []
-    low, high = figures["recall_bad_low"], figures["recall_bad_high"]
     for kind, count in (("Bad", int(images.bad.sum())), ("Good", int((~images.bad).sum()))):
         if count < FEW:
+            low, high = (figures[f"recall_{kind.lower()}_{end}"] for end in ("low", "high"))
             doubts.append(
-                f"only {count} {kind} images: the 95% interval of recall is {high - low:.2f} wide, "
+                f"only {count} {kind} images: the 95% interval of their recall is "
+                f"{high - low:.2f} wide, "
                 f"{low:.2f} to {high:.2f}"
             )
     if np.ptp(images.area) == 0:

@@ -1,5 +1,7 @@
 """The images that a calibration is made on, as an evaluation wrote them."""
 
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,12 +11,11 @@ from fvcore.common.config import CfgNode
 from scratch_d2.engines.base import Engine
 from scratch_d2.evaluation.calibration.figures import Figures, measure
 from scratch_d2.evaluation.calibration.goal import Goal
-from scratch_d2.evaluation.files import read_figures
+from scratch_d2.evaluation.files import hash_weights, read_figures, sign_evaluation
 from scratch_d2.evaluation.images import ImageTable
 from scratch_d2.inspection.thresholds import (
     RULES,
     Thresholds,
-    file_sha256,
     gate_weights,
     measures_alike,
     put_thresholds,
@@ -30,6 +31,7 @@ class Source:
         thresholds: those in force in the evaluation.
         dataset: its name.
         data_sha256: hash of its images, see `scratch_d2.data.split.data_hash`.
+        weights: hashes of the weights that looked at them, see `hash_weights`; {} if not known.
         notes: what the evaluation said of its figures, one sentence each.
         warnings: what speaks against calibrating on them, likewise.
     """
@@ -38,6 +40,7 @@ class Source:
     thresholds: Thresholds
     dataset: str
     data_sha256: str
+    weights: dict[str, str | None]
     notes: tuple[str, ...]
     warnings: tuple[str, ...]
 
@@ -80,6 +83,11 @@ def read_source(folder: str | Path) -> Source:
             "evaluate again"
         )
     refuse_test_set(dataset)
+    if "unseen_below" in about:
+        raise ValueError(
+            f"{folder}: the detector has not seen the images with p(Bad) below "
+            f"{about['unseen_below']:g}; calibrate on an evaluation of all (--dataset)"
+        )
     seen = int(results.get("leak", {}).get("test_images", 0))
     warning = (
         f"{seen} of {count} images, or nearly the same, were trained on: expect less of others"
@@ -89,6 +97,7 @@ def read_source(folder: str | Path) -> Source:
         thresholds=thresholds,
         dataset=dataset,
         data_sha256=data_sha256,
+        weights={key: about[key] for key in ("weights_sha256", "gate_sha256") if key in about},
         notes=tuple(about.get("notes", ())),
         warnings=(warning,) if seen else (),
     )
@@ -111,29 +120,29 @@ def evaluate_for(
         put_thresholds(cfg, RULES[goal])
     cfg.OUTPUT_DIR = str(output / "calibration")
     engine.evaluate(cfg, weights)
+    sign_evaluation(output / "calibration" / "inference", hash_weights(cfg, weights))
     return output / "calibration" / "inference"
 
 
-def hash_weights(cfg: CfgNode, weights: Path) -> dict[str, str | None]:
-    """Return what thresholds.json says of the detector and the gate that look at the images."""
+def check_weights(cfg: CfgNode, source: Source, hashes: Mapping[str, str | None]) -> None:
+    """Raise ValueError where other weights than those of `hash_weights` looked at the images."""
     gate = gate_weights(cfg)
-    gate_sha256 = file_sha256(gate) if gate else None
-    return {"weights_sha256": file_sha256(weights), "gate_sha256": gate_sha256}
-
-
-def check_gate(cfg: CfgNode, images: ImageTable) -> None:
-    """Raise ValueError where GATE.WEIGHTS and evaluated images do not agree on having a gate."""
-    gate = gate_weights(cfg)
-    if len(images) and bool(gate) != (images.p_bad is not None):
+    if len(source.images) and bool(gate) != (source.images.p_bad is not None):
         raise ValueError(
             f"GATE.WEIGHTS is {gate!r}, but the images were evaluated "
             f"{'without a gate' if gate else 'with one'}; name the gate of that evaluation"
         )
+    for key, kind in (("weights_sha256", "detector"), ("gate_sha256", "gate")):
+        if source.weights.get(key, hashes[key]) != hashes[key]:
+            raise ValueError(
+                f"the images were evaluated with another {kind} than the one to calibrate; "
+                "evaluate again, or name the weights of that evaluation"
+            )
 
 
 def refuse_test_set(dataset: str) -> None:
     """Raise ValueError where a dataset is for testing, by its name."""
-    if dataset.endswith("_test"):
+    if re.search(r"(^|_)test$", Path(dataset).name.lower()):
         raise ValueError(
             f"dataset {dataset!r} is a test set: figures on it would no longer tell what to expect "
             "once thresholds are chosen on it; calibrate on a validation set (--dataset ..._val)"

@@ -34,7 +34,7 @@ function factsOf(data, thresholds, i) {
   return facts;
 }
 
-/** Wire the dialog; returns {open(i), refresh()}. */
+/** Wire the dialog; returns {open(i)}. */
 function makeDialog(data, gallery, current) {
   const dialog = byId("viewer");
   let index = null;
