@@ -78,7 +78,8 @@ def write_results(dicts: list[dict], folder: Path) -> int:
         row = {"file": item["file_name"], "status": "ok", "p_bad": p_bad, "instances": found}
         rows.append(json.dumps(row) + "\n")
         entries += found
-    (folder / "results.jsonl").write_text("".join(rows))
+    (folder / "run").mkdir(exist_ok=True)
+    (folder / "run" / "results.jsonl").write_text("".join(rows))
     # With boxes there pycocotools would measure masks by their boxes.
     for kind, left_out in (("results", ""), ("bbox", "segmentation"), ("segm", "bbox")):
         kept = [{k: v for k, v in entry.items() if k != left_out} for entry in entries]
@@ -149,7 +150,7 @@ def main() -> int:
     out = args.output / "evaluation"
     cfg = load_config(None, ["DATASETS.TRAIN", "('labels',)", "SCRATCH.AREA_THRESHOLD", "300.0"])
     opts = ["SCRATCH.AREA_THRESHOLD", "300.0"]
-    figures, made = timed(lambda: evaluate_results(cfg, "labels", folder, out, opts))
+    figures, made = timed(lambda: evaluate_results(cfg, "labels", folder / "run", out, opts))
     page, report = timed(lambda: write_report_of(out, "labels"))
     print("| | |\n|---|---:|")
     print(f"| scan of the dataset, as it came | {scan:.1f} s |")
