@@ -125,12 +125,13 @@ def _read_dicts(name: str, spec: DatasetSpec) -> list[dict[str, Any]]:
     return [record_to_dict(record, ids[record.image]) for record in chosen]
 
 
-def save_training_splits(cfg: CfgNode, folder: str | Path) -> Path:
+def save_training_splits(cfg: CfgNode, folder: str | Path, resume: bool = False) -> Path:
     """Write folder/splits.json, from which an evaluation knows what a model has seen.
 
     "train" lists the images of DATASETS.TRAIN and those that the weights it starts from have seen,
-    by the splits.json beside MODEL.WEIGHTS; "val" those of DATASETS.TEST. Datasets of other
-    projects are left out, and the log says so.
+    by the splits.json beside MODEL.WEIGHTS, or the earlier part of a run that goes on, by the one
+    in the folder; "val" those of DATASETS.TEST. Datasets of other projects are left out, and the
+    log says so.
     """
     names = {"train": list(cfg.DATASETS.TRAIN), "val": list(cfg.DATASETS.TEST)}
     foreign = [name for part in names.values() for name in part if name not in _SPECS]
@@ -141,12 +142,13 @@ def save_training_splits(cfg: CfgNode, folder: str | Path) -> Path:
         part: [{**item, "file": item["file_name"]} for n in known for item in get_dataset_dicts(n)]
         for part, known in splits.items()
     }
-    start = Path(cfg.MODEL.WEIGHTS).parent / SPLITS_FILE
-    if cfg.MODEL.WEIGHTS and start.is_file():
+    starts = [Path(cfg.MODEL.WEIGHTS).parent / SPLITS_FILE] if cfg.MODEL.WEIGHTS else []
+    starts += [Path(folder) / SPLITS_FILE] if resume else []
+    for start in filter(Path.is_file, starts):
         settings, before = read_splits_file(start)
         known = {row["sha256"] for row in rows["train"]}
         rows["train"] += [row for row in before.get("train", []) if row["sha256"] not in known]
-        foreign += settings.get("left_out") or []
+        foreign += [name for name in settings.get("left_out") or [] if name not in foreign]
     return write_splits(rows, Path(folder) / SPLITS_FILE, {**splits, "left_out": foreign})
 
 

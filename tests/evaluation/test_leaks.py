@@ -116,16 +116,21 @@ def test_a_gate_without_a_record_is_not_taken_for_clean(sets, tmp_path):
 
 
 def test_what_the_first_weights_have_seen_is_handed_down(sets, tmp_path):
-    first, second = tmp_path / "first", tmp_path / "second"
-    for folder, names in ((first, "('leak_train',)"), (second, "('leak_test',)")):
-        folder.mkdir()
-        cfg = load_config(None, ["DATASETS.TRAIN", names, "DATASETS.TEST", "()"])
-        if folder == second:
-            cfg.MODEL.WEIGHTS = str(first / "model_final.pth")
-        save_training_splits(cfg, folder)
-    seen = {row["sha256"] for row in read_splits(second / "splits.json")["train"]}
-    both = [*get_dataset_dicts("leak_train"), *get_dataset_dicts("leak_test")]
-    assert seen == {item["sha256"] for item in both}
+    hashes = {n: {d["sha256"] for d in get_dataset_dicts(f"leak_{n}")} for n in ("train", "test")}
+
+    def save(folder, dataset, weights="", resume=False):
+        folder.mkdir(exist_ok=True)
+        keys = ["DATASETS.TRAIN", f"('leak_{dataset}',)", "DATASETS.TEST", "()"]
+        path = save_training_splits(
+            load_config(None, [*keys, "MODEL.WEIGHTS", weights]), folder, resume
+        )
+        return {row["sha256"] for row in read_splits(path)["train"]}
+
+    both = hashes["train"] | hashes["test"]
+    assert save(tmp_path / "first", "train") == hashes["train"]
+    assert save(tmp_path / "second", "test", str(tmp_path / "first" / "model.pth")) == both
+    assert save(tmp_path / "second", "test", resume=True) == both  # the folder may have changed
+    assert save(tmp_path / "second", "test") == hashes["test"]
 
 
 def test_training_on_datasets_of_other_projects_is_not_taken_for_clean(labels, tmp_path):

@@ -48,7 +48,7 @@ class D2Engine:
         d2_cfg, final = self._setup(cfg), Path(cfg.OUTPUT_DIR) / "model_final.pth"
         if comm.is_main_process():
             save_plain_config(cfg, final)
-            save_training_splits(cfg, cfg.OUTPUT_DIR)
+            save_training_splits(cfg, cfg.OUTPUT_DIR, resume)
         trainer = Trainer(d2_cfg)
         trainer.resume_or_load(resume=resume)
         trainer.train()
