@@ -1,6 +1,7 @@
 """Typed builders of what the tests look at: masks, predictions, folders of labels."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -29,6 +30,18 @@ def predict_boxes(height: int, width: int, found: dict[Box, float]) -> Predictio
         np.array([score for _, score in ordered], np.float32),
         [encode_rle(rectangles(height, width, box)) for box, _ in ordered],
     )
+
+
+def predict_truth(dicts: list[dict], score: float = 0.9) -> dict[Any, Prediction]:
+    """Predictions by image_id that mark exactly what the annotations of dataset dicts mark."""
+    return {
+        item["image_id"]: predict_boxes(
+            item["height"],
+            item["width"],
+            {tuple(map(int, a["bbox"])): score for a in item["annotations"] if not a["iscrowd"]},
+        )
+        for item in dicts
+    }
 
 
 def save(array: np.ndarray, path: Path, **options: object) -> Path:

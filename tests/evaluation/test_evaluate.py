@@ -13,19 +13,7 @@ from scratch_d2.evaluation.coco_ap import average_precision
 from scratch_d2.evaluation.images import judge_images, tabulate
 from scratch_d2.evaluation.table import format_results
 from scratch_d2.inspection import Thresholds
-from tests.builders import predict_boxes, write_dataset
-
-
-def predict_truth(dicts, score=0.9):
-    """Predictions that mark exactly what the annotations mark."""
-    return {
-        item["image_id"]: predict_boxes(
-            item["height"],
-            item["width"],
-            {tuple(map(int, a["bbox"])): score for a in item["annotations"] if not a["iscrowd"]},
-        )
-        for item in dicts
-    }
+from tests.builders import predict_boxes, predict_truth, write_dataset
 
 
 def test_perfect_predictions_reach_every_maximum(labels, tmp_path):

@@ -12,18 +12,9 @@ from scratch_d2.data.catalog import save_training_splits
 from scratch_d2.data.split import read_splits, write_splits
 from scratch_d2.evaluation.evaluate import evaluate_dicts, evaluate_predictions
 from scratch_d2.evaluation.leaks import adopt_training_record, find_leaks, training_images
-from tests.builders import draw_label, predict_boxes, save, write_dataset
+from tests.builders import draw_label, predict_boxes, predict_truth, save, write_dataset
 
 AREA = ["SCRATCH.AREA_THRESHOLD", "100.0"]
-
-
-def predict_truth(dicts):
-    return {
-        d["image_id"]: predict_boxes(
-            64, 96, {tuple(map(int, a["bbox"])): 0.9 for a in d["annotations"]}
-        )
-        for d in dicts
-    }
 
 
 @pytest.fixture

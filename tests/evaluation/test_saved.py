@@ -17,19 +17,10 @@ from scratch_d2.evaluation.files import read_figures
 from scratch_d2.evaluation.former import evaluate_results
 from scratch_d2.evaluation.images import ImageTable
 from scratch_d2.evaluation.saved import read_results
-from tests.builders import predict_boxes, write_dataset
+from tests.builders import predict_boxes, predict_truth, write_dataset
 
 SETTINGS = {"score": 0.5, "area": 100.0, "area_method": "contour", "area_unit": "pixel"}
 SETTINGS |= {"review_band": [], "gate_skip": 0.2, "weights": "gone.pth"}
-
-
-def predict_truth(dicts):
-    return {
-        item["image_id"]: predict_boxes(
-            64, 96, {tuple(map(int, a["bbox"])): 0.9 for a in item["annotations"]}
-        )
-        for item in dicts
-    }
 
 
 @pytest.fixture
