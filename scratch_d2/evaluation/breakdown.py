@@ -12,11 +12,6 @@ FAMILY_FIGURES = ("precision_bad", "recall_bad", "F1_bad", "AUC")
 STAGES = ("read", "gate", "detector", "rule")
 
 
-def last_judge(judged: Judged) -> str:
-    """Return whose verdict counts in the end: "both", without a gate "area"."""
-    return "both" if "both" in judged else "area"
-
-
 def family_metrics(images: ImageTable, judged: Judged) -> dict[str, float]:
     """Return the figures of each source family of file names as `<family>_<figure>`.
 
@@ -24,7 +19,7 @@ def family_metrics(images: ImageTable, judged: Judged) -> dict[str, float]:
     all images are of one family.
     """
     family = np.array(families(images.file))
-    called_bad, score = judged[last_judge(judged)]
+    called_bad, score = judged.get("both", judged["area"])
     figures: dict[str, float] = {}
     names = sorted(set(family))
     for name in names if len(names) > 1 else []:

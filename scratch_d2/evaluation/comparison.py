@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from scratch_d2.evaluation.files import Results, read_figures
-from scratch_d2.evaluation.table import with_interval
+from scratch_d2.evaluation.table import TITLES, last_judge, with_interval
 
 # (title, group, figure, digits); "image" figures are those of the last judge.
 ROWS = (
@@ -40,7 +40,7 @@ def compare_runs(folders: Sequence[str | Path]) -> str:
     found = [_find(Path(folder)) for folder in folders]
     read = [read_figures(folder) for folder in found]
     lines = [["", *_names(found)], ["---", *("---:" for _ in found)]]
-    lines.append(["judged by", *("gate+area" if _gated(r) else "area rule" for r, _ in read)])
+    lines.append(["judged by", *(TITLES[last_judge(results)] for results, _ in read)])
     for title, group, figure, digits in ROWS:
         cells = [_cell(results, group, figure, digits) for results, _ in read]
         if any(cell != "-" for cell in cells):
@@ -69,12 +69,8 @@ def _names(folders: Sequence[Path]) -> list[str]:
     return [str(folder) for folder in folders]
 
 
-def _gated(results: Results) -> bool:
-    return "both_F1_bad" in results.get("image", {})
-
-
 def _cell(results: Results, group: str, figure: str, digits: int) -> str:
-    prefix = ("both_" if _gated(results) else "area_") if group == "image" else ""
+    prefix = f"{last_judge(results)}_" if group == "image" else ""
     figures = results.get(group, {})
     name = prefix + figure
     return "-" if math.isnan(figures.get(name, math.nan)) else with_interval(figures, name, digits)

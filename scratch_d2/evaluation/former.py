@@ -94,9 +94,7 @@ def adopt_settings(cfg: CfgNode, path: str | Path, opts: Sequence[str] = ()) -> 
     try:
         stated = json.loads(file.read_text("utf-8"))
         names = [column.name for column in fields(Thresholds)]
-        values = {name: stated[name] for name in names}
-        values["review_band"] = tuple(values["review_band"]) or None
-        thresholds = Thresholds(**values)
+        thresholds = Thresholds.from_dict({name: stated[name] for name in names})
         texts = [stated.get(key) or "" for key in ("weights", "gate_weights", "calibrated_on")]
         weights, gate, calibrated_on = map(str, texts)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -118,8 +116,7 @@ def write_report_of(folder: str | Path, dataset: str, mask_threshold: int = 127)
 
     folder = Path(folder)
     (results, about), images = read_figures(folder), ImageTable.load(folder)
-    band = about["thresholds"]["review_band"]
-    thresholds = Thresholds(**{**about["thresholds"], "review_band": tuple(band) if band else None})
+    thresholds = Thresholds.from_dict(about["thresholds"])
     evaluated = set(images.image_id)
     found = find_dataset_dicts(dataset, mask_threshold)
     dicts = [item for item in found if item["image_id"] in evaluated]

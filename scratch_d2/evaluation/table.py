@@ -4,6 +4,7 @@ import math
 from pathlib import Path
 
 from scratch_d2.evaluation.files import Results, read_figures
+from scratch_d2.evaluation.image_metrics import REQUIRED_RECALLS
 from scratch_d2.evaluation.images import JUDGES
 
 TITLES = {"area": "area rule", "gate": "gate", "both": "gate+area"}
@@ -11,7 +12,7 @@ ROWS = (
     *(f"{metric}_{of}" for of in ("bad", "good") for metric in ("precision", "recall", "F1")),
     *("accuracy", "precision_macro", "recall_macro", "F1_macro"),
     *("precision_weighted", "recall_weighted", "F1_weighted", "AUC", "AP_bad"),
-    *(f"precision_at_recall_{percent}" for percent in (90, 95, 99)),
+    *(f"precision_at_recall_{percent}" for percent in REQUIRED_RECALLS),
 )
 COUNTS = ("bad_as_bad", "bad_as_good", "good_as_good", "good_as_bad")
 AP_COLUMNS = ("AP", "AP50", "AP75", "APs", "APm", "APl", "AP_thin", "AP_mid", "AP_wide")
@@ -48,10 +49,14 @@ def format_results(results: Results) -> str:
 
 def headline(results: Results) -> str:
     """Return mask AP and F1 of Bad, with their intervals, in one line."""
-    image = results["image"]
-    judge = "both" if "both_F1_bad" in image else "area"
+    image, judge = results["image"], last_judge(results)
     ap, f1 = with_interval(results["segm"], "AP", 2), with_interval(image, f"{judge}_F1_bad", 3)
     return f"mask AP {ap}, F1 of Bad {f1}"
+
+
+def last_judge(results: Results) -> str:
+    """Return whose verdict counted in the end: "both" where there was a gate, else "area"."""
+    return "both" if "both_F1_bad" in results.get("image", {}) else "area"
 
 
 def _image_lines(image: dict[str, float]) -> list[str]:

@@ -85,8 +85,14 @@ class Thresholds:
     def from_config(cls, cfg: CfgNode) -> "Thresholds":
         """Return the thresholds that a config states."""
         known = flatten(cfg)
-        values = {name: known[key] for key, name in CONFIG_KEYS.items()}
-        return cls(**{**values, "review_band": tuple(values["review_band"]) or None})
+        return cls.from_dict({name: known[key] for key, name in CONFIG_KEYS.items()})
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "Thresholds":
+        """Return thresholds from what a config or JSON holds, a review band as a list, or none."""
+        band = values.get("review_band")
+        band = tuple(band) or None if isinstance(band, list | tuple) else band
+        return cls(**{**values, "review_band": band})
 
     @classmethod
     def load(cls, file: str | Path) -> "Thresholds":
@@ -143,9 +149,7 @@ def read_thresholds(file: str | Path) -> tuple[Thresholds, dict[str, Any]]:
         for name in HASHES:
             if not isinstance(calibration.get(name, ""), str | None):
                 raise ValueError(f"{CALIBRATION}.{name} is {calibration[name]!r}; accepted is text")
-        band = values.get("review_band")
-        band = tuple(band) or None if isinstance(band, list) else band
-        return Thresholds(**{**values, "review_band": band}), calibration
+        return Thresholds.from_dict(values), calibration
     except ValueError as error:
         raise ValueError(f"{file}: not a file of thresholds ({error})") from None
 

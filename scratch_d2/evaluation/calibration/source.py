@@ -68,11 +68,9 @@ def read_source(folder: str | Path) -> Source:
     """
     (results, about), images = read_figures(folder), ImageTable.load(folder)
     try:
-        stated = dict(about["thresholds"])
-        stated["review_band"] = tuple(stated["review_band"] or ()) or None
-        thresholds, dataset = Thresholds(**stated), about["dataset"]
+        thresholds, dataset = Thresholds.from_dict(about["thresholds"]), about["dataset"]
         data_sha256, count = about["data_sha256"], about["images"]
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ValueError(
             f"{folder}: evaluation.json does not say on which images and with which thresholds it "
             f"was made ({error!r}); evaluate again"
