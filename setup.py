@@ -37,6 +37,7 @@ setup(
         "fvcore>=0.1.5",
         "tensorboard>=2.12",
         "tqdm>=4.64",
+        "filelock>=3.12",
     ],
     extras_require={
         # One of the two; a machine that has either must not be given the other.

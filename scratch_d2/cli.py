@@ -2,6 +2,7 @@
 
 import os
 import re
+import signal
 import sys
 import traceback
 import warnings
@@ -9,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 EXPECTED = (OSError, ValueError, ImportError, FloatingPointError)
-USAGE = 2
+USAGE, INTERRUPTED = 2, 130
 
 
 def split_keys(texts: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -22,14 +23,29 @@ def split_keys(texts: Sequence[str]) -> tuple[list[str], list[str]]:
 def run(main: Callable[[], int]) -> NoReturn:
     """Exit with what `main` returns; an expected error becomes one sentence and exit code 2.
 
-    SCRATCH_D2_TRACE=1 in the environment prints where the error came from as well.
+    Ctrl-C, or `interrupt`, becomes exit code 130. SCRATCH_D2_TRACE=1 in
+    the environment prints where an error came from as well.
     """
     # What libraries announce for their next versions is no concern of who runs a tool.
     warnings.simplefilter("ignore", FutureWarning)
     try:
         sys.exit(main())
+    except KeyboardInterrupt as interrupt:
+        print(f"interrupted{'; ' if str(interrupt) else ''}{interrupt}", file=sys.stderr)
+        sys.exit(INTERRUPTED)
     except EXPECTED as error:
         if os.environ.get("SCRATCH_D2_TRACE"):
             traceback.print_exc()
         print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
         sys.exit(USAGE)
+
+
+def on_stop(act: Callable[[], object], *signals: signal.Signals) -> None:
+    """Call `act` instead of dying when one of the signals comes, such as SIGTERM of a service."""
+    for number in signals:
+        signal.signal(number, lambda *_: act())
+
+
+def interrupt() -> NoReturn:
+    """Raise what Ctrl-C raises."""
+    raise KeyboardInterrupt

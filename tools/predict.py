@@ -1,16 +1,22 @@
 #!/usr/bin/env python3
 """Inspect photographs: verdict, area and scratches of each, as JSON lines, CSV, COCO and pictures.
 
-    tools/predict.py --config-file FILE --input FOLDER|FILE|GLOB... --output DIR [KEY VALUE ...]
+    tools/predict.py --config-file FILE --input FOLDER|FILE|GLOB|-... --output DIR [KEY VALUE ...]
+    tools/predict.py --config-file FILE --watch FOLDER --output DIR --resume [KEY VALUE ...]
+
+"-" reads names of files from the standard input. A watch ends with Ctrl-C or SIGTERM.
 
 Exit codes: 0 done; 2 usage or config; 3 done, but some files were unreadable (each has its row);
-4 nothing was readable; 10 Bad found, only with --fail-on-bad (it goes before 3).
+4 nothing was readable; 10 Bad found, only with --fail-on-bad (it goes before 3); 130 interrupted,
+--resume completes the results.
 """
 
 import argparse
+import sys
 from pathlib import Path
+from signal import SIGINT, SIGTERM
 
-from scratch_d2.cli import run, split_keys
+from scratch_d2.cli import interrupt, on_stop, run, split_keys
 from scratch_d2.config import load_config
 from scratch_d2.engines import get_engine
 
@@ -20,44 +26,52 @@ def parse_args() -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--config-file", required=True, metavar="FILE")
-    parser.add_argument("--input", required=True, nargs="+", metavar="FOLDER|FILE|GLOB")
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--input", nargs="+", metavar="FOLDER|FILE|GLOB|-")
+    what.add_argument("--watch", metavar="FOLDER", help="inspect each file that comes in, once")
     parser.add_argument("--output", required=True, type=Path, metavar="DIR")
     parser.add_argument("--engine", choices=["auto", "d2", "embedded"], help="SCRATCH.ENGINE")
-    parser.add_argument("--batch-size", type=int, default=8)
+    words = "pictures to save: overlays,masks of all images or of the bad ones, or none"
+    parser.add_argument("--save", default="overlays,masks,bad", help=f"{words} (%(default)s)")
+    parser.add_argument("--batch-size", type=int, default=16)
+    parser.add_argument("--workers", type=int, help="batches inspected at a time")
     parser.add_argument("--resume", action="store_true", help="complete the results in DIR")
     parser.add_argument("--overwrite", action="store_true", help="replace the results in DIR")
     parser.add_argument("--fail-on-bad", action="store_true", help="exit 10 where Bad was found")
     parser.add_argument("opts", nargs=argparse.REMAINDER, help="KEY VALUE pairs over the config")
     args = parser.parse_args()
-    args.input, keys = split_keys(args.input)
+    args.input, keys = split_keys(args.input or [])
     args.opts = keys + args.opts
-    if args.batch_size < 1:
-        parser.error(f"--batch-size is {args.batch_size}; accepted is 1 or more")
     return args
 
 
 def main() -> int:
-    from scratch_d2.inspection.inputs import find_images
-    from scratch_d2.inspection.predict import predict_folder
+    from scratch_d2.inspection.inputs import count_sources, find_sources
+    from scratch_d2.inspection.inspector import Inspector
+    from scratch_d2.inspection.pictures import Pictures
+    from scratch_d2.inspection.predict import Options, predict_files, predict_watched
+    from scratch_d2.inspection.summary import describe, exit_code
+    from scratch_d2.inspection.watch import Watch
+    from scratch_d2.processors import pick_workers
 
     args = parse_args()
-    files = find_images(args.input)
+    pictures = Pictures.parse(args.save)
+    on_stop(interrupt, SIGTERM)
+    source = Watch(args.watch) if args.watch else find_sources(args.input, sys.stdin)
     cfg = load_config(args.config_file, args.opts)
     engine = get_engine(args.engine or cfg.SCRATCH.ENGINE)
-    summary = predict_folder(
-        cfg, engine, files, args.output, args.opts, args.batch_size, args.resume, args.overwrite
-    )
-    verdicts, unreadable = summary["verdicts"], summary["unreadable"]
-    counts = ", ".join(f"{count} {label}" for label, count in verdicts.items())
-    print(f"{summary['images']} images: {counts}, {len(unreadable)} unreadable")
-    for entry in unreadable:
-        print(f"unreadable: {entry['error']}")
+    workers = pick_workers(cfg.MODEL.DEVICE) if args.workers is None else args.workers
+    options = Options(args.batch_size, workers, pictures, args.resume, args.overwrite)
+    inspector = Inspector.from_config(cfg, engine, args.opts)
+    if args.watch:
+        on_stop(source.stop.set, SIGINT, SIGTERM)
+        summary, stopwatch = predict_watched(inspector, source, args.output, options)
+    else:
+        total = count_sources(args.input) if sys.stderr.isatty() else None
+        summary, stopwatch = predict_files(inspector, source, args.output, options, total)
+    print(describe(summary, stopwatch))
     print(f"written: {args.output}")
-    if not sum(verdicts.values()):
-        return 4
-    if args.fail_on_bad and verdicts["bad"]:
-        return 10
-    return 3 if unreadable else 0
+    return exit_code(summary, args.fail_on_bad)
 
 
 if __name__ == "__main__":

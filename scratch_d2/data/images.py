@@ -1,6 +1,5 @@
 """Read photographs of any kind into one form: HxWx3 uint8 RGB, upright."""
 
-import warnings
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -61,17 +60,16 @@ def open_upright(path: str | Path) -> Iterator[Image.Image]:
     if path.stat().st_size == 0:
         raise ImageError(f"{str(path)!r}: the file is empty (0 bytes)")
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(path) as image:
-                frames = getattr(image, "n_frames", 1)
-                if frames != 1:
-                    raise ImageError(
-                        f"{str(path)!r}: {image.format} with {frames} frames; "
-                        "a single still image is expected"
-                    )
-                image.load()
-                yield ImageOps.exif_transpose(image)
+        with Image.open(path) as image:
+            _check_size(image, path)
+            frames = getattr(image, "n_frames", 1)
+            if frames != 1:
+                raise ImageError(
+                    f"{str(path)!r}: {image.format} with {frames} frames; "
+                    "a single still image is expected"
+                )
+            image.load()
+            yield ImageOps.exif_transpose(image)
     except ImageError:
         raise
     except UnidentifiedImageError:
@@ -79,10 +77,20 @@ def open_upright(path: str | Path) -> Iterator[Image.Image]:
             f"{str(path)!r}: not an image, whatever its name says; accepted are PNG, JPEG, BMP, "
             "TIFF and WebP"
         ) from None
-    except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
+    except Image.DecompressionBombError as error:
         raise ImageError(f"{str(path)!r}: refused as a decompression bomb ({error})") from None
     except (OSError, SyntaxError, ValueError, EOFError) as error:
         raise ImageError(f"{str(path)!r}: damaged image ({error})") from None
+
+
+def _check_size(image: Image.Image, path: Path) -> None:
+    # Pillow warns from here on. Warnings cannot be made errors while several threads read.
+    most, pixels = Image.MAX_IMAGE_PIXELS, image.width * image.height
+    if most is not None and pixels > most:
+        raise ImageError(
+            f"{str(path)!r}: refused as a decompression bomb ({image.width} x {image.height} "
+            f"pixels; accepted are {most} in all)"
+        )
 
 
 def read_image(path: str | Path) -> np.ndarray:
@@ -105,14 +113,15 @@ def read_batches(paths: Sequence[Path], batch_size: int) -> Iterator[list[Read]]
     """
     batches = [paths[start : start + batch_size] for start in range(0, len(paths), batch_size)]
     with ThreadPoolExecutor(max_workers=2) as pool:
-        ahead = [pool.submit(_read, path) for path in batches[0]] if batches else []
-        for following in [*batches[1:], []]:
-            current, ahead = ahead, [pool.submit(_read, path) for path in following]
-            yield [job.result() for job in current]
+        ahead = [pool.submit(try_read, path) for path in batches[0]] if batches else []
+        for done, following in zip(batches, [*batches[1:], []]):
+            current, ahead = ahead, [pool.submit(try_read, path) for path in following]
+            yield [(path, *job.result()) for path, job in zip(done, current)]
 
 
-def _read(path: Path) -> Read:
+def try_read(path: Path) -> tuple[np.ndarray | None, str]:
+    """Return an image as HxWx3 uint8 RGB and "", or None and why it cannot be read."""
     try:
-        return path, read_image(path), ""
+        return read_image(path), ""
     except (ImageError, OSError) as error:
-        return path, None, " ".join(str(error).splitlines())
+        return None, " ".join(str(error).splitlines())

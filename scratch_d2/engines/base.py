@@ -86,8 +86,13 @@ class Engine(Protocol):
     def train(self, cfg: CfgNode, resume: bool = False) -> Path:
         """Train on cfg.DATASETS.TRAIN, write cfg.OUTPUT_DIR, return the final checkpoint."""
 
-    def load(self, cfg: CfgNode, weights: str | Path) -> Detector:
-        """Return a detector with the weights of a checkpoint written by either engine."""
+    def load(self, cfg: CfgNode, weights: str | Path, precision: str = "float32") -> Detector:
+        """Return a detector with the weights of a checkpoint written by either engine.
+
+        Args:
+            precision: "float32", or "bfloat16", which is faster where `pick_precision` says so
+                and finds nearly the same.
+        """
 
     def evaluate(self, cfg: CfgNode, weights: str | Path) -> dict[str, dict[str, float]]:
         """Evaluate a checkpoint on cfg.DATASETS.TEST as in training; bbox, segm and image."""

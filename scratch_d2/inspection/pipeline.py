@@ -1,51 +1,60 @@
-"""Gate, then detector, then area rule, for a batch of images."""
+"""Stages that work side by side, with bounded queues between them and results in order."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-
-import numpy as np
-from fvcore.common.config import CfgNode
-
-from scratch_d2.engines.base import Detector, Prediction
-from scratch_d2.inspection.verdict import Thresholds, Verdict, judge, passes_gate
-
-Gate = Callable[[list[np.ndarray]], np.ndarray]
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
+from typing import Any, NamedTuple
 
 
-@dataclass(frozen=True)
-class Inspection:
-    """The verdict on an image and the scratches behind it; empty where the gate let it pass."""
+class Stage(NamedTuple):
+    """What is done to a batch, and how many threads do it to different batches at a time.
 
-    verdict: Verdict
-    prediction: Prediction
-
-
-def load_gate(cfg: CfgNode) -> Gate | None:
-    """Return the gate of a config, or None where it is switched off or GATE.WEIGHTS is empty."""
-    if not (cfg.GATE.ENABLED and cfg.GATE.WEIGHTS):
-        return None
-    from scratch_d2.gate import Gate as TrainedGate
-
-    return TrainedGate.load(cfg.GATE.WEIGHTS, cfg.MODEL.DEVICE)
-
-
-def inspect(
-    images: Sequence[np.ndarray], detector: Detector, gate: Gate | None, thresholds: Thresholds
-) -> list[Inspection]:
-    """Inspect images; the detector sees only those that the gate does not let pass.
-
-    Args:
-        images: HxWx3 uint8 RGB, of any sizes.
-        gate: returns p(Bad) in 0..1 as [N] for a list of N images; None sends all to the detector.
+    Attributes:
+        begin: called once by each of the threads before its first batch.
     """
-    images = list(images)
-    p_bad: list[float | None] = [None] * len(images)
-    if gate is not None and images:
-        p_bad = [float(p) for p in gate(images)]
-    doubtful = [i for i, p in enumerate(p_bad) if not passes_gate(p, thresholds)]
-    found = dict(zip(doubtful, detector([images[i] for i in doubtful]))) if doubtful else {}
-    results = []
-    for index, image in enumerate(images):
-        prediction = found.get(index, Prediction.empty(*image.shape[:2]))
-        results.append(Inspection(judge(prediction, p_bad[index], thresholds), prediction))
-    return results
+
+    work: Callable[[Any], Any]
+    threads: int
+    begin: Callable[[], None] | None = None
+
+
+def run_stages(batches: Iterable[Any], stages: list[Stage], ahead: int) -> Iterator[Any]:
+    """Send batches through the stages and yield what the last stage returns, in their order.
+
+    At most `ahead` batches are on their way at a time, so memory does not grow with the input. An
+    empty batch says that no other is there yet: all that are on their way are finished and
+    yielded before the next one is asked for. An error of a stage is raised in its batch's turn;
+    what comes behind it is dropped.
+    """
+    waiting: deque[Future] = deque()
+    with ExitStack() as stack:
+        pools = [
+            stack.enter_context(ThreadPoolExecutor(stage.threads, initializer=stage.begin))
+            for stage in stages
+        ]
+        stack.callback(_cancel, pools)
+        for batch in batches:
+            if batch:
+                waiting.append(_submit(batch, stages, pools))
+            while waiting and (len(waiting) >= ahead or not batch or waiting[0].done()):
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+
+
+def _submit(batch: Any, stages: list[Stage], pools: list[ThreadPoolExecutor]) -> Future:
+    job: Future = Future()
+    job.set_result(batch)
+    for stage, pool in zip(stages, pools):
+        job = pool.submit(_after, job, stage.work)
+    return job
+
+
+def _after(job: Future, work: Callable[[Any], Any]) -> Any:
+    return work(job.result())
+
+
+def _cancel(pools: list[ThreadPoolExecutor]) -> None:
+    for pool in pools:
+        pool.shutdown(wait=False, cancel_futures=True)

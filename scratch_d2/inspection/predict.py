@@ -1,155 +1,202 @@
-"""Inspect a list of files and write every output, surviving bad files and interruptions."""
+"""Inspect files in stages that work side by side, and write every output as it comes."""
 
-import json
-import re
-import shutil
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from fvcore.common.config import CfgNode
-from PIL import Image
 from tqdm import tqdm
 
-from scratch_d2.data.images import Read, read_batches
-from scratch_d2.engines.base import Detector, Engine
-from scratch_d2.inspection.overlay import draw_overlay
-from scratch_d2.inspection.pipeline import Gate, inspect, load_gate
+from scratch_d2.data.images import try_read
+from scratch_d2.inspection.inputs import Source, in_batches
+from scratch_d2.inspection.inspector import Inspection, Inspector
+from scratch_d2.inspection.pictures import Pictures
+from scratch_d2.inspection.pipeline import Stage, run_stages
+from scratch_d2.inspection.results import open_results, read_taken, skip_done
 from scratch_d2.inspection.rows import Row, RowFile, error_row, ok_row, write_derived
-from scratch_d2.inspection.verdict import Thresholds, adopt_saved_thresholds, scratch_mask
-from scratch_d2.runs import prepare_output_dir
+from scratch_d2.inspection.stopwatch import Stopwatch
+from scratch_d2.inspection.watch import Watch
 
-RESULTS, SETTINGS = "results.jsonl", "settings.json"
-OUTPUTS = (RESULTS, SETTINGS, "results.csv", "summary.json", "coco_instances_results.json")
-FOLDERS = ("overlays", "masks")
+READERS = WRITERS = 2
 
 
-def predict_folder(
-    cfg: CfgNode,
-    engine: Engine,
-    files: Sequence[Path],
+@dataclass(frozen=True)
+class Options:
+    """How a run goes about its work.
+
+    Attributes:
+        batch_size: images that are read, scored by the gate and written together.
+        workers: batches that are inspected at a time.
+        pictures: which overlays and masks are saved.
+        resume: keep the rows that are there and inspect the other files.
+        overwrite: replace former results.
+    """
+
+    batch_size: int = 16
+    workers: int = 1
+    pictures: Pictures = Pictures()
+    resume: bool = False
+    overwrite: bool = False
+
+    def __post_init__(self) -> None:
+        for name in ("batch_size", "workers"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} is {getattr(self, name)}; accepted is 1 or more")
+
+
+def predict_files(
+    inspector: Inspector,
+    sources: Iterable[Source],
     output: Path,
-    opts: Sequence[str] = (),
-    batch_size: int = 8,
-    resume: bool = False,
-    overwrite: bool = False,
-) -> dict[str, Any]:
-    """Inspect files with the gate and the detector of a config and write every output.
+    options: Options = Options(),
+    total: int | None = None,
+) -> tuple[dict[str, Any], Stopwatch]:
+    """Inspect files and write results.jsonl, then all that is derived from it.
+
+    Rows come in the order of the sources, batch by batch, each batch synced to the disk after its
+    pictures. Killed at any point and resumed, a run ends with the bytes of an unbroken one.
 
     Args:
         output: receives results.jsonl, results.csv, coco_instances_results.json, summary.json,
             settings.json, overlays/ and masks/.
-        opts: the KEY VALUE pairs already merged into `cfg`; they go before saved thresholds.
-        resume: keep the rows that are there and inspect the other files.
-        overwrite: replace former results.
+        total: how many sources there are, for the progress bar.
 
-    Returns the summary; raises what `prepare_results` and loading the weights raise.
+    Returns the summary, and how long the stages took. Raises what `open_results` raises, and
+    OSError where results cannot be written.
     """
-    from scratch_d2.engines.weights import choose_weights
+    settings = _settings(inspector, options)
+    with open_results(output, settings, options.resume, options.overwrite) as rows:
+        done, left = skip_done(rows, sources, options.batch_size)
+        line = Line(inspector, output, options, Stopwatch())
+        with tqdm(total=total, initial=done, unit="image", disable=None) as bar:
+            try:
+                line.run(in_batches(left, options.batch_size), rows, done, bar)
+            except KeyboardInterrupt:
+                raise KeyboardInterrupt(
+                    f"the {bar.n} rows in {rows.path} are whole, --resume goes on behind them"
+                ) from None
+        return write_derived(rows, output, settings), line.stopwatch
 
-    weights = choose_weights(cfg, opts)
-    adopt_saved_thresholds(cfg, weights, opts)
-    thresholds = Thresholds.from_config(cfg)
-    detector, gate = engine.load(cfg, weights), load_gate(cfg)
-    settings = {
-        "engine": engine.name,
-        "weights": str(weights),
-        "gate_weights": cfg.GATE.WEIGHTS if gate else None,
-        "calibrated_on": cfg.SCRATCH.CALIBRATED_ON,
-        **asdict(thresholds),
-        "review_band": list(thresholds.review_band or []),
+
+def predict_watched(
+    inspector: Inspector,
+    watch: Watch,
+    output: Path,
+    options: Options = Options(),
+) -> tuple[dict[str, Any], Stopwatch]:
+    """Inspect the files that come into a folder until the watch is stopped, each exactly once.
+
+    Otherwise as `predict_files`; rows are appended within moments, the files derived from them
+    come at the end.
+    """
+    settings = _settings(inspector, options)
+    with open_results(output, settings, options.resume, options.overwrite) as rows:
+        done, taken = read_taken(rows)
+        line = Line(inspector, output, options, Stopwatch())
+        with tqdm(initial=done, unit="image", disable=None) as bar:
+            line.run(watch.batches(taken, options.batch_size), rows, done, bar)
+        return write_derived(rows, output, settings), line.stopwatch
+
+
+def _settings(inspector: Inspector, options: Options) -> dict[str, Any]:
+    """Return all that the bytes of the results depend on."""
+    return {
+        **inspector.about,
+        **asdict(inspector.thresholds),
+        "review_band": list(inspector.thresholds.review_band or []),
+        "batch_size": options.batch_size,
+        "pictures": str(options.pictures),
     }
-    rows = prepare_results(output, settings, resume, overwrite)
-    predict_files(files, output, rows, detector, gate, thresholds, batch_size)
-    return write_derived(rows, output, settings)
 
 
-def prepare_results(
-    folder: Path, settings: dict[str, Any], resume: bool = False, overwrite: bool = False
-) -> RowFile:
-    """Make a results folder ready: new, taken up again, or emptied of its former results.
+@dataclass
+class Item:
+    """A file on its way through the stages."""
 
-    Raises:
-        FileExistsError: it holds results and neither `resume` nor `overwrite` is given.
-        ValueError: it holds results made with other settings than those to resume with.
-        OSError: it cannot be written.
-    """
-    prepare_output_dir(folder)
-    rows, stated = RowFile(folder / RESULTS), folder / SETTINGS
-    if overwrite:
-        for name in OUTPUTS:
-            (folder / name).unlink(missing_ok=True)
-        for name in FOLDERS:
-            shutil.rmtree(folder / name, ignore_errors=True)
-    elif rows.path.exists() and not resume:
-        raise FileExistsError(
-            f"output folder {str(folder)!r} already holds results; pass --resume to complete them "
-            "or --overwrite to replace them"
+    image_id: int
+    source: Source
+    image: np.ndarray | None = None
+    inspection: Inspection | None = None
+    error: str = ""
+
+
+@dataclass(frozen=True)
+class Line:
+    """The stages that a batch of files passes: read, inspect, write pictures and make rows."""
+
+    inspector: Inspector
+    folder: Path
+    options: Options
+    stopwatch: Stopwatch
+
+    def run(self, batches: Iterable[list[Source]], rows: RowFile, next_id: int, bar: tqdm) -> None:
+        """Send batches through all stages and append their rows; an empty batch only waits."""
+        from scratch_d2.processors import shared_by
+
+        workers = self.options.workers
+        with shared_by(workers) as begin, self.stopwatch("all"):
+            stages = [
+                Stage(self.read, READERS),
+                Stage(self.inspect, workers, begin),
+                Stage(self.finish, WRITERS),
+            ]
+            for made in run_stages(_number(batches, next_id), stages, ahead=2 * workers + 2):
+                with self.stopwatch("rows"):
+                    rows.append(made)
+                self.stopwatch.images += len(made)
+                bar.update(len(made))
+
+    def read(self, batch: list[Item]) -> list[Item]:
+        """Read the images of a batch; what cannot be read gets the reason."""
+        with self.stopwatch("read"):
+            for item in batch:
+                item.image, item.error = try_read(item.source.path)
+        return batch
+
+    def inspect(self, batch: list[Item]) -> list[Item]:
+        """Inspect the images of a batch; one that cannot be inspected gets the reason.
+
+        Raises what the models raise where it strikes every image of several: the fault is theirs.
+        """
+        readable = [item for item in batch if item.image is not None]
+        try:
+            self._inspect_together(readable)
+        except Exception:
+            for item in readable:
+                self._inspect_alone(item)
+            if len(readable) > 1 and all(item.error for item in readable):
+                raise
+        return batch
+
+    def finish(self, batch: list[Item]) -> list[Row]:
+        """Write the pictures of a batch and return its rows."""
+        with self.stopwatch("pictures"):
+            return [self._finish_one(item) for item in batch]
+
+    def _inspect_together(self, items: list[Item]) -> None:
+        images = [item.image for item in items]
+        for item, found in zip(items, self.inspector.inspect(images, self.stopwatch)):
+            item.inspection = found
+
+    def _inspect_alone(self, item: Item) -> None:
+        try:
+            self._inspect_together([item])
+        except Exception as error:
+            reason = " ".join(f"{type(error).__name__}: {error}".split())
+            item.error = f"{str(item.source.path)!r}: the models cannot inspect it ({reason})"
+
+    def _finish_one(self, item: Item) -> Row:
+        if item.inspection is None:
+            return error_row(item.image_id, item.source, item.error)
+        thresholds = self.inspector.thresholds
+        written = self.options.pictures.save(
+            self.folder, item.image_id, item.source, item.image, item.inspection, thresholds
         )
-    if stated.is_file():
-        former = json.loads(stated.read_text("utf-8"))
-        changed = [key for key in settings if former.get(key) != settings[key]]
-        if changed:
-            key = changed[0]
-            raise ValueError(
-                f"output folder {str(folder)!r} holds results with {key} = {former.get(key)!r}, "
-                f"now it is {settings[key]!r}; pass --overwrite or choose another folder"
-            )
-    rows.repair()
-    for name in FOLDERS:
-        (folder / name).mkdir(exist_ok=True)
-    stated.write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
-    return rows
+        return {**ok_row(item.image_id, item.source, item.inspection, thresholds), **written}
 
 
-def predict_files(
-    files: Sequence[Path],
-    folder: Path,
-    rows: RowFile,
-    detector: Detector,
-    gate: Gate | None,
-    thresholds: Thresholds,
-    batch_size: int = 8,
-) -> None:
-    """Inspect the files that have no row yet; overlay and mask are written before the row."""
-    known = {row["file"]: row["image_id"] for row in rows}
-    todo = [file for file in files if str(file) not in known]
-    next_id = max(known.values(), default=-1) + 1
-    with tqdm(total=len(files), initial=len(files) - len(todo), unit="image", disable=None) as bar:
-        for batch in read_batches(todo, batch_size):
-            rows.append(_predict_batch(batch, next_id, folder, detector, gate, thresholds))
-            next_id += len(batch)
-            bar.update(len(batch))
-
-
-def _predict_batch(
-    batch: list[Read],
-    first_id: int,
-    folder: Path,
-    detector: Detector,
-    gate: Gate | None,
-    thresholds: Thresholds,
-) -> list[Row]:
-    images = [image for _, image, _ in batch if image is not None]
-    inspections = iter(inspect(images, detector, gate, thresholds))
-    made = []
-    for image_id, (path, image, error) in enumerate(batch, first_id):
-        if image is None:
-            made.append(error_row(image_id, path, error))
-            continue
-        inspection = next(inspections)
-        name = picture_name(image_id, path)
-        overlay = draw_overlay(image, inspection.prediction, inspection.verdict, thresholds)
-        Image.fromarray(overlay).save(folder / "overlays" / name)
-        mask = scratch_mask(inspection.prediction, thresholds)
-        Image.fromarray(mask.astype(np.uint8) * 255).save(folder / "masks" / name)
-        row = ok_row(image_id, path, inspection, thresholds)
-        made.append({**row, "overlay": f"overlays/{name}", "mask": f"masks/{name}"})
-    return made
-
-
-def picture_name(image_id: int, file: Path) -> str:
-    """Name the overlay and mask of a file: unique by its id, safe on every file system."""
-    return f"{image_id:06d}_{re.sub(r'[^A-Za-z0-9._-]+', '_', file.stem)[:100]}.png"
+def _number(batches: Iterable[list[Source]], next_id: int) -> Iterator[list[Item]]:
+    for batch in batches:
+        yield [Item(image_id, source) for image_id, source in enumerate(batch, next_id)]
+        next_id += len(batch)

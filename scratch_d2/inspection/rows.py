@@ -10,14 +10,16 @@ from typing import Any
 
 from scratch_d2.data.coco import CATEGORY_ID, to_coco_results
 from scratch_d2.data.masks import decode_rle, scratch_area
-from scratch_d2.inspection.pipeline import Inspection
+from scratch_d2.inspection.inputs import Source
+from scratch_d2.inspection.inspector import Inspection
 from scratch_d2.inspection.verdict import Thresholds, counts
 
+BLOCK = 1 << 16
 Row = dict[str, Any]
 COLUMNS = ("image_id", "file", "status", "verdict", "area", "p_bad", "scratches", "reason", "error")
 
 
-def ok_row(image_id: int, file: Path, inspection: Inspection, thresholds: Thresholds) -> Row:
+def ok_row(image_id: int, source: Source, inspection: Inspection, thresholds: Thresholds) -> Row:
     """Return the row of an inspected image; `scratches` counts the instances that count."""
     verdict, prediction = inspection.verdict, inspection.prediction
     instances = []
@@ -28,9 +30,7 @@ def ok_row(image_id: int, file: Path, inspection: Inspection, thresholds: Thresh
             {"bbox": result["bbox"], "score": result["score"], "area": area, "segmentation": mask}
         )
     return {
-        "image_id": image_id,
-        "file": str(file),
-        "status": "ok",
+        **_begin_row(image_id, source, "ok"),
         "verdict": verdict.label,
         "area": verdict.area,
         "area_unit": thresholds.area_unit,
@@ -43,9 +43,14 @@ def ok_row(image_id: int, file: Path, inspection: Inspection, thresholds: Thresh
     }
 
 
-def error_row(image_id: int, file: Path, reason: str) -> Row:
-    """Return the row of a file that could not be read."""
-    return {"image_id": image_id, "file": str(file), "status": "error", "error": reason}
+def error_row(image_id: int, source: Source, reason: str) -> Row:
+    """Return the row of a file that could not be read or inspected."""
+    return {**_begin_row(image_id, source, "error"), "error": reason}
+
+
+def _begin_row(image_id: int, source: Source, status: str) -> Row:
+    row = {"image_id": image_id, "file": str(source.path), "status": status}
+    return row if source.stamp is None else {**row, "stamp": list(source.stamp)}
 
 
 class RowFile:
@@ -54,21 +59,46 @@ class RowFile:
     def __init__(self, path: Path) -> None:
         self.path = path
 
+    def append(self, rows: list[Row]) -> None:
+        """Append rows and wait until they are on the disk.
+
+        Raises OSError naming the file where they cannot be written, as on a full disk; the rows
+        before them are safe.
+        """
+        content = "".join(json.dumps(row) + "\n" for row in rows).encode("utf-8")
+        try:
+            with open(self.path, "ab") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            raise OSError(
+                f"{str(self.path)!r} cannot be written: {error.strerror}; the rows before are "
+                "safe, --resume goes on behind them"
+            ) from None
+
     def repair(self) -> None:
         """Cut off a last line that a killed run left without its end."""
         if not self.path.is_file():
             return
         with open(self.path, "rb+") as file:
-            content = file.read()
-            file.truncate(content.rfind(b"\n") + 1)
+            end = file.seek(0, os.SEEK_END)
+            while end > 0:
+                begin = max(0, end - BLOCK)
+                file.seek(begin)
+                newline = file.read(end - begin).rfind(b"\n")
+                if newline >= 0:
+                    end = begin + newline + 1
+                    break
+                end = begin
+            file.truncate(end)
 
-    def append(self, rows: list[Row]) -> None:
-        """Append rows and wait until they are on the disk."""
-        text = "".join(json.dumps(row) + "\n" for row in rows)
-        with open(self.path, "a", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
+    def keep(self, count: int) -> None:
+        """Cut off all rows behind the first `count`."""
+        with open(self.path, "rb+") as file:
+            for _ in range(count):
+                file.readline()
+            file.truncate(file.tell())
 
     def __iter__(self) -> Iterator[Row]:
         if not self.path.is_file():

@@ -1,7 +1,7 @@
 """The area rule: a pure function from gate score, prediction and thresholds to a verdict."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -15,12 +15,18 @@ __all__ = [
     "Verdict",
     "adopt_saved_thresholds",
     "counts",
+    "gate_is_close",
     "judge",
     "label_of",
     "measure_area",
     "passes_gate",
     "scratch_mask",
+    "verdict_is_close",
 ]
+
+# How far results in bfloat16 may lie from those in float32 before a verdict counts as close: p(Bad)
+# in logits, scores, areas by their share. benchmarks/precision.py measures how far they do lie.
+CLOSE_LOGIT, CLOSE_SCORE, CLOSE_AREA = 0.5, 0.1, 0.2
 
 
 @dataclass(frozen=True)
@@ -47,6 +53,30 @@ def passes_gate(p_bad: float | None, thresholds: Thresholds) -> bool:
     if not math.isfinite(p_bad):
         raise ValueError(f"the gate's score must be a number in 0..1, but got {p_bad}")
     return not p_bad >= thresholds.gate_skip
+
+
+def gate_is_close(p_bad: float, thresholds: Thresholds) -> bool:
+    """Whether a gate that computes a little differently might decide otherwise."""
+    skip = thresholds.gate_skip
+    if not (0 < p_bad < 1 and 0 < skip < 1):
+        return p_bad == skip
+    return abs(_logit(p_bad) - _logit(skip)) < CLOSE_LOGIT
+
+
+def verdict_is_close(prediction: Prediction, thresholds: Thresholds) -> bool:
+    """Whether a detector that computes a little differently might lead to another label."""
+    score = thresholds.score
+    fewer = replace(thresholds, score=min(1.0, score + CLOSE_SCORE))
+    more = replace(thresholds, score=max(0.0, score - CLOSE_SCORE))
+    least = measure_area(prediction, fewer) * (1 - CLOSE_AREA)
+    most = measure_area(prediction, more) * (1 + CLOSE_AREA)
+    return label_of(least, thresholds) != label_of(most, thresholds) or (
+        thresholds.review_band is not None and least < thresholds.review_band[0] <= most
+    )
+
+
+def _logit(p: float) -> float:
+    return math.log(p / (1 - p))
 
 
 def counts(prediction: Prediction, thresholds: Thresholds) -> np.ndarray:

@@ -14,14 +14,17 @@ from scratch_d2.data.images import check_rgb
 from scratch_d2.data.masks import encode_rle
 from scratch_d2.engines.base import Prediction, group_by_padding
 from scratch_d2.engines.weights import load_weights
+from scratch_d2.precision import autocast, in_precision
 
 
 class D2Detector:
     """What Detectron2's DefaultPredictor computes, for a batch of images."""
 
-    def __init__(self, cfg: CfgNode, weights: str | Path) -> None:
-        self._model = build_model(cfg).eval()
-        load_weights(self._model, weights)
+    def __init__(self, cfg: CfgNode, weights: str | Path, precision: str = "float32") -> None:
+        model = build_model(cfg).eval()
+        load_weights(model, weights)
+        self._model = in_precision(model, precision)
+        self._precision, self._device = precision, torch.device(cfg.MODEL.DEVICE)
         self._resize = T.ResizeShortestEdge(cfg.INPUT.MIN_SIZE_TEST, cfg.INPUT.MAX_SIZE_TEST)
         self._bgr = cfg.INPUT.FORMAT == "BGR"
 
@@ -30,7 +33,7 @@ class D2Detector:
         inputs = [self._prepare(image) for image in images]
         sizes = [tuple(item["image"].shape[-2:]) for item in inputs]
         results: dict[int, Prediction] = {}
-        with torch.inference_mode():
+        with torch.inference_mode(), autocast(self._precision, self._device):
             for members in group_by_padding(sizes, self._model.backbone.size_divisibility):
                 outputs = self._model([inputs[index] for index in members])
                 for index, output in zip(members, outputs):

@@ -32,9 +32,6 @@ def to_d2_config(cfg: CfgNode) -> D2CfgNode:
     add_scratch_config(converted)
     converted.merge_from_other_cfg(cfg)
     converted.MODEL.DEVICE = str(pick_device(cfg.MODEL.DEVICE))
-    if converted.MODEL.DEVICE == "cpu" and converted.SOLVER.AMP.ENABLED:
-        logger.warning("SOLVER.AMP.ENABLED is switched off: Detectron2 has it on GPUs only")
-        converted.SOLVER.AMP.ENABLED = False
     return converted
 
 
@@ -57,9 +54,9 @@ class D2Engine:
             save_plain_config(cfg, choose_weights(cfg))
         return final
 
-    def load(self, cfg: CfgNode, weights: str | Path) -> Detector:
+    def load(self, cfg: CfgNode, weights: str | Path, precision: str = "float32") -> Detector:
         """Return a batched detector; any checkpoint of this architecture will do."""
-        return D2Detector(to_d2_config(cfg), weights)
+        return D2Detector(to_d2_config(cfg), weights, precision)
 
     def evaluate(self, cfg: CfgNode, weights: str | Path) -> dict[str, dict[str, float]]:
         """Evaluate as the trainer does, and write OUTPUT_DIR/inference."""
@@ -80,6 +77,9 @@ class D2Engine:
         if comm.is_main_process():
             prepare_output_dir(cfg.OUTPUT_DIR)
         converted = to_d2_config(cfg)
+        if converted.MODEL.DEVICE == "cpu" and converted.SOLVER.AMP.ENABLED:
+            logger.warning("SOLVER.AMP.ENABLED is switched off: Detectron2 has it on GPUs only")
+            converted.SOLVER.AMP.ENABLED = False
         for name in (*converted.DATASETS.TRAIN, *converted.DATASETS.TEST):
             if name not in DatasetCatalog:
                 raise ValueError(f"dataset {name!r} is not registered, here or in Detectron2")

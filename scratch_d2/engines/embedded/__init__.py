@@ -29,7 +29,7 @@ class EmbeddedEngine:
         """Train on cfg.DATASETS.TRAIN, write cfg.OUTPUT_DIR, return the final checkpoint."""
         return train_detector(cfg, resume)
 
-    def load(self, cfg: CfgNode, weights: str | Path) -> Detector:
+    def load(self, cfg: CfgNode, weights: str | Path, precision: str = "float32") -> Detector:
         """Return a detector with the weights of a checkpoint written by either engine.
 
         Raises FileNotFoundError, or ValueError for a checkpoint of another architecture.
@@ -37,7 +37,7 @@ class EmbeddedEngine:
         check_settings(cfg, training=False)
         model = MaskRCNN(cfg)
         load_weights(model, weights)
-        return EmbeddedDetector(cfg, model.to(pick_device(cfg.MODEL.DEVICE)).eval())
+        return EmbeddedDetector(cfg, model.to(pick_device(cfg.MODEL.DEVICE)).eval(), precision)
 
     def evaluate(self, cfg: CfgNode, weights: str | Path) -> Results:
         """Evaluate a checkpoint on cfg.DATASETS.TEST as in training; bbox, segm and image.

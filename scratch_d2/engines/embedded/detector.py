@@ -17,6 +17,7 @@ from scratch_d2.data.images import check_rgb, read_image
 from scratch_d2.engines.base import Prediction, group_by_padding
 from scratch_d2.engines.embedded.mapper import resize, resized_shape, to_network
 from scratch_d2.engines.embedded.model import SIZE_DIVISIBILITY, MaskRCNN, to_prediction
+from scratch_d2.precision import autocast, in_precision
 
 Results = dict[str, dict[str, float]]
 logger = logging.getLogger("scratch_d2")
@@ -25,8 +26,9 @@ logger = logging.getLogger("scratch_d2")
 class EmbeddedDetector:
     """Finds scratches with a model in evaluation mode; holds no state between calls."""
 
-    def __init__(self, cfg: CfgNode, model: MaskRCNN) -> None:
-        self.cfg, self.model = cfg, model
+    def __init__(self, cfg: CfgNode, model: MaskRCNN, precision: str = "float32") -> None:
+        self.cfg, self.precision = cfg, precision
+        self.model = in_precision(model, precision)
 
     @torch.inference_mode()
     def __call__(self, images: list[np.ndarray]) -> list[Prediction]:
@@ -35,7 +37,8 @@ class EmbeddedDetector:
         sizes = [tuple(tensor.shape[-2:]) for tensor in inputs]
         results: dict[int, Prediction] = {}
         for members in group_by_padding(sizes, SIZE_DIVISIBILITY):
-            found = self.model.detect([inputs[index] for index in members])
+            with autocast(self.precision, self.model.pixel_mean.device):
+                found = self.model.detect([inputs[index] for index in members])
             for index, detections in zip(members, found):
                 size = images[index].shape[:2]
                 results[index] = to_prediction(detections, sizes[index], size)

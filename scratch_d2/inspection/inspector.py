@@ -1,0 +1,164 @@
+"""Gate, then detector, then area rule, for a batch of images."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from fvcore.common.config import CfgNode
+
+from scratch_d2.config import load_config
+from scratch_d2.data.images import check_rgb
+from scratch_d2.engines import get_engine
+from scratch_d2.engines.base import Detector, Engine, Prediction
+from scratch_d2.inspection.stopwatch import Stopwatch
+from scratch_d2.inspection.verdict import (
+    Thresholds,
+    Verdict,
+    adopt_saved_thresholds,
+    gate_is_close,
+    judge,
+    passes_gate,
+    verdict_is_close,
+)
+
+Gate = Callable[[list[np.ndarray]], np.ndarray]
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """The verdict on an image and the scratches behind it; empty where the gate let it pass."""
+
+    verdict: Verdict
+    prediction: Prediction
+
+
+class Models(NamedTuple):
+    """A gate, or None to send every image to the detector, and a detector."""
+
+    gate: Gate | None
+    detector: Detector
+
+
+class Inspector:
+    """Inspect images; holds no state between calls, so that several threads may share one.
+
+    Attributes:
+        thresholds: what turns scores into verdicts.
+        about: what it was made of, as tools/predict.py writes it into settings.json.
+    """
+
+    def __init__(
+        self,
+        gate: Gate | None,
+        detector: Detector,
+        thresholds: Thresholds,
+        exact: Models | None = None,
+        about: dict[str, object] | None = None,
+    ) -> None:
+        """Put an inspector together.
+
+        Args:
+            gate: returns p(Bad) in 0..1 as [N] for a list of N images; None has every image seen
+                by the detector.
+            detector: an `Engine.load`ed one, or any callable of that contract.
+            exact: the same models in float32, asked again where the faster ones come close to
+                another decision; None trusts the first answer.
+        """
+        self.models, self.thresholds, self.exact = Models(gate, detector), thresholds, exact
+        self.about = dict(about or {})
+
+    @classmethod
+    def load(
+        cls, config_file: str | Path, opts: Sequence[str] = (), engine: str = "auto"
+    ) -> Inspector:
+        """Load gate, detector and thresholds as tools/predict.py does.
+
+        Args:
+            config_file: a config of this package, or the config.yaml of a training's OUTPUT_DIR.
+            opts: KEY VALUE pairs over it, such as ["GATE.WEIGHTS", "output/gate/model_best.pth"].
+            engine: "auto", "d2" or "embedded".
+
+        Raises FileNotFoundError or ValueError naming the file or key.
+        """
+        return cls.from_config(load_config(config_file, opts), get_engine(engine), opts)
+
+    @classmethod
+    def from_config(cls, cfg: CfgNode, engine: Engine, opts: Sequence[str] = ()) -> Inspector:
+        """Load what a config names; `opts`, merged into it, go before saved thresholds."""
+        from scratch_d2.engines.weights import choose_weights
+        from scratch_d2.precision import pick_precision
+        from scratch_d2.runs import pick_device
+
+        weights = choose_weights(cfg, opts)
+        adopt_saved_thresholds(cfg, weights, opts)
+        precision = pick_precision(cfg.SCRATCH.PRECISION, pick_device(cfg.MODEL.DEVICE))
+        exact = Models(load_gate(cfg), engine.load(cfg, weights))
+        about = {
+            "engine": engine.name,
+            "precision": precision,
+            "weights": str(weights),
+            "gate_weights": cfg.GATE.WEIGHTS if exact.gate else None,
+            "calibrated_on": cfg.SCRATCH.CALIBRATED_ON,
+        }
+        thresholds = Thresholds.from_config(cfg)
+        if precision == "float32":
+            return cls(*exact, thresholds, about=about)
+        fast = Models(load_gate(cfg, precision), engine.load(cfg, weights, precision))
+        return cls(*fast, thresholds, exact, about)
+
+    def inspect(
+        self, images: Sequence[np.ndarray], stopwatch: Stopwatch | None = None
+    ) -> list[Inspection]:
+        """Inspect images, each HxWx3 uint8 RGB, 0..255, of any sizes; the order is kept.
+
+        Args:
+            stopwatch: adds up what gate and detector take, in seconds.
+
+        Raises ValueError for an array of another kind.
+        """
+        images, stopwatch = list(images), stopwatch or Stopwatch()
+        for image in images:
+            check_rgb(image)
+        with stopwatch("gate"):
+            p_bad = self._score(images)
+        doubtful = [i for i, p in enumerate(p_bad) if not passes_gate(p, self.thresholds)]
+        with stopwatch("detector"):
+            found = dict(zip(doubtful, self._detect([images[i] for i in doubtful])))
+        results = []
+        for index, image in enumerate(images):
+            prediction = found.get(index, Prediction.empty(*image.shape[:2]))
+            results.append(Inspection(judge(prediction, p_bad[index], self.thresholds), prediction))
+        return results
+
+    def _score(self, images: list[np.ndarray]) -> list[float | None]:
+        if self.models.gate is None:
+            return [None] * len(images)
+        scores = [float(p) for p in self.models.gate(images)] if images else []
+        if self.exact is not None:
+            close = [i for i, p in enumerate(scores) if gate_is_close(p, self.thresholds)]
+            again = self.exact.gate([images[i] for i in close]) if close else []
+            for index, score in zip(close, again):
+                scores[index] = float(score)
+        return scores
+
+    def _detect(self, images: list[np.ndarray]) -> list[Prediction]:
+        found = list(self.models.detector(images)) if images else []
+        if self.exact is not None:
+            close = [i for i, p in enumerate(found) if verdict_is_close(p, self.thresholds)]
+            again = self.exact.detector([images[i] for i in close]) if close else []
+            for index, prediction in zip(close, again):
+                found[index] = prediction
+        return found
+
+
+def load_gate(cfg: CfgNode, precision: str = "float32") -> Gate | None:
+    """Return the gate of a config, or None where it is switched off or GATE.WEIGHTS is empty."""
+    if not (cfg.GATE.ENABLED and cfg.GATE.WEIGHTS):
+        return None
+    from scratch_d2.gate import Gate as TrainedGate
+
+    return TrainedGate.load(cfg.GATE.WEIGHTS, cfg.MODEL.DEVICE, precision)

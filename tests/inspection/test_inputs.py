@@ -1,0 +1,60 @@
+import io
+
+import numpy as np
+import pytest
+
+from scratch_d2.inspection.inputs import count_sources, find_sources, in_batches
+from tests.builders import save
+
+
+def names(found) -> list[str]:
+    return [source.path.name for source in found]
+
+
+@pytest.fixture
+def tree(tmp_path):
+    for name in ("b/2.JPG", "b/1.png", "a.png", "b/deep/3.png", "b/.hidden/5.png", "b/.6.png"):
+        save(np.zeros((4, 4, 3), np.uint8), tmp_path / name)
+    (tmp_path / "b" / "notes.txt").touch()
+    return tmp_path
+
+
+def test_a_folder_stands_for_all_images_below_it(tree):
+    assert names(find_sources([str(tree / "b")])) == ["1.png", "2.JPG", "3.png"]
+    assert names(find_sources([str(tree)])) == ["a.png", "1.png", "2.JPG", "3.png"]
+    assert count_sources([str(tree)]) == 4
+
+
+def test_inputs_may_be_mixed_and_each_file_comes_once(tree):
+    pattern, folder = str(tree / "**" / "*.png"), str(tree / "b")
+    assert names(find_sources([folder, pattern, folder])) == ["1.png", "2.JPG", "3.png", "a.png"]
+    assert names(find_sources([str(tree / "b" / "notes.txt")])) == ["notes.txt"]
+    assert names(find_sources([str(tree / "b" / "?.png")])) == ["1.png"]
+
+
+def test_masks_and_former_results_are_no_photographs(tree):
+    for name in ("set/Good/1.png", "set/masks/1.png", "out/overlays/1.png", "masks/7.png"):
+        save(np.zeros((4, 4, 3), np.uint8), tree / name)
+    (tree / "out" / "results.jsonl").touch()
+    found = [str(s.path.relative_to(tree)) for s in find_sources([str(tree)])]
+    assert found[-2:] == ["masks/7.png", "set/Good/1.png"] and len(found) == 6
+
+
+def test_names_come_from_stdin(tree):
+    lines = io.StringIO(f"{tree}/a.png\n\n{tree}/gone.png\r\n{tree}/a.png\n")
+    assert names(find_sources(["-"], lines)) == ["a.png", "gone.png"]
+    assert count_sources(["-", str(tree)]) is None
+
+
+def test_what_names_nothing_is_refused_before_anything_is_done(tree):
+    (tree / "empty" / "inside").mkdir(parents=True)
+    with pytest.raises(FileNotFoundError, match="'.*nothing': no such file"):
+        find_sources([str(tree), str(tree / "nothing")])
+    with pytest.raises(FileNotFoundError, match="'.*empty' holds no image, nor do its subfolders"):
+        find_sources([str(tree / "empty")])
+
+
+def test_batches_are_full_but_for_the_last(tree):
+    sources = list(find_sources([str(tree)]))
+    assert [len(batch) for batch in in_batches(sources, 3)] == [3, 1]
+    assert list(in_batches([], 3)) == []

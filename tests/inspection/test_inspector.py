@@ -1,0 +1,109 @@
+import numpy as np
+import pytest
+
+from scratch_d2.engines import Prediction
+from scratch_d2.inspection.inspector import Inspector, Models
+from scratch_d2.inspection.stopwatch import Stopwatch
+from scratch_d2.inspection.verdict import Thresholds
+from tests.builders import predict_boxes
+from tests.inspection.lines import THRESHOLDS, bright_detector, photograph
+
+
+def images_of(*greys: int) -> list[np.ndarray]:
+    return [np.full((40, 50, 3), grey, np.uint8) for grey in greys]
+
+
+def scores_by_grey(scores: dict[int, float]):
+    """A gate that knows the score of each grey level, and which it was asked for."""
+
+    def gate(images):
+        gate.asked.extend(int(image[0, 0, 0]) for image in images)
+        return np.array([scores[int(image[0, 0, 0])] for image in images], np.float32)
+
+    gate.asked = []
+    return gate
+
+
+def test_the_gate_spares_the_detector_what_it_passes():
+    seen = []
+
+    def detector(images):
+        seen.append([int(image[0, 0, 0]) for image in images])
+        return bright_detector(images)
+
+    gate = scores_by_grey({200: 0.9, 201: 0.01, 10: 0.5, 202: 0.05})
+    stopwatch = Stopwatch()
+    inspector = Inspector(gate, detector, THRESHOLDS)
+    results = inspector.inspect(images_of(200, 201, 10, 202), stopwatch)
+    assert seen == [[200, 10, 202]]
+    assert [result.verdict.label for result in results] == ["bad", "good", "good", "bad"]
+    assert results[1].verdict.p_bad == pytest.approx(0.01) and len(results[1].prediction) == 0
+    assert set(stopwatch.seconds) == {"gate", "detector"}
+    inspector.inspect(images_of(201))
+    assert len(seen) == 1
+    assert inspector.inspect([]) == []
+
+
+def test_without_a_gate_the_detector_sees_all():
+    labels = [
+        r.verdict.label
+        for r in Inspector(None, bright_detector, THRESHOLDS).inspect(
+            [photograph(True), photograph(False)]
+        )
+    ]
+    assert labels == ["bad", "good"]
+
+
+def test_an_array_that_is_no_photograph_is_refused():
+    with pytest.raises(ValueError, match="HxWx3 uint8 RGB, but got float64"):
+        Inspector(None, bright_detector, THRESHOLDS).inspect([np.zeros((4, 4, 3))])
+
+
+def test_close_scores_of_the_gate_are_asked_for_again():
+    fast = scores_by_grey({1: 0.049, 2: 0.051, 3: 0.001, 4: 0.9})
+    exact = scores_by_grey({1: 0.06, 2: 0.04})
+    inspector = Inspector(fast, bright_detector, THRESHOLDS, Models(exact, bright_detector))
+    results = inspector.inspect(images_of(1, 2, 3, 4))
+    assert exact.asked == [1, 2]
+    scores = [result.verdict.p_bad for result in results]
+    assert scores == pytest.approx([0.06, 0.04, 0.001, 0.9])
+    assert "gate" in results[1].verdict.reason and "gate" not in results[0].verdict.reason
+
+
+@pytest.mark.parametrize(
+    ("found", "close"),
+    [
+        ({}, False),
+        ({(0, 0, 40, 30): 0.9}, False),  # 29 x 39 px by contour, far above 500
+        ({(0, 0, 24, 24): 0.9}, True),  # 529 px, a fifth less is below
+        ({(0, 0, 21, 23): 0.9}, True),  # 440 px, a fifth more is above
+        ({(0, 0, 20, 20): 0.9}, False),  # 361 px
+        ({(0, 0, 40, 30): 0.55}, True),  # may fall below the score that counts
+        ({(0, 0, 40, 30): 0.42}, True),
+        ({(0, 0, 40, 30): 0.38}, False),
+        ({(0, 0, 10, 10): 0.55}, False),  # whether it counts or not, the label is Good
+    ],
+)
+def test_close_verdicts_are_asked_for_again(found, close):
+    asked = []
+
+    def fast(images):
+        return [predict_boxes(40, 50, found) for _ in images]
+
+    def exact(images):
+        asked.extend(images)
+        return [Prediction.empty(40, 50) for _ in images]
+
+    inspector = Inspector(None, fast, THRESHOLDS, Models(None, exact))
+    (result,) = inspector.inspect([photograph(True)])
+    assert bool(asked) == close
+    assert len(result.prediction) == (0 if close else len(found))
+
+
+def test_a_narrow_review_band_is_close_too():
+    def fast(images):
+        return [predict_boxes(40, 50, {(0, 0, 11, 11): 0.9})]  # 100 px
+
+    thresholds = Thresholds(review_band=(110, 115))
+    inspector = Inspector(None, fast, thresholds, Models(None, bright_detector))
+    assert len(inspector.inspect([photograph(False)])[0].prediction) == 0

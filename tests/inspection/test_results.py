@@ -1,0 +1,91 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from scratch_d2.inspection.inputs import Source
+from scratch_d2.inspection.results import open_results, read_taken
+from scratch_d2.inspection.rows import RowFile, error_row
+from scratch_d2.inspection.watch import fingerprint
+
+SETTINGS = {"weights": "a.pth", "batch_size": 2}
+
+
+def write_rows(folder, count):
+    with open_results(folder, SETTINGS) as rows:
+        rows.append([error_row(index, Source(f"{index}.png"), "x" * 99) for index in range(count)])
+    return rows
+
+
+def test_former_results_are_never_replaced_unasked(tmp_path):
+    write_rows(tmp_path, 3)
+    with pytest.raises(FileExistsError, match="already holds results; pass --resume"):
+        write_rows(tmp_path, 1)
+    with open_results(tmp_path, SETTINGS, resume=True) as rows:
+        assert len(list(rows)) == 3
+    with open_results(tmp_path, SETTINGS, overwrite=True) as rows:
+        assert list(rows) == [] and (tmp_path / "masks").is_dir()
+
+
+@pytest.mark.parametrize("key", ["weights", "batch_size"])
+def test_other_settings_are_named_and_refused(tmp_path, key):
+    write_rows(tmp_path, 1)
+    with pytest.raises(ValueError, match=f"with {key} = .*, now it is 'b'; pass --overwrite"):
+        with open_results(tmp_path, {**SETTINGS, key: "b"}, resume=True):
+            raise AssertionError
+
+
+@pytest.mark.parametrize("content", ["", "[1]", "{", "7"])
+def test_damaged_settings_are_named(tmp_path, content):
+    write_rows(tmp_path, 1)
+    (tmp_path / "settings.json").write_text(content)
+    with pytest.raises(ValueError, match="settings.json' does not say how the results"):
+        with open_results(tmp_path, SETTINGS, resume=True):
+            raise AssertionError
+
+
+def test_a_folder_is_written_by_one_run_at_a_time(tmp_path):
+    with open_results(tmp_path, SETTINGS):
+        with pytest.raises(OSError, match="is being written by another run"):
+            with open_results(tmp_path, SETTINGS, overwrite=True):
+                raise AssertionError
+    write_rows(tmp_path, 1)
+
+
+def test_an_output_folder_that_cannot_be_is_named(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(OSError, match="output folder .*file/out' cannot be written"):
+        write_rows(tmp_path / "file" / "out", 1)
+
+
+@pytest.mark.parametrize("block", [1, 7, 1 << 16])
+def test_half_a_last_row_is_cut_off(tmp_path, monkeypatch, block):
+    monkeypatch.setattr("scratch_d2.inspection.rows.BLOCK", block)
+    rows = write_rows(tmp_path, 3)
+    whole = rows.path.read_bytes()
+    for cut, left in ((0, 3), (1, 2), (120, 2), (len(whole) - 3, 0)):
+        rows.path.write_bytes(whole[: len(whole) - cut])
+        rows.repair()
+        assert [row["image_id"] for row in rows] == list(range(left))
+    rows.keep(0)
+    assert rows.path.read_bytes() == b""
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full, which is always full")
+def test_a_full_disk_is_named_and_the_rows_before_are_safe():
+    with pytest.raises(OSError, match="'/dev/full' cannot be written: No space left.*--resume"):
+        RowFile("/dev/full").append([{"image_id": 0}])
+
+
+def test_a_broken_line_is_named(tmp_path):
+    rows = write_rows(tmp_path, 2)
+    rows.path.write_text(json.dumps({"a": 1}) + "\n{\n")
+    with pytest.raises(ValueError, match="results.jsonl, line 2: not JSON"):
+        list(rows)
+
+
+def test_watched_files_are_known_by_their_stamps(tmp_path):
+    sources = [Source(tmp_path / "a.png", (7, 10**18)), Source(tmp_path / "b.png")]
+    with open_results(tmp_path, SETTINGS) as rows:
+        rows.append([error_row(index, source, "") for index, source in enumerate(sources)])
+        assert read_taken(rows) == (2, {fingerprint(sources[0])})
