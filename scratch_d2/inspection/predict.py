@@ -74,7 +74,8 @@ def predict_files(
                 line.run(in_batches(left, options.batch_size), rows, done, bar)
             except KeyboardInterrupt:
                 raise KeyboardInterrupt(
-                    f"the {bar.n} rows in {rows.path} are whole, --resume goes on behind them"
+                    f"the {done + line.stopwatch.images} rows in {rows.path} are whole, --resume "
+                    "goes on behind them"
                 ) from None
         return write_derived(rows, output, settings), line.stopwatch
 

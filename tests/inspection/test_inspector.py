@@ -1,11 +1,16 @@
 import numpy as np
 import pytest
+import torch
 
 from scratch_d2.engines import Prediction
+from scratch_d2.engines.embedded import MaskRCNN
 from scratch_d2.inspection.inspector import Inspector, Models
 from scratch_d2.inspection.stopwatch import Stopwatch
 from scratch_d2.inspection.verdict import Thresholds
+from scratch_d2.runs import prepare_output_dir
 from tests.builders import predict_boxes
+from tests.engines.parity import fill
+from tests.gate.gates import save_gate
 from tests.inspection.lines import THRESHOLDS, bright_detector, photograph
 
 
@@ -107,3 +112,21 @@ def test_a_narrow_review_band_is_close_too():
     thresholds = Thresholds(review_band=(110, 115))
     inspector = Inspector(None, fast, thresholds, Models(None, bright_detector))
     assert len(inspector.inspect([photograph(False)])[0].prediction) == 0
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_an_inspector_is_loaded_from_the_folder_of_a_training(tmp_path, tiny_cfg, precision):
+    network = MaskRCNN(tiny_cfg)
+    fill(network)
+    folder = prepare_output_dir(tiny_cfg.OUTPUT_DIR, tiny_cfg)
+    torch.save({"model": network.state_dict()}, folder / "model_final.pth")
+    Thresholds(area=7.0, gate_skip=0.0).save(folder)
+    save_gate(tmp_path / "gate.pth")
+    opts = ["GATE.WEIGHTS", str(tmp_path / "gate.pth"), "SCRATCH.PRECISION", precision]
+    inspector = Inspector.load(folder / "config.yaml", opts, engine="embedded")
+    assert inspector.thresholds == Thresholds(area=7.0, gate_skip=0.0)
+    assert (inspector.exact is None) == (precision == "float32")
+    assert inspector.about["precision"] == precision and inspector.about["engine"] == "embedded"
+    results = inspector.inspect([photograph(True), photograph(False)])
+    assert all(0 < result.verdict.p_bad < 1 for result in results)
+    assert all(len(result.prediction) > 0 for result in results)

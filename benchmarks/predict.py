@@ -1,0 +1,253 @@
+"""Time tools/predict.py against one image after the other, on the same weights and photographs.
+
+python benchmarks/predict.py --config-file C --weights W --gate G [--images N] [KEY VALUE ...]
+
+Renders labels, 20% of them Bad, once as they are and once enlarged to 2,000 pixels, and inspects
+them in turns, each contender in a process of its own: Detectron2's DefaultPredictor in a loop where
+installed; the embedded detector in a loop; this package as tools/predict.py runs it, in float32 and
+in the precision of the device, writing all its results; and its models alone, on images that are
+in memory already. Thresholds are those beside W. Prints images a second, peak memory, verdicts, and
+how far the time is from the models' floating-point work at the measured speed of matrix products.
+"""
+
+import argparse
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+import warnings
+from collections import defaultdict
+from pathlib import Path
+
+import torch
+from PIL import Image
+from torch.utils.flop_counter import FlopCounterMode
+
+from scratch_d2.config import load_config
+from scratch_d2.data.images import read_image
+from scratch_d2.data.synthetic.dataset import write_dataset
+from scratch_d2.engines import get_engine
+from scratch_d2.inspection.inputs import find_sources, in_batches
+from scratch_d2.inspection.inspector import Inspector
+from scratch_d2.inspection.pipeline import Stage, run_stages
+from scratch_d2.inspection.predict import Options, predict_files
+from scratch_d2.inspection.rows import RowFile
+from scratch_d2.inspection.summary import describe_times
+from scratch_d2.inspection.verdict import Thresholds, adopt_saved_thresholds, judge
+from scratch_d2.installed import detectron2_installed
+from scratch_d2.processors import pick_workers, shared_by
+
+LARGE = 2000
+BEST = "ours"
+
+
+def parse_args():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--config-file", required=True)
+    parser.add_argument("--weights", required=True)
+    parser.add_argument("--gate", required=True)
+    parser.add_argument("--images", type=int, default=400)
+    parser.add_argument("--large", type=int, default=40, help="photographs of 2,000 pixels")
+    parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--seed", type=int, default=77)
+    parser.add_argument("--only", nargs=2, help=argparse.SUPPRESS)
+    parser.add_argument("opts", nargs=argparse.REMAINDER)
+    return parser.parse_args()
+
+
+def setup(args, precision="auto"):
+    opts = ["MODEL.DEVICE", "cpu", *args.opts]
+    opts += ["MODEL.WEIGHTS", args.weights, "GATE.WEIGHTS", args.gate]
+    opts += ["SCRATCH.PRECISION", precision]
+    return load_config(args.config_file, opts), opts
+
+
+def one_by_one(args, folder, find):
+    """Read an image, find, judge, next; `find` gets HxWx3 uint8 RGB."""
+    cfg, opts = setup(args)
+    adopt_saved_thresholds(cfg, args.weights, opts)
+    thresholds = Thresholds.from_config(cfg)
+    find(read_image(next(find_sources([folder])).path))
+    begin, labels = time.perf_counter(), []
+    for source in find_sources([folder]):
+        labels.append(judge(find(read_image(source.path)), None, thresholds).label)
+    return time.perf_counter() - begin, labels
+
+
+def default_predictor(args, folder):
+    from detectron2.engine import DefaultPredictor
+
+    from scratch_d2.engines.d2.detector import to_prediction
+    from scratch_d2.engines.d2.engine import to_d2_config
+
+    cfg = to_d2_config(setup(args)[0])
+    predictor = DefaultPredictor(cfg)
+
+    def find(image):
+        return to_prediction(predictor(image[:, :, ::-1])["instances"], *image.shape[:2])
+
+    return one_by_one(args, folder, find)
+
+
+def embedded_loop(args, folder):
+    detector = get_engine("embedded").load(setup(args)[0], args.weights)
+    return one_by_one(args, folder, lambda image: detector([image])[0])
+
+
+def ours(args, folder, engine="auto", precision="auto"):
+    cfg, opts = setup(args, precision)
+    inspector = Inspector.from_config(cfg, get_engine(engine), opts)
+    inspector.inspect([read_image(next(find_sources([folder])).path)])
+    options = Options(workers=pick_workers("cpu"))
+    with tempfile.TemporaryDirectory() as output:
+        begin = time.perf_counter()
+        _, stopwatch = predict_files(inspector, find_sources([folder]), Path(output), options)
+        seconds = time.perf_counter() - begin
+        labels = [row["verdict"] for row in RowFile(Path(output) / "results.jsonl")]
+    return seconds, labels, describe_times(stopwatch)
+
+
+def models_alone(args, folder):
+    """What is left of `ours` without reading, pictures and results."""
+    cfg, opts = setup(args)
+    inspector = Inspector.from_config(cfg, get_engine(), opts)
+    images = [read_image(source.path) for source in find_sources([folder])]
+    inspector.inspect(images[:1])
+    workers, labels = pick_workers("cpu"), []
+    begin = time.perf_counter()
+    with shared_by(workers) as start:
+        stage = Stage(inspector.inspect, workers, start)
+        for found in run_stages(in_batches(images, 16), [stage], 2 * workers + 2):
+            labels += [inspection.verdict.label for inspection in found]
+    return time.perf_counter() - begin, labels
+
+
+CONTENDERS = {
+    "DefaultPredictor, one by one": default_predictor,
+    "embedded, one by one": embedded_loop,
+    f"{BEST}, float32": lambda args, folder: ours(args, folder, precision="float32"),
+    f"{BEST}, embedded": lambda args, folder: ours(args, folder, engine="embedded"),
+    BEST: ours,
+    "models alone": models_alone,
+}
+
+
+def run_contender(args, folder, name):
+    """Run a contender in a process of its own."""
+    command = [sys.executable, __file__, *sys.argv[1:]]
+    at = command.index(args.opts[0]) if args.opts else len(command)
+    command[at:at] = ["--only", name, str(folder)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        raise RuntimeError(f"{name}: {done.stderr}")
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def be_contender(args):
+    name, folder = args.only
+    seconds, labels, *said = CONTENDERS[name](args, folder)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(json.dumps({"seconds": seconds, "labels": labels, "peak": peak, "said": said}))
+
+
+def write_photographs(root, args):
+    """Folders of the same labels: as they are, and enlarged."""
+    write_dataset(root / "small", args.images, bad_fraction=0.2, seed=args.seed, progress=False)
+    for kind, count in (("bad", args.large // 5), ("good", args.large - args.large // 5)):
+        (root / "large" / kind).mkdir(parents=True)
+        for path in sorted((root / "small" / kind).iterdir())[:count]:
+            image = Image.open(path)
+            scale = LARGE / max(image.size)
+            size = [round(side * scale) for side in image.size]
+            image.resize(size, Image.Resampling.BICUBIC).save(root / "large" / kind / path.name)
+    return root / "small", root / "large"
+
+
+def compare(args, folder):
+    names = [name for name in CONTENDERS if "Default" not in name or detectron2_installed()]
+    runs = defaultdict(list)
+    for turn in range(args.rounds):
+        for name in names[:: 1 if turn % 2 == 0 else -1]:
+            runs[name].append(run_contender(args, folder, name))
+    paths = [source.path for source in find_sources([str(folder)])]
+    bad = [path.parent.name == "bad" for path in paths]
+    every = runs["embedded, one by one"][0]["labels"]
+    slowest = min(run["seconds"] for run in runs[names[0]])
+    print(f"\n{len(paths)} photographs, {sum(bad)} of them Bad; the best of {args.rounds} rounds")
+    print(f"  {'':30} images/s   ratio   peak MB   Bad found   false alarms   verdicts as 1 by 1")
+    for name in names:
+        labels, seconds = runs[name][0]["labels"], min(run["seconds"] for run in runs[name])
+        found = sum(label == "bad" for label, b in zip(labels, bad) if b)
+        alarms = sum(label == "bad" for label, b in zip(labels, bad) if not b)
+        same = sum(map(str.__eq__, labels, every))
+        print(
+            f"  {name:30} {len(paths) / seconds:8.1f} {slowest / seconds:7.2f} "
+            f"{max(run['peak'] for run in runs[name]):9.0f} {found:11} {alarms:14} {same:20}"
+        )
+    mine = runs[BEST][0]["labels"]
+    lost = [p for p, b, x, y in zip(paths, bad, every, mine) if b and x == "bad" != y]
+    print(f"  Bad lost against the detector on everything: {len(lost)} {[p.name for p in lost]}")
+    fastest = min(runs[BEST], key=lambda run: run["seconds"])
+    alone = min(run["seconds"] for run in runs["models alone"])
+    print(f"  {fastest['said'][0]}")
+    print(f"  outside the models: {1 - alone / fastest['seconds']:.1%} of the time")
+    return fastest["seconds"], paths
+
+
+def matrix_rate(dtype):
+    """Floating-point operations a second in products of large matrices, on all processors."""
+    one, other = (torch.randn(2048, 2048).to(dtype) for _ in range(2))
+    best = float("inf")
+    for _ in range(10):
+        begin = time.perf_counter()
+        one @ other
+        best = min(best, time.perf_counter() - begin)
+    return 2 * 2048**3 / best
+
+
+def count_work(call):
+    with FlopCounterMode(display=False) as counter:
+        call()
+    return counter.get_total_flops()
+
+
+def print_limit(args, seconds, paths):
+    """Compare a run with the work of its models at the speed of matrix products."""
+    cfg, opts = setup(args)
+    inspector = Inspector.from_config(cfg, get_engine("embedded"), opts)
+    images = [read_image(path) for path in paths]
+    gate = sum(count_work(lambda i=image: inspector.models.gate([i])) for image in images[:1])
+    scores = inspector.models.gate(images)
+    doubtful = [i for i, p in zip(images, scores) if p >= inspector.thresholds.gate_skip]
+    some = doubtful[:: max(1, len(doubtful) // 20)]
+    work = sum(count_work(lambda i=image: inspector.models.detector([i])) for image in some)
+    total = gate * len(images) + work / max(len(some), 1) * len(doubtful)
+    dtype = torch.bfloat16 if inspector.exact else torch.float32
+    rate = matrix_rate(dtype)
+    print(
+        f"  {len(doubtful)} of {len(images)} go to the detector; gate {gate / 1e9:.2f}, detector "
+        f"{work / max(len(some), 1) / 1e9:.1f} GFLOP an image; {total / 1e12:.2f} TFLOP at "
+        f"{rate / 1e9:.0f} GFLOP/s ({str(dtype)[6:]}) take {total / rate:.1f} s: the run took "
+        f"{seconds * rate / total:.1f} times that"
+    )
+
+
+def main():
+    args = parse_args()
+    warnings.simplefilter("ignore")
+    if args.only:
+        be_contender(args)
+        return
+    print(f"{os.cpu_count()} processors, torch {torch.__version__}")
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["SCRATCH_D2_CACHE"] = str(Path(folder) / "cache")
+        for photographs in write_photographs(Path(folder), args):
+            seconds, paths = compare(args, photographs)
+            print_limit(args, seconds, paths)
+
+
+if __name__ == "__main__":
+    main()
