@@ -90,12 +90,18 @@ def main():
         kinds = Counter(row["status"] for row in rows)
         print(f"exit code {process.returncode}, {len(rows)} rows: {dict(kinds)}, ", end="")
         print(f"{len({row['file'] for row in rows})} files")
-        early = next(mb for lines, mb in seen if lines >= args.images // 10)
-        late, most = seen[-1][1], max(mb for _, mb in seen)
-        print(
-            f"resident memory: {early:.0f} MB after {args.images // 10} rows, {late:.0f} MB after "
-            f"{seen[-1][0]} ({late / early - 1:+.1%}), {most:.0f} MB at most"
-        )
+        print_memory(seen, args.images)
+
+
+def print_memory(seen, count):
+    """Print resident memory on the way, and how much of it came after the first tenth."""
+    at = [next(mb for lines, mb in seen if lines >= share * count) for share in (0.1, 0.25, 0.5)]
+    at.append(seen[-1][1])
+    curve = ", ".join(f"{mb:.0f}" for mb in at)
+    print(
+        f"resident memory after 10%, 25%, 50%, 100% of the rows: {curve} MB "
+        f"({at[-1] / at[0] - 1:+.1%}), {max(mb for _, mb in seen):.0f} MB at most"
+    )
 
 
 if __name__ == "__main__":

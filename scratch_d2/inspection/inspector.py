@@ -25,6 +25,7 @@ from scratch_d2.inspection.verdict import (
     verdict_is_close,
 )
 
+GPU_BATCH = 8
 Gate = Callable[[list[np.ndarray]], np.ndarray]
 
 
@@ -57,6 +58,7 @@ class Inspector:
         detector: Detector,
         thresholds: Thresholds,
         exact: Models | None = None,
+        detector_batch: int = 1,
         about: dict[str, object] | None = None,
     ) -> None:
         """Put an inspector together.
@@ -67,9 +69,11 @@ class Inspector:
             detector: an `Engine.load`ed one, or any callable of that contract.
             exact: the same models in float32, asked again where the faster ones come close to
                 another decision; None trusts the first answer.
+            detector_batch: images that the detector is given at a time. Several keep a GPU busy;
+                on a processor they cost memory and are slower than one by one.
         """
         self.models, self.thresholds, self.exact = Models(gate, detector), thresholds, exact
-        self.about = dict(about or {})
+        self.detector_batch, self.about = detector_batch, dict(about or {})
 
     @classmethod
     def load(
@@ -95,10 +99,13 @@ class Inspector:
 
         weights = choose_weights(cfg, opts)
         adopt_saved_thresholds(cfg, weights, opts)
-        precision = pick_precision(cfg.SCRATCH.PRECISION, pick_device(cfg.MODEL.DEVICE))
+        device = pick_device(cfg.MODEL.DEVICE)
+        precision = pick_precision(cfg.SCRATCH.PRECISION, device)
+        together = GPU_BATCH if device.type == "cuda" else 1
         exact = Models(load_gate(cfg), engine.load(cfg, weights))
         about = {
             "engine": engine.name,
+            "device": str(device),
             "precision": precision,
             "weights": str(weights),
             "gate_weights": cfg.GATE.WEIGHTS if exact.gate else None,
@@ -106,9 +113,9 @@ class Inspector:
         }
         thresholds = Thresholds.from_config(cfg)
         if precision == "float32":
-            return cls(*exact, thresholds, about=about)
+            return cls(*exact, thresholds, None, together, about)
         fast = Models(load_gate(cfg, precision), engine.load(cfg, weights, precision))
-        return cls(*fast, thresholds, exact, about)
+        return cls(*fast, thresholds, exact, together, about)
 
     def inspect(
         self, images: Sequence[np.ndarray], stopwatch: Stopwatch | None = None
@@ -146,13 +153,18 @@ class Inspector:
         return scores
 
     def _detect(self, images: list[np.ndarray]) -> list[Prediction]:
-        found = list(self.models.detector(images)) if images else []
+        found = self._run(self.models.detector, images)
         if self.exact is not None:
             close = [i for i, p in enumerate(found) if verdict_is_close(p, self.thresholds)]
-            again = self.exact.detector([images[i] for i in close]) if close else []
+            again = self._run(self.exact.detector, [images[i] for i in close])
             for index, prediction in zip(close, again):
                 found[index] = prediction
         return found
+
+    def _run(self, detector: Detector, images: list[np.ndarray]) -> list[Prediction]:
+        step = self.detector_batch
+        batches = [images[start : start + step] for start in range(0, len(images), step)]
+        return [prediction for batch in batches for prediction in detector(batch)]
 
 
 def load_gate(cfg: CfgNode, precision: str = "float32") -> Gate | None:

@@ -10,6 +10,7 @@ from PIL import Image
 from scratch_d2.inspection.inputs import Source
 from scratch_d2.inspection.inspector import Inspection
 from scratch_d2.inspection.overlay import draw_overlay
+from scratch_d2.inspection.rows import writing
 from scratch_d2.inspection.verdict import Thresholds, scratch_mask
 
 FOLDERS = ("overlays", "masks")
@@ -80,4 +81,5 @@ def picture_name(image_id: int, file: Path) -> str:
 
 def _save(array: np.ndarray, path: Path) -> None:
     # Pillow's default takes twice as long, for files a seventh smaller.
-    Image.fromarray(array).save(path, compress_level=1)
+    with writing(path):
+        Image.fromarray(array).save(path, compress_level=1)

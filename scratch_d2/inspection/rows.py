@@ -5,6 +5,7 @@ import json
 import os
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,18 @@ from scratch_d2.inspection.verdict import Thresholds, counts
 BLOCK = 1 << 16
 Row = dict[str, Any]
 COLUMNS = ("image_id", "file", "status", "verdict", "area", "p_bad", "scratches", "reason", "error")
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turn a failure to write, as on a full disk, into an OSError that says what is safe."""
+    try:
+        yield
+    except OSError as error:
+        raise OSError(
+            f"{str(path)!r} cannot be written: {error.strerror or error}; the rows before are "
+            "safe, --resume goes on behind them"
+        ) from None
 
 
 def ok_row(image_id: int, source: Source, inspection: Inspection, thresholds: Thresholds) -> Row:
@@ -66,16 +79,10 @@ class RowFile:
         before them are safe.
         """
         content = "".join(json.dumps(row) + "\n" for row in rows).encode("utf-8")
-        try:
-            with open(self.path, "ab") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-        except OSError as error:
-            raise OSError(
-                f"{str(self.path)!r} cannot be written: {error.strerror}; the rows before are "
-                "safe, --resume goes on behind them"
-            ) from None
+        with writing(self.path), open(self.path, "ab") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
 
     def repair(self) -> None:
         """Cut off a last line that a killed run left without its end."""
@@ -120,6 +127,7 @@ def write_derived(rows: RowFile, folder: Path, settings: dict[str, Any]) -> dict
     errors = []
     coco_path = folder / "coco_instances_results.json"
     with (
+        writing(folder),
         open(folder / "results.csv", "w", newline="", encoding="utf-8", errors="replace") as table,
         open(coco_path, "w", encoding="utf-8") as coco,
     ):
@@ -145,5 +153,6 @@ def write_derived(rows: RowFile, folder: Path, settings: dict[str, Any]) -> dict
         "unreadable": errors,
         "settings": settings,
     }
-    (folder / "summary.json").write_text(json.dumps(summary, indent=2) + "\n", "utf-8")
+    with writing(folder):
+        (folder / "summary.json").write_text(json.dumps(summary, indent=2) + "\n", "utf-8")
     return summary

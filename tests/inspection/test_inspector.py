@@ -38,14 +38,14 @@ def test_the_gate_spares_the_detector_what_it_passes():
 
     gate = scores_by_grey({200: 0.9, 201: 0.01, 10: 0.5, 202: 0.05})
     stopwatch = Stopwatch()
-    inspector = Inspector(gate, detector, THRESHOLDS)
+    inspector = Inspector(gate, detector, THRESHOLDS, detector_batch=2)
     results = inspector.inspect(images_of(200, 201, 10, 202), stopwatch)
-    assert seen == [[200, 10, 202]]
+    assert seen == [[200, 10], [202]]
     assert [result.verdict.label for result in results] == ["bad", "good", "good", "bad"]
     assert results[1].verdict.p_bad == pytest.approx(0.01) and len(results[1].prediction) == 0
     assert set(stopwatch.seconds) == {"gate", "detector"}
     inspector.inspect(images_of(201))
-    assert len(seen) == 1
+    assert len(seen) == 2
     assert inspector.inspect([]) == []
 
 

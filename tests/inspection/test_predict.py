@@ -89,7 +89,8 @@ def test_a_resumed_run_makes_the_batches_of_a_whole_one(tmp_path, kept_rows):
     def by_place(images):
         return bright_detector([photograph(bool(place % 2)) for place in range(len(images))])
 
-    inspector, folder = Inspector(None, by_place, THRESHOLDS), write_files(tmp_path / "in", 6)
+    inspector = Inspector(None, by_place, THRESHOLDS, detector_batch=4)
+    folder = write_files(tmp_path / "in", 6)
     (folder / "broken.png").unlink()
     options = Options(batch_size=4, resume=True)
     _, whole = run(folder, tmp_path / "whole", inspector, options)
@@ -144,9 +145,7 @@ def test_an_interrupted_run_says_what_is_safe(tmp_path):
             yield source
 
     write_files(tmp_path / "in", 30)
-    with pytest.raises(
-        KeyboardInterrupt, match="the [1-9][0-9]? rows in .*results.jsonl are whole"
-    ):
+    with pytest.raises(KeyboardInterrupt, match="the [1-9][0-9]? rows in .* are whole"):
         predict_files(bright_inspector(), sources(), tmp_path / "out", EVERYTHING)
     options = Options(2, 2, EVERYTHING.pictures, resume=True)
     assert run(tmp_path / "in", tmp_path / "out", options=options)[0]["images"] == 31
