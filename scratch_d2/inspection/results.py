@@ -51,7 +51,7 @@ def _prepare(folder: Path, settings: dict[str, Any], resume: bool, overwrite: bo
             (folder / name).unlink(missing_ok=True)
         for name in FOLDERS:
             shutil.rmtree(folder / name, ignore_errors=True)
-    elif rows.path.exists() and not resume:
+    elif not resume and rows.path.exists() and rows.path.stat().st_size:
         raise FileExistsError(
             f"output folder {str(folder)!r} already holds results; pass --resume to complete them "
             "or --overwrite to replace them"
