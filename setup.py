@@ -8,6 +8,7 @@ from setuptools import find_namespace_packages, setup
 here = Path(__file__).parent
 version = re.search(r'__version__ = "(.+)"', (here / "scratch_d2/__init__.py").read_text("utf-8"))
 report = ["matplotlib>=3.7"]
+export = ["onnx>=1.15", "onnxscript>=0.1", "onnxruntime>=1.17"]
 
 setup(
     name="scratch_d2",
@@ -44,6 +45,7 @@ setup(
         "opencv": ["opencv-python>=4.7"],
         "headless": ["opencv-python-headless>=4.7"],
         "report": report,
-        "dev": [*report, "pytest>=7", "hypothesis>=6", "ruff>=0.4", "playwright>=1.40"],
+        "export": export,
+        "dev": [*report, *export, "pytest>=7", "hypothesis>=6", "ruff>=0.4", "playwright>=1.40"],
     },
 )

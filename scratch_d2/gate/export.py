@@ -1,0 +1,133 @@
+"""The gate as one ONNX file, from squares of pixels to p(Bad), checked against the network."""
+
+import contextlib
+import io
+import json
+import logging
+import os
+import warnings
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from scratch_d2.gate.model import Gate
+from scratch_d2.gate.network import worst_places
+
+INPUT, OUTPUT = "images", "p_bad"
+# The largest difference of p(Bad) that is let pass.
+TOLERANCE = 1e-4
+CHECKED_BATCHES = (1, 2, 5)
+LETTERBOX = (
+    "scale the longer side to image_size (area averaging when shrinking, else bilinear), put the "
+    "photograph in the middle of a square of grey level fill, RGB, uint8, channels first"
+)
+
+
+class _FromPixels(nn.Module):
+    """What `Gate` computes behind the letterbox."""
+
+    def __init__(self, gate: Gate) -> None:
+        super().__init__()
+        self.network, self.preprocessing = gate.model, gate.preprocessing
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """Return p(Bad) [N] float32 of [N, 3, S, S] uint8 RGB squares."""
+        return worst_places(self.network(self.preprocessing.normalise(images))).sigmoid()
+
+
+def export_gate(weights: str | Path, output: str | Path) -> float:
+    """Write a gate's checkpoint as ONNX, and return by how much p(Bad) differs at most.
+
+    The file takes `images`, uint8 [N, 3, S, S] RGB for any N, and returns `p_bad`, float32 [N] in
+    0..1. Its metadata hold "preprocessing" and "gate" as JSON, and in words how to letterbox.
+
+    Raises:
+        ImportError: onnx, onnxscript or onnxruntime is not installed.
+        ValueError: the file computes something else than the network; it is not kept.
+        FileNotFoundError, ValueError: as `Gate.load`.
+    """
+    onnx, onnxruntime = _import_onnx()
+    gate, output = Gate.load(weights), Path(output)
+    part = output.with_name(f".{output.name}.part")
+    try:
+        _write(_FromPixels(gate).eval(), gate.preprocessing.image_size, part)
+        _add_metadata(onnx, part, gate)
+        difference = _largest_difference(onnxruntime, part, gate)
+        if not difference <= TOLERANCE:
+            raise ValueError(
+                f"the exported gate differs from {str(weights)!r} by {difference:.1e} in p(Bad); "
+                f"accepted is {TOLERANCE:g}; it was not kept"
+            )
+        os.replace(part, output)
+    finally:
+        part.unlink(missing_ok=True)
+    return difference
+
+
+def _import_onnx():
+    try:
+        import onnx
+        import onnxruntime
+        import onnxscript  # noqa: F401  torch's exporter needs it
+    except ImportError as error:
+        raise ImportError(
+            f"export to ONNX needs {error.name}: pip install 'scratch_d2[export]'"
+        ) from None
+    return onnx, onnxruntime
+
+
+def _write(network: nn.Module, size: int, path: Path) -> None:
+    # Two images: the exporter takes a batch of one for a batch that is always one.
+    example = torch.zeros(2, 3, size, size, dtype=torch.uint8)
+    with _quiet():
+        torch.onnx.export(
+            network,
+            (example,),
+            str(path),
+            input_names=[INPUT],
+            output_names=[OUTPUT],
+            dynamic_shapes={INPUT: {0: torch.export.Dim("count")}},
+            dynamo=True,
+            external_data=False,
+            verbose=False,
+        )
+
+
+@contextlib.contextmanager
+def _quiet():
+    """Keep what the exporter says of its own steps off the terminal."""
+    level = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(level)
+
+
+def _add_metadata(onnx, path: Path, gate: Gate) -> None:
+    model = onnx.load(path)
+    about = {
+        "preprocessing": json.dumps(gate.preprocessing.to_dict()),
+        "gate": json.dumps(gate.info, default=str),
+        "letterbox": LETTERBOX,
+    }
+    onnx.helper.set_model_props(model, about)
+    onnx.save(model, path)
+
+
+def _largest_difference(onnxruntime, path: Path, gate: Gate) -> float:
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    random, size = np.random.default_rng(0), gate.preprocessing.image_size
+    largest = 0.0
+    for count in CHECKED_BATCHES:
+        squares = random.integers(0, 256, (count, 3, size, size), dtype=np.uint8)
+        # Noise alone would all be scored alike: some have large even places.
+        squares[::2, :, : size // 2] //= 8
+        (found,) = session.run([OUTPUT], {INPUT: squares})
+        expected = gate.logits(torch.from_numpy(squares)).sigmoid().numpy()
+        largest = max(largest, float(np.abs(found - expected).max()))
+    return largest
