@@ -98,6 +98,12 @@ def compare_detectors(args, cfg, images, thresholds):
         f"detector, {len(images)} images: areas differ by {at[0]:.1%} in the median, {at[1]:.1%} "
         f"at 90%, {at[2]:.1%} at 99%, {at[3]:.1%} at most ({seen.sum()} with scratches in both)"
     )
+    tops = np.array([[max(p.scores, default=0.0) for p in found] for found in (exact, fast)])
+    steps = np.abs(tops[0] - tops[1])
+    print(
+        f"  highest scores differ by {np.median(steps):.4f} in the median, "
+        f"{np.quantile(steps, 0.99):.4f} at 99%, {steps.max():.4f} at most"
+    )
     labels = [[judge(p, None, thresholds).label for p in found] for found in (exact, fast)]
     differ = [a != b for a, b in zip(*labels)]
     close = [verdict_is_close(p, thresholds) for p in fast]
@@ -107,7 +113,7 @@ def compare_detectors(args, cfg, images, thresholds):
 def main():
     args = parse_args()
     warnings.simplefilter("ignore")
-    opts = ["MODEL.DEVICE", "cpu", *args.opts]
+    opts = ["MODEL.DEVICE", "cpu", *args.opts, "GATE.WEIGHTS", args.gate]
     cfg = load_config(args.config_file, opts)
     adopt_saved_thresholds(cfg, args.weights, opts)
     thresholds = Thresholds.from_config(cfg)

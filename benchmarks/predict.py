@@ -116,13 +116,12 @@ def models_alone(args, folder):
     inspector = Inspector.from_config(cfg, get_engine(), opts)
     images = [read_image(source.path) for source in find_sources([folder])]
     inspector.inspect(images[:1])
-    workers, labels = pick_workers("cpu"), []
+    workers, found = pick_workers("cpu"), []
     begin = time.perf_counter()
     with shared_by(workers) as start:
         stage = Stage(inspector.inspect, workers, start)
-        for found in run_stages(in_batches(images, 16), [stage], 2 * workers + 2):
-            labels += [inspection.verdict.label for inspection in found]
-    return time.perf_counter() - begin, labels
+        run_stages(in_batches(images, 16), [stage], found.extend, 2 * workers + 2)
+    return time.perf_counter() - begin, [inspection.verdict.label for inspection in found]
 
 
 CONTENDERS = {

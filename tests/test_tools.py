@@ -136,25 +136,3 @@ def test_training_killed_and_resumed_reaches_the_same_iteration(work, tmp_path, 
     assert torch.load(tmp_path / "model_final.pth", weights_only=True)["iteration"] == 59
     iterations = [json.loads(line)["iteration"] for line in (tmp_path / "metrics.json").open()]
     assert {39, 59} <= set(iterations)
-
-
-def test_prediction_killed_is_completed_without_a_half_row(trained, tmp_path):
-    pairs = [*keys(trained), "SCRATCH.ENGINE", "embedded"]
-    source = trained / "labels" / "good"
-    options = ["--config-file", TINY, "--input", source, "--output", tmp_path / "out"]
-    options += ["--batch-size", "1"]
-    env = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    rows = tmp_path / "out" / "results.jsonl"
-    process = subprocess.Popen(
-        command("predict.py", *options, *pairs), env=env, stdout=subprocess.DEVNULL
-    )
-    deadline = time.monotonic() + 120
-    while not rows.is_file() and time.monotonic() < deadline:
-        time.sleep(0.005)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    assert all(json.loads(line) for line in rows.read_text().splitlines())
-    done = call("predict.py", *options, "--resume", *pairs)
-    assert done.returncode == 0, done.stderr
-    files = [json.loads(line)["file"] for line in rows.read_text().splitlines()]
-    assert files == sorted(str(path) for path in source.iterdir())

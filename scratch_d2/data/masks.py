@@ -6,9 +6,10 @@ A mask is an HxW bool array. On disk and in results it is COCO run-length encodi
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 from pycocotools import mask as coco_mask
 
-from scratch_d2.data.images import open_upright, to_uint8
+from scratch_d2.data.images import read_pixels, to_uint8
 from scratch_d2.opencv import cv2
 
 AREA_METHODS = ("contour", "pixel")
@@ -25,16 +26,20 @@ def read_mask(path: str | Path, threshold: int = 127) -> np.ndarray:
 
     Raises FileNotFoundError or ImageError, both naming the file.
     """
-    with open_upright(path) as image:
-        if image.mode in ("P", "1"):
-            return np.asarray(image) != 0
-        if image.mode.startswith("I") or image.mode == "F":
-            grey = np.asarray(image)
-        else:
-            grey = np.asarray(image.convert("L"))
-        if grey.max(initial=0) <= 1:
-            return grey != 0
-        return to_uint8(grey) > threshold
+    return read_pixels(path, lambda image: _to_mask(image, threshold))
+
+
+def _to_mask(image: Image.Image, threshold: int) -> np.ndarray:
+    if image.mode in ("P", "1"):
+        return np.asarray(image) != 0
+    if image.mode.startswith("I") or image.mode == "F":
+        grey = np.asarray(image)
+    else:
+        image.info.pop("transparency", None)  # as of photographs
+        grey = np.asarray(image.convert("L"))
+    if grey.max(initial=0) <= 1:
+        return grey != 0
+    return to_uint8(grey) > threshold
 
 
 def split_regions(mask: np.ndarray) -> list[np.ndarray]:

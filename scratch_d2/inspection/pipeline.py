@@ -1,7 +1,7 @@
 """Stages that work side by side, with bounded queues between them and results in order."""
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from typing import Any, NamedTuple
@@ -19,13 +19,15 @@ class Stage(NamedTuple):
     begin: Callable[[], None] | None = None
 
 
-def run_stages(batches: Iterable[Any], stages: list[Stage], ahead: int) -> Iterator[Any]:
-    """Send batches through the stages and yield what the last stage returns, in their order.
+def run_stages(
+    batches: Iterable[Any], stages: list[Stage], deliver: Callable[[Any], None], ahead: int
+) -> None:
+    """Send batches through the stages, and what comes out to `deliver`, in their order.
 
-    At most `ahead` batches are on their way at a time, so memory does not grow with the input. An
-    empty batch says that no other is there yet: all that are on their way are finished and
-    yielded before the next one is asked for. An error of a stage is raised in its batch's turn;
-    what comes behind it is dropped.
+    At most `ahead` batches are on their way at a time, so memory does not grow with the input.
+    Batches may be long in coming: those before are delivered meanwhile, and an empty one only asks
+    whether all is well. Behind an error of a stage or of `deliver`, which is raised here, nothing
+    is delivered any more.
     """
     waiting: deque[Future] = deque()
     with ExitStack() as stack:
@@ -33,19 +35,22 @@ def run_stages(batches: Iterable[Any], stages: list[Stage], ahead: int) -> Itera
             stack.enter_context(ThreadPoolExecutor(stage.threads, initializer=stage.begin))
             for stage in stages
         ]
-        stack.callback(_cancel, pools)
+        door = stack.enter_context(ThreadPoolExecutor(1))
+        stack.callback(_cancel, [*pools, door])
+        delivered = _done(None)
         for batch in batches:
             if batch:
-                waiting.append(_submit(batch, stages, pools))
-            while waiting and (len(waiting) >= ahead or not batch or waiting[0].done()):
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
+                made = _send(batch, stages, pools)
+                delivered = door.submit(_after_former, made, deliver, delivered)
+                waiting.append(delivered)
+            while waiting and (len(waiting) >= ahead or waiting[0].done()):
+                waiting.popleft().result()
+        for delivery in waiting:
+            delivery.result()
 
 
-def _submit(batch: Any, stages: list[Stage], pools: list[ThreadPoolExecutor]) -> Future:
-    job: Future = Future()
-    job.set_result(batch)
+def _send(batch: Any, stages: list[Stage], pools: list[ThreadPoolExecutor]) -> Future:
+    job = _done(batch)
     for stage, pool in zip(stages, pools):
         job = pool.submit(_after, job, stage.work)
     return job
@@ -53,6 +58,17 @@ def _submit(batch: Any, stages: list[Stage], pools: list[ThreadPoolExecutor]) ->
 
 def _after(job: Future, work: Callable[[Any], Any]) -> Any:
     return work(job.result())
+
+
+def _after_former(made: Future, deliver: Callable[[Any], None], former: Future) -> None:
+    former.result()
+    deliver(made.result())
+
+
+def _done(value: Any) -> Future:
+    job: Future = Future()
+    job.set_result(value)
+    return job
 
 
 def _cancel(pools: list[ThreadPoolExecutor]) -> None:

@@ -132,8 +132,14 @@ class Line:
     stopwatch: Stopwatch
 
     def run(self, batches: Iterable[list[Source]], rows: RowFile, next_id: int, bar: tqdm) -> None:
-        """Send batches through all stages and append their rows; an empty batch only waits."""
+        """Send batches through all stages and append their rows."""
         from scratch_d2.processors import shared_by
+
+        def append(made: list[Row]) -> None:
+            with self.stopwatch("rows"):
+                rows.append(made)
+            self.stopwatch.images += len(made)
+            bar.update(len(made))
 
         workers = self.options.workers
         with shared_by(workers) as begin, self.stopwatch("all"):
@@ -142,11 +148,7 @@ class Line:
                 Stage(self.inspect, workers, begin),
                 Stage(self.finish, WRITERS),
             ]
-            for made in run_stages(_number(batches, next_id), stages, ahead=2 * workers + 2):
-                with self.stopwatch("rows"):
-                    rows.append(made)
-                self.stopwatch.images += len(made)
-                bar.update(len(made))
+            run_stages(_number(batches, next_id), stages, append, ahead=2 * workers + 2)
 
     def read(self, batch: list[Item]) -> list[Item]:
         """Read the images of a batch; what cannot be read gets the reason."""

@@ -26,7 +26,7 @@ __all__ = [
 
 # How far results in bfloat16 may lie from those in float32 before a verdict counts as close: p(Bad)
 # in logits, scores, areas by their share. benchmarks/precision.py measures how far they do lie.
-CLOSE_LOGIT, CLOSE_SCORE, CLOSE_AREA = 0.25, 0.1, 0.2
+CLOSE_LOGIT, CLOSE_SCORE, CLOSE_AREA = 0.25, 0.08, 0.2
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,12 @@ import pytest
 from scratch_d2.inspection.pipeline import Stage, run_stages
 
 
+def run(batches, stages, ahead=5):
+    delivered = []
+    run_stages(batches, stages, delivered.append, ahead)
+    return delivered
+
+
 def test_results_come_in_order_whatever_takes_longest():
     release = threading.Event()
 
@@ -16,52 +22,66 @@ def test_results_come_in_order_whatever_takes_longest():
         return [value * 10 for value in batch]
 
     stages = [Stage(slow_first, 4), Stage(lambda batch: batch[0] + 1, 2)]
-    assert list(run_stages(([i] for i in range(8)), stages, ahead=5)) == list(range(1, 80, 10))
+    assert run(([i] for i in range(8)), stages) == list(range(1, 80, 10))
 
 
 def test_no_more_than_so_many_batches_are_on_their_way():
-    asked, most = [], []
+    asked, delivered, most = [], [], []
 
     def batches():
         for index in range(50):
             asked.append(index)
+            most.append(len(asked) - len(delivered))
             yield [index]
 
-    for done, (index,) in enumerate(run_stages(batches(), [Stage(list, 3)], ahead=4)):
-        most.append(len(asked) - done)
-        assert index == done
-    assert max(most) <= 5 and len(asked) == 50
+    run_stages(batches(), [Stage(list, 3)], delivered.append, ahead=4)
+    assert max(most) <= 4 and delivered == [[index] for index in range(50)]
 
 
-def test_an_empty_batch_brings_all_that_is_on_its_way():
-    made = []
+def test_results_do_not_wait_for_the_next_batch():
+    arrived = threading.Event()
 
     def batches():
         yield [1]
-        yield [2]
+        assert arrived.wait(10)
         yield []
-        assert made == [[1], [2]]
-        yield [3]
+        yield [2]
 
-    for batch in run_stages(batches(), [Stage(lambda batch: batch, 1)], ahead=10):
+    made = []
+
+    def deliver(batch):
         made.append(batch)
-    assert made == [[1], [2], [3]]
+        arrived.set()
+
+    run_stages(batches(), [Stage(list, 2)], deliver, ahead=10)
+    assert made == [[1], [2]]
 
 
-def test_an_error_comes_in_its_turn_and_ends_the_work():
-    worked = []
+@pytest.mark.parametrize("guilty", ["stage", "deliver", "source"])
+def test_behind_an_error_nothing_is_delivered(guilty):
+    worked, delivered = [], []
 
     def fail_on_two(batch):
         worked.append(batch[0])
-        if batch == [2]:
+        if batch == [2] and guilty == "stage":
             raise ZeroDivisionError
         return batch
 
-    stages, made = [Stage(fail_on_two, 1), Stage(list, 1)], []
+    def deliver(batch):
+        if batch == [2] and guilty == "deliver":
+            raise ZeroDivisionError
+        delivered.append(batch)
+
+    def batches():
+        for index in range(1000):
+            if index == 2 and guilty == "source":
+                raise ZeroDivisionError
+            yield [index]
+
     with pytest.raises(ZeroDivisionError):
-        for batch in run_stages(([i] for i in range(1000)), stages, ahead=3):
-            made.append(batch)
-    assert made == [[0], [1]] and max(worked) < 8
+        run_stages(batches(), [Stage(fail_on_two, 2), Stage(list, 1)], deliver, ahead=4)
+    assert delivered == [[0], [1]][: len(delivered)] and max(worked) < 10
+    assert guilty == "source" or len(delivered) == 2
 
 
 def test_every_thread_of_a_stage_begins_once():
@@ -72,5 +92,5 @@ def test_every_thread_of_a_stage_begins_once():
         return batch
 
     stage = Stage(wait_for_the_other, 2, begin=lambda: begun.append(threading.get_ident()))
-    assert list(run_stages([[0], [1]], [stage], ahead=4)) == [[0], [1]]
+    assert run([[0], [1]], [stage]) == [[0], [1]]
     assert len(set(begun)) == len(begun) == 2

@@ -45,9 +45,16 @@ class D2Detector:
         check_rgb(image)
         height, width = image.shape[:2]
         ordered = image[:, :, ::-1] if self._bgr else image
-        resized = self._resize.get_transform(ordered).apply_image(ordered)
+        resized = at_least_a_pixel(self._resize.get_transform(ordered)).apply_image(ordered)
         tensor = torch.from_numpy(np.ascontiguousarray(resized.transpose(2, 0, 1)))
         return {"image": tensor, "height": height, "width": width}
+
+
+def at_least_a_pixel(transform: T.Transform) -> T.Transform:
+    """Keep a resize from rounding a side to 0, as it does where one is hundreds of times longer."""
+    if isinstance(transform, T.ResizeTransform):
+        transform.new_h, transform.new_w = max(1, transform.new_h), max(1, transform.new_w)
+    return transform
 
 
 def to_prediction(instances: Instances, height: int, width: int) -> Prediction:

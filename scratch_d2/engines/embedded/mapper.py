@@ -22,7 +22,8 @@ logger = logging.getLogger("scratch_d2")
 def resized_shape(size: Size, shortest: int, longest: int) -> Size:
     """Return the size whose shorter side is `shortest`, unless the longer one passes `longest`.
 
-    A `shortest` of 0 keeps the size. Rounds as Detectron2's ResizeShortestEdge does.
+    A `shortest` of 0 keeps the size. Rounds as Detectron2's ResizeShortestEdge does, but no side
+    to 0, as that would of an image some hundred times as long as wide.
     """
     if shortest == 0:
         return size
@@ -31,7 +32,7 @@ def resized_shape(size: Size, shortest: int, longest: int) -> Size:
     if max(height, width) > longest:
         scale = longest * 1.0 / max(height, width)
         height, width = height * scale, width * scale
-    return int(height + 0.5), int(width + 0.5)
+    return max(1, int(height + 0.5)), max(1, int(width + 0.5))
 
 
 def resize(array: np.ndarray, size: Size, method: Image.Resampling) -> np.ndarray:
