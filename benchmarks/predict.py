@@ -120,7 +120,7 @@ def models_alone(args, folder):
     begin = time.perf_counter()
     with shared_by(workers) as start:
         stage = Stage(inspector.inspect, workers, start)
-        run_stages(in_batches(images, 16), [stage], found.extend, 2 * workers + 2)
+        run_stages(in_batches(images, Options.batch_size), [stage], found.extend, 2 * workers + 2)
     return time.perf_counter() - begin, [inspection.verdict.label for inspection in found]
 
 

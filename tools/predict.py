@@ -33,7 +33,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--engine", choices=["auto", "d2", "embedded"], help="SCRATCH.ENGINE")
     words = "pictures to save: overlays,masks of all images or of the bad ones, or none"
     parser.add_argument("--save", default="overlays,masks,bad", help=f"{words} (%(default)s)")
-    parser.add_argument("--batch-size", type=int, default=16)
+    parser.add_argument("--batch-size", type=int, default=8)
     parser.add_argument("--workers", type=int, help="batches inspected at a time")
     parser.add_argument("--resume", action="store_true", help="complete the results in DIR")
     parser.add_argument("--overwrite", action="store_true", help="replace the results in DIR")

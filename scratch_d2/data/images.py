@@ -113,8 +113,8 @@ def read_pixels(path: str | Path, convert: Callable[[Image.Image], np.ndarray]) 
     except MemoryError:
         reason = "not enough memory to decode it"
     except Exception as error:
-        # Decoders trip over damage wherever it strikes first: beside OSError and SyntaxError,
-        # IndexError, KeyError, OverflowError, TypeError, ValueError and struct.error were seen.
+        # Decoders trip over damage wherever it strikes first: beside OSError, SyntaxError and
+        # ValueError, fuzzing has seen OverflowError, TypeError and struct.error.
         reason = f"damaged image ({type(error).__name__}: {error})"
     raise ImageError(f"{str(path)!r}: {reason}") from None
 

@@ -33,7 +33,7 @@ class Options:
         overwrite: replace former results.
     """
 
-    batch_size: int = 16
+    batch_size: int = 8
     workers: int = 1
     pictures: Pictures = Pictures()
     resume: bool = False

@@ -130,30 +130,9 @@ letters = st.binary(min_size=1, max_size=251).filter(
     lambda name: not {0, ord("/")} & set(name) and not name.startswith(b".")
 )
 NAMES = [
-    *(
-        "..\n",
-        "-rf",
-        "--output=x",
-        "%s%n",
-        "\x1b[31mred\x1b[0m",
-        "'; rm -rf ~ #",
-        'a"b,c',
-        " ",
-        "*",
-    ),
-    *(
-        "[a]",
-        "~",
-        "$HOME",
-        "..\\..\\up",
-        "\r",
-        "\u2028",
-        "\x85",
-        "\u202e",
-        "x" * 251,
-        "\udcff\udcfe",
-    ),
-    *("a b", "a_b", "a?b", "ü", "u\u0308", "=1+1", "CON", "😀\udc80", "good", "a.png.png", "-"),
+    *("..\n", "-rf", "--output=x", "%s%n", "\x1b[31mred\x1b[0m", "'; rm -rf ~ #", 'a"b,c', " "),
+    *("*", "[a]", "~", "$HOME", "..\\..\\up", "\r", "\u2028", "\x85", "\u202e", "x" * 251),
+    *("\udcff\udcfe", "a b", "a_b", "a?b", "ü", "u\u0308", "=1+1", "CON", "😀\udc80", "-"),
 ]
 
 

@@ -80,12 +80,12 @@ def test_close_scores_of_the_gate_are_asked_for_again():
     [
         ({}, False),
         ({(0, 0, 40, 30): 0.9}, False),  # 29 x 39 px by contour, far above 500
-        ({(0, 0, 24, 24): 0.9}, True),  # 529 px, a fifth less is below
-        ({(0, 0, 21, 23): 0.9}, True),  # 440 px, a fifth more is above
+        ({(0, 0, 24, 24): 0.9}, True),  # 529 px, a tenth less is below
+        ({(0, 0, 23, 22): 0.9}, True),  # 462 px, a tenth more is above
         ({(0, 0, 20, 20): 0.9}, False),  # 361 px
         ({(0, 0, 40, 30): 0.53}, True),  # may fall below the score that counts
         ({(0, 0, 40, 30): 0.47}, True),
-        ({(0, 0, 40, 30): 0.41}, False),
+        ({(0, 0, 40, 30): 0.45}, False),
         ({(0, 0, 10, 10): 0.53}, False),  # whether it counts or not, the label is Good
     ],
 )
