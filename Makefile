@@ -35,8 +35,8 @@ demo: .venv/installed
 	$(BIN)/python tools/calibrate.py --config-file $(CONFIG) $(OPTS) GATE.WEIGHTS $(GATE)
 	$(BIN)/python tools/train_net.py --config-file $(CONFIG) --eval-only $(OPTS) \
 	  DATASETS.TEST "('scratch_synth_test',)" GATE.WEIGHTS $(GATE)
-	$(BIN)/python tools/predict.py --config-file $(CONFIG) --input $(DEMO)/new/bad $(DEMO)/new/good \
-	  --output $(DEMO)/results $(OPTS) GATE.WEIGHTS $(GATE)
+	$(BIN)/python tools/predict.py --config-file $(CONFIG) --input $(DEMO)/new \
+	  --output $(DEMO)/results --save overlays,masks,all $(OPTS) GATE.WEIGHTS $(GATE)
 	@echo
 	@echo "overlays:  $(DEMO)/results/overlays"
 	@echo "verdicts:  $(DEMO)/results/results.csv and results.jsonl"
