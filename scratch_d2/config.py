@@ -25,6 +25,7 @@ RANGES = {
     "SCRATCH.DUPLICATE_DISTANCE": (-1, 256),
     "SCRATCH.FOLDS": (0, 1000),
     "GATE.SKIP_BELOW": (0, 1),
+    "GATE.WIDTH": (0.05, 4),
     "GATE.IMAGE_SIZE": (32, 4096),
     "GATE.EPOCHS": (1, 100000),
     "GATE.BATCH_SIZE": (1, 65536),
@@ -81,7 +82,10 @@ def add_scratch_config(cfg: CfgNode) -> None:
     cfg.GATE.MODEL = "resnet50"
     # True lets timm download ImageNet weights for the start of training.
     cfg.GATE.PRETRAINED = False
-    # Side of the square the image is letterboxed into, in pixels.
+    # Share of the channels in the stages of a ResNet. The detector takes its backbone where
+    # MODEL.RESNETS has RES2_OUT_CHANNELS 256 and WIDTH_PER_GROUP 64 times that as well.
+    cfg.GATE.WIDTH = 1.0
+    # The image is turned to lie, and its longer side scaled to so many pixels.
     cfg.GATE.IMAGE_SIZE = 224
     # An image with p(Bad) below this is Good without a look by the detector.
     cfg.GATE.SKIP_BELOW = 0.05

@@ -47,6 +47,7 @@ def check_resumable(content: Mapping[str, Any], cfg: CfgNode) -> None:
     info = content["gate"]
     for key, found, wanted in (
         ("GATE.MODEL", info["model"], cfg.GATE.MODEL),
+        ("GATE.WIDTH", info.get("width", 1.0), cfg.GATE.WIDTH),
         ("GATE.IMAGE_SIZE", info["preprocessing"]["image_size"], cfg.GATE.IMAGE_SIZE),
         ("GATE.MASK_LOSS_WEIGHT", info.get("mask_loss_weight", 0.0), cfg.GATE.MASK_LOSS_WEIGHT),
     ):

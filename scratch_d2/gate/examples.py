@@ -1,4 +1,4 @@
-"""Letterboxed photographs, verdicts and masks, augmented the same way in every run of a seed."""
+"""Photographs as strips, verdicts and masks, augmented the same way in every run of a seed."""
 
 import os
 from collections.abc import Callable, Sequence
@@ -23,9 +23,9 @@ Key = tuple[int, int]
 
 
 class Examples(Dataset):
-    """Squares, labels (1.0 is Bad) and masks, looked up by (epoch, index).
+    """Strips, labels (1.0 is Bad) and masks, looked up by (epoch, index).
 
-    A square is [3, S, S] uint8 RGB, a mask [1, S, S] uint8, 255 on scratches; without
+    A strip is [3, H, W] uint8 RGB, a mask [1, H, W] uint8, 255 on scratches; without
     `with_masks` all masks are empty. Sets that fit into `CACHE_BYTES` are decoded once and kept.
     The augmentation of an example depends on seed, epoch and index alone, not on workers or on
     what was drawn before, so a resumed run sees what an uninterrupted one would have seen.
@@ -41,45 +41,39 @@ class Examples(Dataset):
     ) -> None:
         self.dicts = dicts
         self.labels = np.array([LABELS[each["verdict"]] for each in dicts], np.float32)
+        self.heights = [preprocessing.height_of(each["height"], each["width"]) for each in dicts]
         self.preprocessing = preprocessing
         self.augment = augment
         self.seed = seed
         self.with_masks = with_masks
-        self._cache: np.ndarray | None = None
-        if len(dicts) * 4 * preprocessing.image_size**2 <= CACHE_BYTES:
-            self._cache = self._decode_all()
+        self._cache: list[np.ndarray] = []
+        if 4 * preprocessing.image_size * sum(self.heights) <= CACHE_BYTES:
+            with ThreadPoolExecutor(os.cpu_count()) as pool:
+                self._cache = list(pool.map(self._decode, range(len(dicts))))
 
     def __len__(self) -> int:
         return len(self.dicts)
 
     def __getitem__(self, key: Key) -> tuple[torch.Tensor, np.float32, torch.Tensor]:
         epoch, index = key
-        planes = self._decode(index) if self._cache is None else self._cache[index]
+        planes = self._cache[index] if self._cache else self._decode(index)
         planes = torch.from_numpy(planes).permute(2, 0, 1)
-        square, mask = tv_tensors.Image(planes[:3]), tv_tensors.Mask(planes[3:])
+        strip, mask = tv_tensors.Image(planes[:3]), tv_tensors.Mask(planes[3:])
         if self.augment is not None:
             sequence = np.random.SeedSequence([self.seed, epoch, index])
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(int(sequence.generate_state(1)[0]))
-                square, mask = self.augment(square, mask)
-        return square.as_subclass(torch.Tensor), self.labels[index], mask.as_subclass(torch.Tensor)
+                strip, mask = self.augment(strip, mask)
+        return strip.as_subclass(torch.Tensor), self.labels[index], mask.as_subclass(torch.Tensor)
 
     def _decode(self, index: int) -> np.ndarray:
-        """Return square and mask as the planes of one [S, S, 4] uint8 array."""
-        item, size = self.dicts[index], self.preprocessing.image_size
-        square = self.preprocessing.letterbox(read_image(item["file_name"]))
-        mask = np.zeros((size, size), np.uint8)
+        """Return strip and mask as the planes of one [H, W, 4] uint8 array."""
+        item = self.dicts[index]
+        strip = self.preprocessing.letterbox(read_image(item["file_name"]))
+        mask = np.zeros(strip.shape[:2], np.uint8)
         if self.with_masks and item.get("annotations"):
             mask = self.preprocessing.letterbox_mask(mask_of(item))
-        return np.dstack([square, mask])
-
-    def _decode_all(self) -> np.ndarray:
-        size = self.preprocessing.image_size
-        planes = np.empty((len(self), size, size, 4), np.uint8)
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
-            for index, decoded in enumerate(pool.map(self._decode, range(len(self)))):
-                planes[index] = decoded
-        return planes
+        return np.dstack([strip, mask])
 
 
 def collect(names: Sequence[str]) -> list[dict[str, Any]]:
@@ -97,7 +91,7 @@ def collect(names: Sequence[str]) -> list[dict[str, Any]]:
 def make_augmentation(fill: int) -> v2.Compose:
     """Return what may happen to a label without changing its verdict.
 
-    It takes an image [3, S, S] and a mask [1, S, S], both uint8 of tv_tensors. Labels come at any
+    It takes an image [3, H, W] and a mask [1, H, W], both uint8 of tv_tensors. Labels come at any
     rotation, pale, blurred and noisy. Nothing here may hide damage: lines of one or two pixels
     survive a shrink to 0.85 and a blur below one pixel, and no crop is taken.
     """
@@ -105,10 +99,8 @@ def make_augmentation(fill: int) -> v2.Compose:
         [
             v2.RandomHorizontalFlip(),
             v2.RandomVerticalFlip(),
-            # Together with the flips this is every quarter turn.
-            v2.RandomApply([v2.Lambda(_transpose)]),
             v2.RandomAffine(
-                degrees=5,
+                degrees=3,
                 scale=(0.85, 1.0),
                 interpolation=InterpolationMode.BILINEAR,
                 fill={tv_tensors.Image: fill, tv_tensors.Mask: 0},
@@ -120,19 +112,26 @@ def make_augmentation(fill: int) -> v2.Compose:
     )
 
 
-def _transpose(planes: torch.Tensor) -> torch.Tensor:
-    return tv_tensors.wrap(planes.transpose(-2, -1), like=planes)
+def make_batches(heights: Sequence[int], batch_size: int, seed: int, epoch: int) -> list[list[Key]]:
+    """Shuffle the indices of an epoch into batches of strips of one height each.
 
-
-def make_batches(count: int, batch_size: int, seed: int, epoch: int) -> list[list[Key]]:
-    """Shuffle the indices of an epoch into batches of nearly equal size, at most `batch_size`."""
-    order = np.random.default_rng([seed, epoch]).permutation(count)
-    parts = np.array_split(order, -(-count // batch_size))
-    return [[(epoch, int(index)) for index in part] for part in parts]
+    The batches of a height are of nearly equal size, at most `batch_size`, and come in random
+    order among those of the others.
+    """
+    generator, batches = np.random.default_rng([seed, epoch]), []
+    order = generator.permutation(len(heights))
+    found = np.asarray(heights)[order]
+    for height in np.unique(found):
+        group = order[found == height]
+        batches += np.array_split(group, -(-len(group) // batch_size))
+    return [
+        [(epoch, int(index)) for index in batches[place]]
+        for place in generator.permutation(len(batches))
+    ]
 
 
 def make_loader(examples: Examples, batches: list[list[Key]], workers: int) -> DataLoader:
-    """Return batches of squares [N, 3, S, S], labels [N] and masks [N, 1, S, S], in order."""
+    """Return batches of strips [N, 3, H, W], labels [N] and masks [N, 1, H, W], in order."""
     return DataLoader(
         examples,
         batch_sampler=batches,

@@ -1,4 +1,4 @@
-"""The gate as one ONNX file, from squares of pixels to p(Bad), checked against the network."""
+"""The gate as one ONNX file, from strips of pixels to p(Bad), checked against the network."""
 
 import contextlib
 import io
@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import warnings
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -14,14 +15,17 @@ from torch import nn
 
 from scratch_d2.gate.model import Gate
 from scratch_d2.gate.network import worst_places
+from scratch_d2.gate.preprocess import STRIDE
 
 INPUT, OUTPUT = "images", "p_bad"
 # The largest difference of p(Bad) that is let pass.
 TOLERANCE = 1e-4
 CHECKED_BATCHES = (1, 2, 5)
 LETTERBOX = (
-    "scale the longer side to image_size (area averaging when shrinking, else bilinear), put the "
-    "photograph in the middle of a square of grey level fill, RGB, uint8, channels first"
+    "scale the longer side to image_size (area averaging when shrinking, else bilinear), turn what is "
+    "higher than wide by 90 degrees counterclockwise, put it in the middle of a strip of grey level "
+    "fill, image_size wide and the next multiple of 32 high, at most image_size; RGB, uint8, "
+    "channels first"
 )
 
 
@@ -33,14 +37,14 @@ class _FromPixels(nn.Module):
         self.network, self.preprocessing = gate.model, gate.preprocessing
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """Return p(Bad) [N] float32 of [N, 3, S, S] uint8 RGB squares."""
+        """Return p(Bad) [N] float32 of [N, 3, H, W] uint8 RGB strips."""
         return worst_places(self.network(self.preprocessing.normalise(images))).sigmoid()
 
 
 def export_gate(weights: str | Path, output: str | Path) -> float:
     """Write a gate's checkpoint as ONNX, and return by how much p(Bad) differs at most.
 
-    The file takes `images`, uint8 [N, 3, S, S] RGB for any N, and returns `p_bad`, float32 [N] in
+    The file takes `images`, uint8 [N, 3, H, W] RGB for any N and every height H of a strip, and returns `p_bad`, float32 [N] in
     0..1. Its metadata hold "preprocessing" and "gate" as JSON, and in words how to letterbox.
 
     Raises:
@@ -81,6 +85,7 @@ def _import_onnx():
 def _write(network: nn.Module, size: int, path: Path) -> None:
     # Two images: the exporter takes a batch of one for a batch that is always one.
     example = torch.zeros(2, 3, size, size, dtype=torch.uint8)
+    height = torch.export.Dim("height", min=min(STRIDE, size), max=size)
     with _quiet():
         torch.onnx.export(
             network,
@@ -88,7 +93,7 @@ def _write(network: nn.Module, size: int, path: Path) -> None:
             str(path),
             input_names=[INPUT],
             output_names=[OUTPUT],
-            dynamic_shapes={INPUT: {0: torch.export.Dim("count")}},
+            dynamic_shapes={INPUT: {0: torch.export.Dim("count"), 2: height}},
             dynamo=True,
             external_data=False,
             verbose=False,
@@ -123,11 +128,11 @@ def _largest_difference(onnxruntime, path: Path, gate: Gate) -> float:
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     random, size = np.random.default_rng(0), gate.preprocessing.image_size
     largest = 0.0
-    for count in CHECKED_BATCHES:
-        squares = random.integers(0, 256, (count, 3, size, size), dtype=np.uint8)
+    for count, height in product(CHECKED_BATCHES, sorted({min(STRIDE, size), size})):
+        strips = random.integers(0, 256, (count, 3, height, size), dtype=np.uint8)
         # Noise alone would all be scored alike: some have large even places.
-        squares[::2, :, : size // 2] //= 8
-        (found,) = session.run([OUTPUT], {INPUT: squares})
-        expected = gate.logits(torch.from_numpy(squares)).sigmoid().numpy()
+        strips[::2, ..., : size // 2] //= 8
+        (found,) = session.run([OUTPUT], {INPUT: strips})
+        expected = gate.logits(torch.from_numpy(strips)).sigmoid().numpy()
         largest = max(largest, float(np.abs(found - expected).max()))
     return largest

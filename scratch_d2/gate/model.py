@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 import torch
 
+from scratch_d2.engines.base import group_by_padding
 from scratch_d2.engines.weights import read_checkpoint
 from scratch_d2.gate.network import GateNetwork, worst_places
-from scratch_d2.gate.preprocess import Preprocessing
+from scratch_d2.gate.preprocess import STRIDE, Preprocessing
 from scratch_d2.precision import autocast, in_precision
 from scratch_d2.runs import pick_device
 
@@ -55,7 +56,7 @@ class Gate:
         info = gate_info(content, path)
         try:
             preprocessing = Preprocessing.from_dict(info["preprocessing"])
-            model = GateNetwork(info["model"])
+            model = GateNetwork(info["model"], width=info.get("width", 1.0))
             model.load_state_dict(content["model"])
         except (ValueError, KeyError, RuntimeError) as error:
             reason = str(error).splitlines()[-1].strip()
@@ -67,20 +68,22 @@ class Gate:
 
         Raises ValueError for an array of another kind.
         """
-        logits = [torch.zeros(0)]
-        for start in range(0, len(images), self.batch_size):
-            chunk = images[start : start + self.batch_size]
-            squares = np.stack([self.preprocessing.letterbox(image) for image in chunk])
-            logits.append(self.logits(torch.from_numpy(squares).permute(0, 3, 1, 2)).cpu())
-        return torch.cat(logits).sigmoid().numpy()
+        strips = [self.preprocessing.letterbox(image) for image in images]
+        logits = torch.zeros(len(images))
+        for members in group_by_padding([strip.shape[:2] for strip in strips], STRIDE):
+            for start in range(0, len(members), self.batch_size):
+                chunk = members[start : start + self.batch_size]
+                stacked = torch.from_numpy(np.stack([strips[index] for index in chunk]))
+                logits[chunk] = self.logits(stacked.permute(0, 3, 1, 2)).cpu()
+        return logits.sigmoid().numpy()
 
     @torch.inference_mode()
-    def logits(self, squares: torch.Tensor) -> torch.Tensor:
-        """Return the logits [N] float32, on the gate's device, of [N, 3, S, S] uint8 squares."""
+    def logits(self, strips: torch.Tensor) -> torch.Tensor:
+        """Return the logits [N] float32, on the gate's device, of [N, 3, H, W] uint8 strips."""
         if self.device.type == "cuda":
-            squares = squares.pin_memory()
-        squares = squares.to(self.device, non_blocking=True)
-        inputs = self.preprocessing.normalise(squares).contiguous(memory_format=torch.channels_last)
+            strips = strips.pin_memory()
+        strips = strips.to(self.device, non_blocking=True)
+        inputs = self.preprocessing.normalise(strips).contiguous(memory_format=torch.channels_last)
         with autocast(self.precision, self.device):
             return worst_places(self.model(inputs))
 

@@ -18,6 +18,8 @@ STRIDES = (8, 16)
 SCRATCHED = 0.3 * 255
 # ... and as much more than one that is not, since few are.
 SCRATCH_WEIGHT = 2.0
+# Of the four stages, before the expansion of bottleneck blocks (He et al. 2016).
+RESNET_CHANNELS = (64, 128, 256, 512)
 
 
 class GateNetwork(nn.Module):
@@ -28,14 +30,17 @@ class GateNetwork(nn.Module):
         heads: what judges its finer features; the last ones are judged by its own head.
     """
 
-    def __init__(self, name: str, pretrained: bool = False) -> None:
+    def __init__(self, name: str, pretrained: bool = False, width: float = 1.0) -> None:
         """Build a network by its name in timm; downloads nothing unless `pretrained`.
 
-        Raises ValueError for a name that timm does not know or a network without places, OSError
-        where weights cannot be downloaded.
+        Args:
+            width: share of the channels that the stages of a ResNet have.
+
+        Raises ValueError for a name that timm does not know, a network without places, or a width
+        that it cannot have, OSError where weights cannot be downloaded.
         """
         super().__init__()
-        self.trunk = _create_trunk(name, pretrained)
+        self.trunk = _create_trunk(name, pretrained, width)
         levels = [level["reduction"] for level in self.trunk.feature_info]
         self.levels = [levels.index(stride) for stride in STRIDES if stride in levels[:-1]]
         if levels[-1:] != [32]:
@@ -49,7 +54,7 @@ class GateNetwork(nn.Module):
             nn.init.constant_(head.bias, -3.0)
 
     def forward(self, inputs: torch.Tensor) -> list[torch.Tensor]:
-        """Return maps of logits [N, h, w], coarse to fine places, of normalised [N, 3, S, S]."""
+        """Return maps of logits [N, h, w], coarse to fine places, of normalised [N, 3, H, W]."""
         final, features = self.trunk.forward_intermediates(inputs, indices=self.levels)
         finer = [head(level)[:, 0] for head, level in zip(self.heads, features, strict=True)]
         return [judge_places(self.trunk, final), *finer]
@@ -83,7 +88,7 @@ def place_loss(
 
     Args:
         maps: logits [N, h, w] each.
-        masks: [N, 1, S, S] uint8, 255 on scratches.
+        masks: [N, 1, H, W] uint8, 255 on scratches.
         labels: [N], 1 is Bad.
     """
     known = (labels == 0) | (masks.amax(dim=(1, 2, 3)) > SCRATCHED)
@@ -100,12 +105,14 @@ def _one_map_loss(found: torch.Tensor, masks: torch.Tensor, known: torch.Tensor)
     return (losses.mean(dim=(1, 2)) * known).sum() / known.sum().clamp(min=1)
 
 
-def _create_trunk(name: str, pretrained: bool) -> nn.Module:
+def _create_trunk(name: str, pretrained: bool, width: float) -> nn.Module:
     # Names like "hf-hub:..." would be fetched from the network even without `pretrained`.
     if not timm.is_model(name):
         guesses = get_close_matches(name, timm.list_models(), n=3)
         hint = f"; did you mean {' or '.join(guesses)}?" if guesses else ""
         raise ValueError(f"GATE.MODEL {name!r} is no model of timm {timm.__version__}{hint}")
+    if width != 1:
+        return _create_narrow(name, pretrained, width)
     if not pretrained:
         return timm.create_model(name, num_classes=1)
     try:
@@ -116,4 +123,20 @@ def _create_trunk(name: str, pretrained: bool) -> nn.Module:
         raise OSError(
             f"pretrained weights of {name!r} could not be fetched ({reason}); set GATE.PRETRAINED "
             "False to start from random weights, or HF_HOME to a cache that holds them"
+        ) from None
+
+
+def _create_narrow(name: str, pretrained: bool, width: float) -> nn.Module:
+    if pretrained:
+        raise ValueError(
+            f"GATE.WIDTH is {width:g}, but pretrained weights are of width 1; set one of GATE.WIDTH 1 "
+            "and GATE.PRETRAINED False"
+        )
+    channels = tuple(max(1, round(width * stage)) for stage in RESNET_CHANNELS)
+    try:
+        return timm.create_model(name, num_classes=1, channels=channels)
+    except TypeError:
+        raise ValueError(
+            f"GATE.WIDTH is {width:g}, which {name!r} does not know; accepted is 1, and other widths "
+            "of ResNets such as 'resnet50'"
         ) from None

@@ -73,7 +73,7 @@ def set_up(
     """
     device = pick_device(cfg.MODEL.DEVICE)
     torch.manual_seed(info["seed"])
-    model = GateNetwork(info["model"], cfg.GATE.PRETRAINED and last is None)
+    model = GateNetwork(info["model"], cfg.GATE.PRETRAINED and last is None, info["width"])
     _check_accepts(model, info["model"], cfg.GATE.IMAGE_SIZE)
     model.to(device, memory_format=torch.channels_last)
     groups = param_groups_weight_decay(model, cfg.GATE.WEIGHT_DECAY)

@@ -49,7 +49,7 @@ def train_gate(cfg: CfgNode, resume: bool = False) -> Path:
     seed = _choose_seed(cfg.SEED, last)
     examples, held_out = _load_data(cfg, seed)
     save_training_splits(cfg, folder, resume)
-    per_epoch = len(make_batches(len(examples), cfg.GATE.BATCH_SIZE, seed, 0))
+    per_epoch = len(make_batches(examples.heights, cfg.GATE.BATCH_SIZE, seed, 0))
     info = _describe(cfg, examples, seed)
     training = set_up(cfg, info, cfg.GATE.EPOCHS * per_epoch, last)
     if last is None:
@@ -60,7 +60,7 @@ def train_gate(cfg: CfgNode, resume: bool = False) -> Path:
     workers = cfg.DATALOADER.NUM_WORKERS
     with MetricWriter(folder) as writer:
         for epoch in range(training.epoch, cfg.GATE.EPOCHS):
-            batches = make_batches(len(examples), cfg.GATE.BATCH_SIZE, seed, epoch)
+            batches = make_batches(examples.heights, cfg.GATE.BATCH_SIZE, seed, epoch)
             torch.manual_seed(seed + epoch)
             train_epoch(training, make_loader(examples, batches, workers), writer)
             if len(held_out):
@@ -80,8 +80,8 @@ def train_epoch(training: Training, loader: DataLoader, writer: MetricWriter) ->
     training.model.train()
     losses: list[float] = []
     seen, started = 0, time.perf_counter()
-    for number, (squares, labels, masks) in enumerate(loader, start=1):
-        losses.append(step(training, squares, labels, masks))
+    for number, (strips, labels, masks) in enumerate(loader, start=1):
+        losses.append(step(training, strips, labels, masks))
         seen += len(labels)
         if training.iteration % LOG_PERIOD and number < len(loader):
             continue
@@ -98,20 +98,20 @@ def train_epoch(training: Training, loader: DataLoader, writer: MetricWriter) ->
 
 
 def step(
-    training: Training, squares: torch.Tensor, labels: torch.Tensor, masks: torch.Tensor
+    training: Training, strips: torch.Tensor, labels: torch.Tensor, masks: torch.Tensor
 ) -> float:
     """Learn from one batch; return its loss.
 
     Args:
-        squares: [N, 3, S, S] uint8 RGB.
+        strips: [N, 3, H, W] uint8 RGB.
         labels: [N], 1 is Bad.
-        masks: [N, 1, S, S] uint8, 255 on scratches.
+        masks: [N, 1, H, W] uint8, 255 on scratches.
 
     Raises FloatingPointError, before anything is changed, where the loss is not finite.
     """
     device, dtype = training.device, training.autocast
     labels = labels.to(device)
-    inputs = training.preprocessing.normalise(squares.to(device, non_blocking=True))
+    inputs = training.preprocessing.normalise(strips.to(device, non_blocking=True))
     inputs = inputs.contiguous(memory_format=torch.channels_last)
     with torch.autocast(device.type, dtype, enabled=dtype is not None):
         maps = training.model(inputs)
@@ -177,6 +177,7 @@ def _describe(cfg: CfgNode, examples: Examples, seed: int) -> dict[str, Any]:
     good = len(examples) - bad
     return {
         "model": cfg.GATE.MODEL,
+        "width": float(cfg.GATE.WIDTH),
         "preprocessing": examples.preprocessing.to_dict(),
         "train_images": {"good": good, "bad": bad},
         "prior": bad / (good + bad),

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from scratch_d2.gate.examples import Examples, make_loader
+from scratch_d2.gate.examples import Examples, make_batches, make_loader
 from scratch_d2.gate.model import Gate
 from scratch_d2.gate.state import Figures, Training
 
@@ -17,17 +17,19 @@ def validate(training: Training, held_out: Examples, batch_size: int, workers: i
     Raises FloatingPointError where a score is not finite.
     """
     gate = Gate(training.model, training.preprocessing, training.device)
-    order = range(len(held_out))
-    batches = [[(0, i) for i in order[at : at + batch_size]] for at in order[::batch_size]]
-    loader = make_loader(held_out, batches, workers)
-    logits = torch.cat([gate.logits(squares) for squares, _, _ in loader])
-    loss = training.loss(logits, torch.from_numpy(held_out.labels).to(logits.device)).item()
+    batches = make_batches(held_out.heights, batch_size, seed=0, epoch=0)
+    scored = [
+        (gate.logits(strips).cpu(), labels)
+        for strips, labels, _ in make_loader(held_out, batches, workers)
+    ]
+    logits, labels = (torch.cat(parts) for parts in zip(*scored))
+    loss = training.loss(logits.to(training.device), labels.to(training.device)).item()
     if not math.isfinite(loss):
         raise FloatingPointError(
             f"the validation loss is {loss} after iteration {training.iteration - 1}; lower "
             "GATE.BASE_LR"
         )
-    return {"loss": loss, **ranking_figures(logits.cpu().numpy(), held_out.labels)}
+    return {"loss": loss, **ranking_figures(logits.numpy(), labels.numpy())}
 
 
 def ranking_figures(scores: np.ndarray, labels: np.ndarray) -> Figures:

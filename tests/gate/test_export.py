@@ -28,14 +28,16 @@ def exported(tmp_path_factory):
 
 
 @pytest.mark.parametrize("count", [1, 7])
-def test_the_file_scores_as_the_gate_does(exported, count):
+@pytest.mark.parametrize("shape", [(30, 90), (80, 90)])
+def test_the_file_scores_as_the_gate_does(exported, count, shape):
     _, onnxruntime = import_onnx()
     gate, path, difference = exported
     random = np.random.default_rng(3)
-    images = [random.integers(0, 256, (40, 90 - i, 3), dtype=np.uint8) for i in range(count)]
-    squares = np.stack([gate.preprocessing.letterbox(image) for image in images])
+    height, width = shape
+    images = [random.integers(0, 256, (height, width - i, 3), np.uint8) for i in range(count)]
+    strips = np.stack([gate.preprocessing.letterbox(image) for image in images])
     session = onnxruntime.InferenceSession(str(path))
-    (found,) = session.run(["p_bad"], {"images": squares.transpose(0, 3, 1, 2)})
+    (found,) = session.run(["p_bad"], {"images": strips.transpose(0, 3, 1, 2)})
     assert found.shape == (count,) and found.dtype == np.float32
     np.testing.assert_allclose(found, gate(images), atol=1e-4)
     assert 0 <= difference <= 1e-4

@@ -7,6 +7,9 @@ import numpy as np
 import pytest
 import torch
 
+from scratch_d2.config import load_config
+from scratch_d2.engines.embedded.model import MaskRCNN
+from scratch_d2.engines.weights import load_initial_weights
 from scratch_d2.engines.weights.names import resnet_to_backbone
 from scratch_d2.gate import Gate, Preprocessing
 from scratch_d2.gate.network import GateNetwork
@@ -19,27 +22,33 @@ IMAGES = [
 
 
 @pytest.mark.parametrize(
-    ("shape", "inner"),
+    ("shape", "height", "inner"),
     [
-        ((50, 100), (16, 48, 0, 64)),
-        ((256, 128), (0, 64, 16, 48)),
-        ((16, 32), (16, 48, 0, 64)),
-        ((1, 1000), (31, 32, 0, 64)),
-        ((10, 10), (0, 64, 0, 64)),
+        ((50, 100), 32, (0, 32)),
+        ((60, 100), 64, (13, 51)),
+        ((256, 128), 32, (0, 32)),
+        ((128, 110), 64, (4, 59)),
+        ((1, 1000), 32, (15, 16)),
+        ((10, 10), 64, (0, 64)),
     ],
 )
-def test_letterbox_centres_and_keeps_the_aspect(shape: tuple, inner: tuple) -> None:
-    square = Preprocessing(64, fill=255).letterbox(np.full((*shape, 3), 90, np.uint8))
-    top, bottom, left, right = inner
-    expected = np.full((64, 64, 3), 255, np.uint8)
-    expected[top:bottom, left:right] = 90
-    np.testing.assert_array_equal(square, expected)
+def test_letterbox_centres_and_keeps_the_aspect(shape: tuple, height: int, inner: tuple) -> None:
+    preprocessing = Preprocessing(64, fill=255)
+    strip = preprocessing.letterbox(np.full((*shape, 3), 90, np.uint8))
+    expected = np.full((height, 64, 3), 255, np.uint8)
+    expected[slice(*inner)] = 90
+    np.testing.assert_array_equal(strip, expected)
+    assert preprocessing.height_of(*shape) == height
 
 
-def test_letterbox_of_a_square_of_the_right_size_is_a_copy() -> None:
-    square = Preprocessing(64).letterbox(IMAGES[2])
-    np.testing.assert_array_equal(square, IMAGES[2])
-    assert not np.shares_memory(square, IMAGES[2])
+def test_what_stands_is_turned_and_its_mask_with_it() -> None:
+    image = np.full((64, 20, 3), 200, np.uint8)
+    image[:10] = 30  # the upper end comes to lie on the left
+    strip = Preprocessing(64).letterbox(image)
+    assert strip.shape == (32, 64, 3)
+    np.testing.assert_array_equal(strip[6:26, :, 0] < 100, np.tile(np.arange(64) < 10, (20, 1)))
+    mask = Preprocessing(64).letterbox_mask(image[..., 0] < 100)
+    np.testing.assert_array_equal(mask > 127, strip[..., 0] < 100)
 
 
 @pytest.mark.parametrize(
@@ -124,6 +133,33 @@ def test_a_failed_download_says_what_to_set(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr("timm.create_model", fail)
     with pytest.raises(OSError, match="no route to host.*set GATE.PRETRAINED False"):
         GateNetwork("resnet50", pretrained=True)
+
+
+def test_a_narrow_resnet50_fits_a_narrow_detector(tmp_path: Path) -> None:
+    config = "configs/reference/mask_rcnn_R_50_half_FPN.yaml"
+    cfg = load_config(config, ["SCRATCH.ENGINE", "embedded"])
+    torch.manual_seed(0)
+    network = GateNetwork("resnet50", width=cfg.GATE.WIDTH)
+    path = tmp_path / "gate.pth"
+    info = {"model": "resnet50", "width": cfg.GATE.WIDTH, "preprocessing": Preprocessing().to_dict()}
+    torch.save({"model": network.state_dict(), "gate": info}, path)
+    assert Gate.load(path).model.trunk.num_features == 1024
+    model = MaskRCNN(cfg)
+    load_initial_weights(model, path)
+    filters = model.backbone.bottom_up.res4[5].conv2.weight
+    torch.testing.assert_close(filters, network.trunk.layer3[5].conv2.weight)
+
+
+@pytest.mark.parametrize(
+    ("name", "pretrained", "message"),
+    [
+        ("resnet50", True, "GATE.WIDTH is 0.5, but pretrained weights are of width 1"),
+        ("convnext_atto", False, "GATE.WIDTH is 0.5, which 'convnext_atto' does not know"),
+    ],
+)
+def test_a_width_that_cannot_be_is_refused(name: str, pretrained: bool, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        GateNetwork(name, pretrained, width=0.5)
 
 
 def test_resnet50_names_every_tensor_of_the_detectors_backbone() -> None:

@@ -190,8 +190,8 @@ def test_masks_move_with_their_images(toy: dict) -> None:
     augment = examples.make_augmentation(255)
     bad = examples.Examples(toy["toy_train"], Preprocessing(SIZE), augment, with_masks=True)
     for epoch in range(12):
-        square, _, mask = bad[epoch, 15]
-        inside = square.float().mean(dim=0)[mask[0] > 250]
+        strip, _, mask = bad[epoch, 15]
+        inside = strip.float().mean(dim=0)[mask[0] > 250]
         assert len(inside) > 50 and inside.median() > 180
     assert not bad[0, 3][2].any()
     plain = examples.Examples(toy["toy_train"], Preprocessing(SIZE), augment)
@@ -251,9 +251,9 @@ def test_masks_teach_where_scratches_are(tmp_path: Path, toy: dict, weight: floa
     network = GateNetwork("resnet10t").eval()
     network.load_state_dict(last["model"])
     bad = examples.Examples(toy["toy_train"], Preprocessing(SIZE), with_masks=True)
-    square, _, mask = bad[0, 30]
+    strip, _, mask = bad[0, 30]
     with torch.inference_mode():
-        _, fine, _ = network(bad.preprocessing.normalise(square[None]))
+        _, fine, _ = network(bad.preprocessing.normalise(strip[None]))
     marked = torch.nn.functional.adaptive_max_pool2d(mask.float(), fine.shape[-2:])[0] > 0
     contrast = fine[0][marked].mean() - fine[0][~marked].mean()
     assert contrast > 1 if weight else contrast.abs() < 0.5
@@ -268,12 +268,23 @@ def test_a_network_without_places_is_refused_by_name(tmp_path: Path, toy: dict) 
         train_gate(cfg)
 
 
-@pytest.mark.parametrize(("count", "size", "sizes"), [(20, 8, {7, 6}), (5, 8, {5}), (16, 8, {8})])
-def test_batches_hold_everything_once(count: int, size: int, sizes: set) -> None:
-    batches = examples.make_batches(count, size, seed=1, epoch=4)
-    assert sorted(key for batch in batches for key in batch) == [(4, i) for i in range(count)]
-    assert {len(batch) for batch in batches} == sizes
-    assert batches != examples.make_batches(count, size, seed=1, epoch=5)
+@pytest.mark.parametrize(
+    ("heights", "size", "sizes"),
+    [
+        ([32] * 20, 8, [6, 7, 7]),
+        ([64] * 5, 8, [5]),
+        ([32] * 9 + [64] * 16 + [96], 8, [1, 4, 5, 8, 8]),
+    ],
+)
+def test_batches_hold_everything_once_and_one_height_each(
+    heights: list, size: int, sizes: list
+) -> None:
+    batches = examples.make_batches(heights, size, seed=1, epoch=4)
+    keys = sorted(key for batch in batches for key in batch)
+    assert keys == [(4, index) for index in range(len(heights))]
+    assert sorted(map(len, batches)) == sizes
+    assert all(len({heights[index] for _, index in batch}) == 1 for batch in batches)
+    assert batches != examples.make_batches(heights, size, seed=1, epoch=5)
 
 
 def test_the_rate_rises_once_and_falls() -> None:
