@@ -4,8 +4,8 @@ python benchmarks/predict.py --config-file C --weights W --gate G [--images N] [
 
 Renders labels, 20% of them Bad, once as they are and once enlarged to 2,000 pixels, and inspects
 them in turns, each contender in a process of its own: Detectron2's DefaultPredictor in a loop where
-installed; the embedded detector in a loop; this package as tools/predict.py runs it, in float32 and
-in the precision of the device, writing all its results; and its models alone, on images that are
+installed; the embedded detector in a loop; this package as tools/predict.py runs it, with exact and
+with the device's fastest numbers, writing all its results; and its models alone, on images that are
 in memory already. Thresholds are those beside W. Prints images a second, peak memory, verdicts, and
 how far the time is from the models' floating-point work at the measured speed of matrix products.
 """
@@ -127,7 +127,7 @@ def models_alone(args, folder):
 CONTENDERS = {
     "DefaultPredictor, one by one": default_predictor,
     "embedded, one by one": embedded_loop,
-    f"{BEST}, float32": lambda args, folder: ours(args, folder, precision="float32"),
+    f"{BEST}, exact": lambda args, folder: ours(args, folder, precision="exact"),
     f"{BEST}, embedded": lambda args, folder: ours(args, folder, engine="embedded"),
     BEST: ours,
     "models alone": models_alone,
@@ -224,7 +224,7 @@ def print_limit(args, seconds, paths):
     some = doubtful[:: max(1, len(doubtful) // 20)]
     work = sum(count_work(lambda i=image: inspector.models.detector([i])) for image in some)
     total = gate * len(images) + work / max(len(some), 1) * len(doubtful)
-    dtype = torch.bfloat16 if inspector.exact else torch.float32
+    dtype = getattr(torch, str(inspector.about["precision"]))
     rate = matrix_rate(dtype)
     print(
         f"  {len(doubtful)} of {len(images)} go to the detector; gate {gate / 1e9:.2f}, detector "

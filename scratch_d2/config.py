@@ -13,7 +13,7 @@ from fvcore.common.config import CfgNode
 
 ACCEPTED = {
     "SCRATCH.ENGINE": ("auto", "d2", "embedded"),
-    "SCRATCH.PRECISION": ("auto", "float32", "bfloat16"),
+    "SCRATCH.PRECISION": ("auto", "exact", "float32", "bfloat16"),
     "SCRATCH.AREA_METHOD": ("contour", "pixel"),
     "SCRATCH.AREA_UNIT": ("pixel", "fraction"),
 }
@@ -40,8 +40,9 @@ def add_scratch_config(cfg: CfgNode) -> None:
     cfg.SCRATCH = node()
     # Which engine trains and runs the detector: "auto" takes Detectron2 wherever it is installed.
     cfg.SCRATCH.ENGINE = "auto"
-    # In which numbers tools/predict.py computes: "float32", "bfloat16" (twice as fast and more), or
-    # "auto" for bfloat16 where the device has it. Where a verdict is close, float32 decides.
+    # How tools/predict.py computes: in "bfloat16", in "float32" with norms folded, or "exact" as in
+    # training and evaluation; "auto" is bfloat16 where the device has it, else float32. Where a
+    # decision in these is close, the exact models are asked again.
     cfg.SCRATCH.PRECISION = "auto"
     # Folder with good/, bad/ and masks/ behind the names scratch_text_{train,val,test,all};
     # "" means $DETECTRON2_DATASETS/scratch_text.

@@ -86,12 +86,12 @@ class Engine(Protocol):
     def train(self, cfg: CfgNode, resume: bool = False) -> Path:
         """Train on cfg.DATASETS.TRAIN, write cfg.OUTPUT_DIR, return the final checkpoint."""
 
-    def load(self, cfg: CfgNode, weights: str | Path, precision: str = "float32") -> Detector:
+    def load(self, cfg: CfgNode, weights: str | Path, precision: str = "exact") -> Detector:
         """Return a detector with the weights of a checkpoint written by either engine.
 
         Args:
-            precision: "float32", or "bfloat16", which is faster where `pick_precision` says so
-                and finds nearly the same.
+            precision: "exact" computes as in training and evaluation; "float32" and "bfloat16"
+                are faster and find nearly the same, see `scratch_d2.precision`.
         """
 
     def evaluate(self, cfg: CfgNode, weights: str | Path) -> dict[str, dict[str, float]]:

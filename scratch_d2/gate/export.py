@@ -22,9 +22,9 @@ INPUT, OUTPUT = "images", "p_bad"
 TOLERANCE = 1e-4
 CHECKED_BATCHES = (1, 2, 5)
 LETTERBOX = (
-    "scale the longer side to image_size (area averaging when shrinking, else bilinear), turn what is "
-    "higher than wide by 90 degrees counterclockwise, put it in the middle of a strip of grey level "
-    "fill, image_size wide and the next multiple of 32 high, at most image_size; RGB, uint8, "
+    "scale the longer side to image_size (area averaging when shrinking, else bilinear), turn what "
+    "is higher than wide by 90 degrees counterclockwise, put it in the middle of a strip of grey "
+    "level fill, image_size wide and the next multiple of 32 high, at most image_size; RGB, uint8, "
     "channels first"
 )
 
@@ -44,8 +44,9 @@ class _FromPixels(nn.Module):
 def export_gate(weights: str | Path, output: str | Path) -> float:
     """Write a gate's checkpoint as ONNX, and return by how much p(Bad) differs at most.
 
-    The file takes `images`, uint8 [N, 3, H, W] RGB for any N and every height H of a strip, and returns `p_bad`, float32 [N] in
-    0..1. Its metadata hold "preprocessing" and "gate" as JSON, and in words how to letterbox.
+    The file takes `images`, uint8 [N, 3, H, W] RGB for any N and every height H of a strip, and
+    returns `p_bad`, float32 [N] in 0..1. Its metadata hold "preprocessing" and "gate" as JSON, and
+    in words how to letterbox.
 
     Raises:
         ImportError: onnx, onnxscript or onnxruntime is not installed.

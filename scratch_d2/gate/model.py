@@ -33,7 +33,7 @@ class Gate:
         device: str | torch.device = "cpu",
         info: Mapping[str, Any] | None = None,
         batch_size: int = 32,
-        precision: str = "float32",
+        precision: str = "exact",
     ) -> None:
         self.device, self.precision = torch.device(device), precision
         # The same numbers as the default layout, half as fast again on a CPU.
@@ -44,11 +44,11 @@ class Gate:
         self.batch_size = batch_size
 
     @classmethod
-    def load(cls, path: str | Path, device: str = "cpu", precision: str = "float32") -> "Gate":
+    def load(cls, path: str | Path, device: str = "cpu", precision: str = "exact") -> "Gate":
         """Load a checkpoint of tools/train_gate.py; its own preprocessing is used, no config.
 
         Args:
-            precision: "float32", or "bfloat16", see `scratch_d2.precision`.
+            precision: "exact", "float32" or "bfloat16", see `scratch_d2.precision`.
 
         Raises FileNotFoundError, or ValueError naming the file and what is accepted.
         """

@@ -129,14 +129,14 @@ def _create_trunk(name: str, pretrained: bool, width: float) -> nn.Module:
 def _create_narrow(name: str, pretrained: bool, width: float) -> nn.Module:
     if pretrained:
         raise ValueError(
-            f"GATE.WIDTH is {width:g}, but pretrained weights are of width 1; set one of GATE.WIDTH 1 "
-            "and GATE.PRETRAINED False"
+            f"GATE.WIDTH is {width:g}, but pretrained weights are of width 1; set GATE.WIDTH 1 or "
+            "GATE.PRETRAINED False"
         )
     channels = tuple(max(1, round(width * stage)) for stage in RESNET_CHANNELS)
     try:
         return timm.create_model(name, num_classes=1, channels=channels)
     except TypeError:
         raise ValueError(
-            f"GATE.WIDTH is {width:g}, which {name!r} does not know; accepted is 1, and other widths "
-            "of ResNets such as 'resnet50'"
+            f"GATE.WIDTH is {width:g}, which {name!r} does not know; accepted is 1, and any width "
+            "for ResNets such as 'resnet50'"
         ) from None

@@ -17,7 +17,7 @@ STRIDE = 32
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """How the gate sees an image: lying, its longer side scaled to a fixed length, centred in a strip.
+    """How the gate sees an image: lying, its longer side of a fixed length, centred in a strip.
 
     Labels come at any rotation, so nothing is lost by turning those that stand; and since most are
     long, a strip takes half the work of a square.

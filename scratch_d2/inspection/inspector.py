@@ -16,6 +16,8 @@ from scratch_d2.engines import get_engine
 from scratch_d2.engines.base import Detector, Engine, Prediction
 from scratch_d2.inspection.stopwatch import Stopwatch
 from scratch_d2.inspection.verdict import (
+    MARGINS,
+    Margins,
     Thresholds,
     Verdict,
     adopt_saved_thresholds,
@@ -58,6 +60,7 @@ class Inspector:
         detector: Detector,
         thresholds: Thresholds,
         exact: Models | None = None,
+        margins: Margins = MARGINS["bfloat16"],
         detector_batch: int = 1,
         about: dict[str, object] | None = None,
     ) -> None:
@@ -67,12 +70,14 @@ class Inspector:
             gate: returns p(Bad) in 0..1 as [N] for a list of N images; None has every image seen
                 by the detector.
             detector: an `Engine.load`ed one, or any callable of that contract.
-            exact: the same models in float32, asked again where the faster ones come close to
-                another decision; None trusts the first answer.
+            exact: the same models as they were trained, asked again where the faster ones come
+                close to another decision; None trusts the first answer.
+            margins: from how near on that is.
             detector_batch: images that the detector is given at a time. Several keep a GPU busy;
                 on a processor they cost memory and are slower than one by one.
         """
-        self.models, self.thresholds, self.exact = Models(gate, detector), thresholds, exact
+        self.models, self.thresholds = Models(gate, detector), thresholds
+        self.exact, self.margins = exact, margins
         self.detector_batch, self.about = detector_batch, dict(about or {})
 
     @classmethod
@@ -112,10 +117,10 @@ class Inspector:
             "calibrated_on": cfg.SCRATCH.CALIBRATED_ON,
         }
         thresholds = Thresholds.from_config(cfg)
-        if precision == "float32":
-            return cls(*exact, thresholds, None, together, about)
+        if precision == "exact":
+            return cls(*exact, thresholds, detector_batch=together, about=about)
         fast = Models(load_gate(cfg, precision), engine.load(cfg, weights, precision))
-        return cls(*fast, thresholds, exact, together, about)
+        return cls(*fast, thresholds, exact, MARGINS[precision], together, about)
 
     def inspect(
         self, images: Sequence[np.ndarray], stopwatch: Stopwatch | None = None
@@ -146,7 +151,8 @@ class Inspector:
             return [None] * len(images)
         scores = [float(p) for p in self.models.gate(images)] if images else []
         if self.exact is not None:
-            close = [i for i, p in enumerate(scores) if gate_is_close(p, self.thresholds)]
+            near = (self.thresholds, self.margins)
+            close = [i for i, p in enumerate(scores) if gate_is_close(p, *near)]
             again = self.exact.gate([images[i] for i in close]) if close else []
             for index, score in zip(close, again):
                 scores[index] = float(score)
@@ -155,7 +161,8 @@ class Inspector:
     def _detect(self, images: list[np.ndarray]) -> list[Prediction]:
         found = self._run(self.models.detector, images)
         if self.exact is not None:
-            close = [i for i, p in enumerate(found) if verdict_is_close(p, self.thresholds)]
+            near = (self.thresholds, self.margins)
+            close = [i for i, p in enumerate(found) if verdict_is_close(p, *near)]
             again = self._run(self.exact.detector, [images[i] for i in close])
             for index, prediction in zip(close, again):
                 found[index] = prediction
@@ -167,7 +174,7 @@ class Inspector:
         return [prediction for batch in batches for prediction in detector(batch)]
 
 
-def load_gate(cfg: CfgNode, precision: str = "float32") -> Gate | None:
+def load_gate(cfg: CfgNode, precision: str = "exact") -> Gate | None:
     """Return the gate of a config, or None where it is switched off or GATE.WEIGHTS is empty."""
     if not (cfg.GATE.ENABLED and cfg.GATE.WEIGHTS):
         return None

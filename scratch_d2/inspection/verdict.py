@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -10,6 +11,8 @@ from scratch_d2.engines.base import Prediction
 from scratch_d2.inspection.thresholds import RULES, Thresholds, adopt_saved_thresholds
 
 __all__ = [
+    "MARGINS",
+    "Margins",
     "RULES",
     "Thresholds",
     "Verdict",
@@ -24,9 +27,18 @@ __all__ = [
     "verdict_is_close",
 ]
 
-# From how near on a decision in bfloat16 counts as close: p(Bad) in logits, scores, areas by their
-# share. About twice what 99% of the differences from float32 stay below (benchmarks/precision.py).
-CLOSE_LOGIT, CLOSE_SCORE, CLOSE_AREA = 0.25, 0.04, 0.1
+
+class Margins(NamedTuple):
+    """How near a decision is close: p(Bad) in logits, scores, areas by their share."""
+
+    logit: float
+    score: float
+    area: float
+
+
+# By the precision of a prediction (`scratch_d2.precision`): about twice what 99% of its differences
+# from the exact one stay below (benchmarks/precision.py).
+MARGINS = {"bfloat16": Margins(0.25, 0.04, 0.1), "float32": Margins(1e-3, 1e-3, 0.01)}
 
 
 @dataclass(frozen=True)
@@ -55,21 +67,21 @@ def passes_gate(p_bad: float | None, thresholds: Thresholds) -> bool:
     return not p_bad >= thresholds.gate_skip
 
 
-def gate_is_close(p_bad: float, thresholds: Thresholds) -> bool:
+def gate_is_close(p_bad: float, thresholds: Thresholds, margins: Margins) -> bool:
     """Whether a gate that computes a little differently might decide otherwise."""
     skip = thresholds.gate_skip
     if not (0 < p_bad < 1 and 0 < skip < 1):
         return p_bad == skip
-    return abs(_logit(p_bad) - _logit(skip)) < CLOSE_LOGIT
+    return abs(_logit(p_bad) - _logit(skip)) < margins.logit
 
 
-def verdict_is_close(prediction: Prediction, thresholds: Thresholds) -> bool:
+def verdict_is_close(prediction: Prediction, thresholds: Thresholds, margins: Margins) -> bool:
     """Whether a detector that computes a little differently might lead to another label."""
     score = thresholds.score
-    fewer = replace(thresholds, score=min(1.0, score + CLOSE_SCORE))
-    more = replace(thresholds, score=max(0.0, score - CLOSE_SCORE))
-    least = measure_area(prediction, fewer) * (1 - CLOSE_AREA)
-    most = measure_area(prediction, more) * (1 + CLOSE_AREA)
+    fewer = replace(thresholds, score=min(1.0, score + margins.score))
+    more = replace(thresholds, score=max(0.0, score - margins.score))
+    least = measure_area(prediction, fewer) * (1 - margins.area)
+    most = measure_area(prediction, more) * (1 + margins.area)
     return label_of(least, thresholds) != label_of(most, thresholds) or (
         thresholds.review_band is not None and least < thresholds.review_band[0] <= most
     )

@@ -141,7 +141,11 @@ def test_a_narrow_resnet50_fits_a_narrow_detector(tmp_path: Path) -> None:
     torch.manual_seed(0)
     network = GateNetwork("resnet50", width=cfg.GATE.WIDTH)
     path = tmp_path / "gate.pth"
-    info = {"model": "resnet50", "width": cfg.GATE.WIDTH, "preprocessing": Preprocessing().to_dict()}
+    info = {
+        "model": "resnet50",
+        "width": cfg.GATE.WIDTH,
+        "preprocessing": Preprocessing().to_dict(),
+    }
     torch.save({"model": network.state_dict(), "gate": info}, path)
     assert Gate.load(path).model.trunk.num_features == 1024
     model = MaskRCNN(cfg)

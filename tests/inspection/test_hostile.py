@@ -198,7 +198,7 @@ def weights(tmp_path, tiny_cfg):
     return tmp_path / "model.pth"
 
 
-@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+@pytest.mark.parametrize("precision", ["exact", "float32", "bfloat16"])
 @pytest.mark.parametrize("name", ["embedded", pytest.param("d2", marks=pytest.mark.detectron2)])
 def test_engines_take_images_of_any_shape(tiny_cfg, weights, name, precision):
     detector = get_engine(name).load(tiny_cfg, weights, precision)

@@ -6,7 +6,7 @@ from scratch_d2.engines import Prediction
 from scratch_d2.engines.embedded import MaskRCNN
 from scratch_d2.inspection.inspector import Inspector, Models
 from scratch_d2.inspection.stopwatch import Stopwatch
-from scratch_d2.inspection.verdict import Thresholds
+from scratch_d2.inspection.verdict import MARGINS, Thresholds
 from scratch_d2.runs import prepare_output_dir
 from tests.builders import predict_boxes
 from tests.engines.parity import fill
@@ -114,7 +114,7 @@ def test_a_narrow_review_band_is_close_too():
     assert len(inspector.inspect([photograph(False)])[0].prediction) == 0
 
 
-@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+@pytest.mark.parametrize("precision", ["exact", "float32", "bfloat16"])
 def test_an_inspector_is_loaded_from_the_folder_of_a_training(tmp_path, tiny_cfg, precision):
     network = MaskRCNN(tiny_cfg)
     fill(network)
@@ -125,7 +125,8 @@ def test_an_inspector_is_loaded_from_the_folder_of_a_training(tmp_path, tiny_cfg
     opts = ["GATE.WEIGHTS", str(tmp_path / "gate.pth"), "SCRATCH.PRECISION", precision]
     inspector = Inspector.load(folder / "config.yaml", opts, engine="embedded")
     assert inspector.thresholds == Thresholds(area=7.0, gate_skip=0.0)
-    assert (inspector.exact is None) == (precision == "float32")
+    assert (inspector.exact is None) == (precision == "exact")
+    assert precision == "exact" or inspector.margins == MARGINS[precision]
     assert inspector.about["precision"] == precision and inspector.about["engine"] == "embedded"
     results = inspector.inspect([photograph(True), photograph(False)])
     assert all(0 < result.verdict.p_bad < 1 for result in results)

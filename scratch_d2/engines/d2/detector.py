@@ -20,7 +20,7 @@ from scratch_d2.precision import autocast, in_precision
 class D2Detector:
     """What Detectron2's DefaultPredictor computes, for a batch of images."""
 
-    def __init__(self, cfg: CfgNode, weights: str | Path, precision: str = "float32") -> None:
+    def __init__(self, cfg: CfgNode, weights: str | Path, precision: str = "exact") -> None:
         model = build_model(cfg).eval()
         load_weights(model, weights)
         self._model = in_precision(model, precision)

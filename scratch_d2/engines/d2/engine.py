@@ -54,7 +54,7 @@ class D2Engine:
             save_plain_config(cfg, choose_weights(cfg))
         return final
 
-    def load(self, cfg: CfgNode, weights: str | Path, precision: str = "float32") -> Detector:
+    def load(self, cfg: CfgNode, weights: str | Path, precision: str = "exact") -> Detector:
         """Return a batched detector; any checkpoint of this architecture will do."""
         return D2Detector(to_d2_config(cfg), weights, precision)
 

@@ -29,7 +29,7 @@ class EmbeddedEngine:
         """Train on cfg.DATASETS.TRAIN, write cfg.OUTPUT_DIR, return the final checkpoint."""
         return train_detector(cfg, resume)
 
-    def load(self, cfg: CfgNode, weights: str | Path, precision: str = "float32") -> Detector:
+    def load(self, cfg: CfgNode, weights: str | Path, precision: str = "exact") -> Detector:
         """Return a detector with the weights of a checkpoint written by either engine.
 
         Raises FileNotFoundError, or ValueError for a checkpoint of another architecture.

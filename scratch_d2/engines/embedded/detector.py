@@ -26,7 +26,7 @@ logger = logging.getLogger("scratch_d2")
 class EmbeddedDetector:
     """Finds scratches with a model in evaluation mode; holds no state between calls."""
 
-    def __init__(self, cfg: CfgNode, model: MaskRCNN, precision: str = "float32") -> None:
+    def __init__(self, cfg: CfgNode, model: MaskRCNN, precision: str = "exact") -> None:
         self.cfg, self.precision = cfg, precision
         self.model = in_precision(model, precision)
 
