@@ -1,16 +1,20 @@
 """Weights of a ResNet-50 in a detector and back, told by what the networks compute."""
 
+import numpy as np
 import pytest
 import timm
 import torch
 import torchvision
 
 from scratch_d2.config import load_config
+from scratch_d2.engines import get_engine
 from scratch_d2.engines.embedded import MaskRCNN
 from scratch_d2.engines.weights import load_initial_weights
 from scratch_d2.engines.weights.convert import convert_weights
+from scratch_d2.gate import Gate
 from scratch_d2.gate.network import GateNetwork
-from tests.engines.parity import both_configs
+from tests.engines.parity import both_configs, fill, image
+from tests.gate.gates import save_gate
 
 WIDE = [
     *("MODEL.DEVICE", "cpu", "MODEL.RESNETS.STEM_OUT_CHANNELS", "64"),
@@ -82,10 +86,38 @@ def test_detectron2_alone_loads_what_was_converted(source, tmp_path):
         torch.testing.assert_close(found[name], expected, atol=1e-4, rtol=1e-4)
 
 
+@pytest.mark.parametrize("engine", ["embedded", pytest.param("d2", marks=pytest.mark.detectron2)])
+def test_a_released_detector_is_half_as_large_and_finds_nearly_the_same(tmp_path, engine):
+    cfg = load_config(TINY, ["MODEL.DEVICE", "cpu"])
+    model = MaskRCNN(cfg)
+    fill(model)
+    torch.save({"model": model.state_dict(), "optimizer": {}}, tmp_path / "run.pth")
+    convert_weights(tmp_path / "run.pth", tmp_path / "release.pth", "release")
+    sizes = [(tmp_path / name).stat().st_size for name in ("run.pth", "release.pth")]
+    assert sizes[1] < 0.75 * sizes[0]  # a network so narrow is half norms
+    assert torch.load(tmp_path / "release.pth", weights_only=True).keys() == {"model"}
+    before, after = (
+        get_engine(engine).load(cfg, tmp_path / name)([image(90, 150)])[0]
+        for name in ("run.pth", "release.pth")
+    )
+    assert len(before) == len(after) > 3
+    np.testing.assert_allclose(before.scores, after.scores, atol=0.01)
+
+
+def test_a_released_gate_keeps_what_it_says_of_itself(tmp_path):
+    gate = save_gate(tmp_path / "gate.pth")
+    convert_weights(tmp_path / "gate.pth", tmp_path / "release.pth", "release")
+    released = Gate.load(tmp_path / "release.pth")
+    assert released.preprocessing == gate.preprocessing and released.info["model"] == "resnet10t"
+    images = [image(90, 150), image(40, 200)]
+    np.testing.assert_allclose(released(images), gate(images), atol=0.01)
+    assert released.model.trunk.conv1[0].weight.dtype == torch.float32
+
+
 def test_what_is_no_resnet_50_is_refused(tmp_path):
     torch.save(torchvision.models.resnet18(weights=None).state_dict(), tmp_path / "r18.pth")
     with pytest.raises(ValueError, match=r"r18.pth' hold no ResNet-50.*conv1.weight.*122 tensors"):
         convert_weights(tmp_path / "r18.pth", tmp_path / "out.pth", "detector")
-    with pytest.raises(ValueError, match="into 'gate'; accepted are detector, resnet"):
+    with pytest.raises(ValueError, match="into 'gate'; accepted are detector, resnet, release"):
         convert_weights(tmp_path / "r18.pth", tmp_path / "out.pth", "gate")
     assert not (tmp_path / "out.pth").exists()
