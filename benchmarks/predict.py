@@ -232,9 +232,9 @@ def print_limit(args, seconds, paths):
     rate = matrix_rate(dtype)
     print(
         f"  {len(doubtful)} of {len(images)} go to the detector; gate {gate / 1e9:.2f}, detector "
-        f"{detector / 1e9:.1f} GFLOP an image; {total / 1e12:.2f} TFLOP at {rate / 1e9:.0f} GFLOP/s "
-        f"({str(dtype)[6:]}) take {total / rate:.1f} s: the run took {seconds * rate / total:.1f} "
-        "times that"
+        f"{detector / 1e9:.1f} GFLOP an image; {total / 1e12:.2f} TFLOP at {rate / 1e9:.0f} "
+        f"GFLOP/s ({str(dtype)[6:]}) take {total / rate:.1f} s: the run took "
+        f"{seconds * rate / total:.1f} times that"
     )
 
 
