@@ -24,6 +24,7 @@ RANGES = {
     "SCRATCH.BURST_GAP": (0, float("inf")),
     "SCRATCH.DUPLICATE_DISTANCE": (-1, 256),
     "SCRATCH.FOLDS": (0, 1000),
+    "SCRATCH.ASPECT_GROUPS": (1, 100),
     "GATE.SKIP_BELOW": (0, 1),
     "GATE.WIDTH": (0.05, 4),
     "GATE.IMAGE_SIZE": (32, 4096),
@@ -73,6 +74,10 @@ def add_scratch_config(cfg: CfgNode) -> None:
     cfg.SCRATCH.AREA_UNIT = "pixel"
     # Areas in [low, high) are sent to review instead of being judged; [] judges every image.
     cfg.SCRATCH.REVIEW_BAND = []
+
+    # In training, a batch is padded to its largest image. DATALOADER.ASPECT_RATIO_GROUPING keeps
+    # standing and lying images apart; each of these in so many groups, from long to square.
+    cfg.SCRATCH.ASPECT_GROUPS = 1
 
     cfg.GATE = node()
     # Use the gate when inspecting. Without it every image goes to the detector.

@@ -5,7 +5,7 @@ goes on with the batches that the unbroken one would have seen.
 """
 
 import pickle
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -31,6 +31,19 @@ def seed_iteration(seed: int, iteration: int, rank: int = 0, world: int = 1) -> 
     torch.manual_seed(seed + iteration * world + rank)
 
 
+def name_shape(cfg: CfgNode, item: DatasetDict) -> Hashable:
+    """Return in which company an image is trained on: that of others which need similar padding.
+
+    DATALOADER.ASPECT_RATIO_GROUPING tells images that are wider than high from the others, as in
+    Detectron2; SCRATCH.ASPECT_GROUPS parts either of them further, by how long they are.
+    """
+    if not cfg.DATALOADER.ASPECT_RATIO_GROUPING:
+        return None
+    short, long = sorted((item["width"], item["height"]))
+    squareness = (short * cfg.SCRATCH.ASPECT_GROUPS - 1) // long
+    return item["width"] > item["height"], squareness
+
+
 @dataclass
 class TrainingOrder:
     """Batches of (seed, position, index) without end: all images, shuffled, again and again.
@@ -39,19 +52,17 @@ class TrainingOrder:
     RepeatFactorTrainingSampler; batches form as in its AspectRatioGroupedDataset.
 
     Attributes:
-        wide: for each image, whether it is wider than high.
+        shapes: for each image, a name of its shape; a batch holds images of one shape.
         batch: images per batch of this process.
         seed: fixes order and augmentation.
-        grouped: keep wide images and others in separate batches, so that little is padded.
         repeats: [N] float, how often each image comes in one round, on average; None for once.
         rank: this process, of `world` that share the images.
         start: batches to leave out, those that a resumed run has seen.
     """
 
-    wide: list[bool]
+    shapes: Sequence[Hashable]
     batch: int
     seed: int
-    grouped: bool = False
     repeats: torch.Tensor | None = None
     rank: int = 0
     world: int = 1
@@ -61,9 +72,9 @@ class TrainingOrder:
         return islice(self._batches(), self.start, None)
 
     def _batches(self) -> Iterator[list[Place]]:
-        waiting: dict[bool, list[Place]] = {True: [], False: []}
+        waiting: dict[Hashable, list[Place]] = {}
         for position, index in islice(enumerate(self._indices()), self.rank, None, self.world):
-            group = waiting[self.grouped and self.wide[index]]
+            group = waiting.setdefault(self.shapes[index], [])
             group.append((self.seed, position, index))
             if len(group) == self.batch:
                 yield list(group)
@@ -72,7 +83,7 @@ class TrainingOrder:
     def _indices(self) -> Iterator[int]:
         generator = torch.Generator().manual_seed(self.seed)
         while True:
-            indices = torch.arange(len(self.wide))
+            indices = torch.arange(len(self.shapes))
             if self.repeats is not None:
                 drawn = torch.rand(len(self.repeats), generator=generator) < self.repeats.frac()
                 indices = indices.repeat_interleave(self.repeats.long() + drawn)
@@ -121,11 +132,10 @@ def training_loader(
             f"SOLVER.IMS_PER_BATCH is {cfg.SOLVER.IMS_PER_BATCH}; accepted are multiples of the "
             f"{world} processes"
         )
-    wide = [item["width"] > item["height"] for item in dicts]
-    batch, grouped = cfg.SOLVER.IMS_PER_BATCH // world, cfg.DATALOADER.ASPECT_RATIO_GROUPING
+    batch, shapes = cfg.SOLVER.IMS_PER_BATCH // world, [name_shape(cfg, item) for item in dicts]
     return DataLoader(
         TrainingImages(dicts, mapper),
-        batch_sampler=TrainingOrder(wide, batch, seed, grouped, repeats, rank, world),
+        batch_sampler=TrainingOrder(shapes, batch, seed, repeats, rank, world),
         num_workers=cfg.DATALOADER.NUM_WORKERS,
         collate_fn=list,
         # Its own generator, or making an iterator would draw from the one of the training.

@@ -9,7 +9,7 @@ import torch
 
 from scratch_d2.config import load_config
 from scratch_d2.data import get_dataset_dicts
-from scratch_d2.engines.batches import TrainingOrder, new_seed, training_loader
+from scratch_d2.engines.batches import TrainingOrder, name_shape, new_seed, training_loader
 from scratch_d2.engines.embedded.mapper import TrainingMapper, repeat_factors
 from tests.engines.parity import TINY, both_configs
 
@@ -21,16 +21,35 @@ def indices(order, count):
 
 
 def test_every_image_comes_once_a_round_in_batches_of_one_shape():
-    wide = [True, False, False, True, True, True]
-    order = TrainingOrder(wide, batch=2, seed=1, grouped=True)
-    batches = [[index for _, _, index in batch] for batch in islice(order, 30)]
-    assert all(wide[first] == wide[second] for first, second in batches)
+    shapes = [True, False, False, True, True, True]
+    batches = [
+        [index for _, _, index in batch]
+        for batch in islice(TrainingOrder(shapes, batch=2, seed=1), 30)
+    ]
+    assert all(shapes[first] == shapes[second] for first, second in batches)
     assert set(Counter(sum(batches, []))) == set(range(6))
-    assert sorted(indices(TrainingOrder(wide, batch=2, seed=1), 3)) == list(range(6))
+    assert sorted(indices(TrainingOrder([None] * 6, batch=2, seed=1), 3)) == list(range(6))
+
+
+@pytest.mark.parametrize(
+    ("keys", "named"),
+    [
+        (["DATALOADER.ASPECT_RATIO_GROUPING", "False"], [0, 0, 0, 0, 0, 0]),
+        ([], [0, 0, 0, 1, 1, 1]),
+        (["SCRATCH.ASPECT_GROUPS", "2"], [0, 0, 1, 2, 3, 2]),
+        (["SCRATCH.ASPECT_GROUPS", "4"], [0, 1, 2, 3, 4, 3]),
+    ],
+)
+def test_groups_part_images_by_aspect(keys, named):
+    sizes = [(100, 25), (100, 50), (100, 99), (100, 100), (50, 100), (76, 100)]
+    cfg = load_config(TINY, keys)
+    names = [name_shape(cfg, {"width": width, "height": height}) for width, height in sizes]
+    numbers = {name: number for number, name in enumerate(dict.fromkeys(names))}
+    assert [numbers[name] for name in names] == named
 
 
 def test_the_order_continues_and_processes_share_it():
-    order = TrainingOrder([True, False] * 4, batch=2, seed=3, grouped=True)
+    order = TrainingOrder([True, False] * 4, batch=2, seed=3)
     whole = list(islice(order, 12))
     order.start = 7
     assert list(islice(order, 5)) == whole[7:]
@@ -78,7 +97,7 @@ def test_order_is_that_of_the_training_sampler(rank):
 
     sampler = TrainingSampler(7, seed=3)
     sampler._rank, sampler._world_size = rank, 2
-    order = TrainingOrder([True] * 7, batch=2, seed=3, grouped=True, rank=rank, world=2)
+    order = TrainingOrder([True] * 7, batch=2, seed=3, rank=rank, world=2)
     assert indices(order, 10) == list(islice(sampler, 20))
 
 
@@ -94,7 +113,7 @@ def test_order_with_scratched_images_repeated(sqrt):
     repeats = repeat_factors(load_config(None, [*opts, "DATALOADER.REPEAT_SQRT", str(sqrt)]), dicts)
     theirs = Sampler.repeat_factors_from_category_frequency(dicts, 0.9, sqrt=sqrt)
     torch.testing.assert_close(repeats, theirs)
-    order = TrainingOrder([True] * 10, batch=2, seed=3, grouped=True, repeats=repeats)
+    order = TrainingOrder([True] * 10, batch=2, seed=3, repeats=repeats)
     assert indices(order, 20) == list(islice(Sampler(theirs, seed=3), 40))
 
 
