@@ -82,7 +82,8 @@ def add_scratch_config(cfg: CfgNode) -> None:
     cfg.GATE = node()
     # Use the gate when inspecting. Without it every image goes to the detector.
     cfg.GATE.ENABLED = True
-    # Checkpoint of the gate, written by tools/train_gate.py; "" means there is none.
+    # Checkpoint of the gate, written by tools/train_gate.py; "" means there is none. Training, too,
+    # starts from it.
     cfg.GATE.WEIGHTS = ""
     # A convolutional network of timm. Only "resnet50" can also initialise the detector's backbone.
     cfg.GATE.MODEL = "resnet50"

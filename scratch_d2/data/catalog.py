@@ -125,12 +125,14 @@ def _read_dicts(name: str, spec: DatasetSpec) -> list[dict[str, Any]]:
     return [record_to_dict(record, ids[record.image]) for record in chosen]
 
 
-def save_training_splits(cfg: CfgNode, folder: str | Path, resume: bool = False) -> Path:
+def save_training_splits(
+    cfg: CfgNode, folder: str | Path, start: str = "", resume: bool = False
+) -> Path:
     """Write folder/splits.json, from which an evaluation knows what a model has seen.
 
     "train" lists the images of DATASETS.TRAIN and those that the weights it starts from have seen,
-    by the splits.json beside MODEL.WEIGHTS, or the earlier part of a run that goes on, by the one
-    in the folder; "val" those of DATASETS.TEST. Datasets of other projects are left out, and the
+    by the splits.json beside `start`, or the earlier part of a run that goes on, by the one in the
+    folder; "val" those of DATASETS.TEST. Datasets of other projects are left out, and the
     log says so.
     """
     names = {"train": list(cfg.DATASETS.TRAIN), "val": list(cfg.DATASETS.TEST)}
@@ -142,7 +144,7 @@ def save_training_splits(cfg: CfgNode, folder: str | Path, resume: bool = False)
         part: [{**item, "file": item["file_name"]} for n in known for item in get_dataset_dicts(n)]
         for part, known in splits.items()
     }
-    starts = [Path(cfg.MODEL.WEIGHTS).parent / SPLITS_FILE] if cfg.MODEL.WEIGHTS else []
+    starts = [Path(start).parent / SPLITS_FILE] if start else []
     starts += [Path(folder) / SPLITS_FILE] if resume else []
     for start in filter(Path.is_file, starts):
         settings, before = read_splits_file(start)

@@ -11,6 +11,8 @@ from timm.optim import param_groups_weight_decay
 from torch import nn
 from torch.optim.lr_scheduler import LambdaLR
 
+from scratch_d2.engines.weights import read_checkpoint
+from scratch_d2.gate.model import gate_info
 from scratch_d2.gate.network import GateNetwork
 from scratch_d2.gate.preprocess import Preprocessing
 from scratch_d2.runs import pick_device
@@ -66,15 +68,19 @@ def set_up(
 ) -> Training:
     """Build network, loss, optimizer and schedule for a run of so many iterations.
 
-    With `last`, what `Training.resumable` once returned, the run goes on from there.
+    With `last`, what `Training.resumable` once returned, the run goes on from there; else it starts
+    from GATE.WEIGHTS, where there are any.
 
     Raises ValueError for a network that is unknown, does not take the image size or has no places,
-    OSError where pretrained weights cannot be fetched.
+    or weights of another network, OSError where pretrained weights cannot be fetched.
     """
     device = pick_device(cfg.MODEL.DEVICE)
     torch.manual_seed(info["seed"])
-    model = GateNetwork(info["model"], cfg.GATE.PRETRAINED and last is None, info["width"])
+    own = last is not None or cfg.GATE.WEIGHTS
+    model = GateNetwork(info["model"], cfg.GATE.PRETRAINED and not own, info["width"])
     _check_accepts(model, info["model"], cfg.GATE.IMAGE_SIZE)
+    if last is None and cfg.GATE.WEIGHTS:
+        _start_from(cfg.GATE.WEIGHTS, model, info)
     model.to(device, memory_format=torch.channels_last)
     groups = param_groups_weight_decay(model, cfg.GATE.WEIGHT_DECAY)
     optimizer = torch.optim.AdamW(groups, lr=cfg.GATE.BASE_LR)
@@ -120,6 +126,19 @@ def pick_autocast(device: torch.device, enabled: bool) -> torch.dtype | None:
         if enabled and not native:
             logger.info("SOLVER.AMP.ENABLED, but this GPU has no bfloat16: training in float32")
     return torch.bfloat16 if native else None
+
+
+def _start_from(path: str, model: GateNetwork, info: dict[str, Any]) -> None:
+    content = read_checkpoint(path)
+    found = gate_info(content, path)
+    theirs, ours = (f"{i['model']} of width {i.get('width', 1.0):g}" for i in (found, info))
+    if theirs != ours:
+        raise ValueError(
+            f"GATE.WEIGHTS {path!r} are of {theirs}, but GATE.MODEL and GATE.WIDTH ask for {ours}; "
+            "set them alike, or leave GATE.WEIGHTS empty to start from random weights"
+        )
+    model.load_state_dict(content["model"])
+    logger.info("starting from %s", path)
 
 
 @torch.no_grad()

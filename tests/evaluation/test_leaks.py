@@ -112,9 +112,7 @@ def test_what_the_first_weights_have_seen_is_handed_down(sets, tmp_path):
     def save(folder, dataset, weights="", resume=False):
         folder.mkdir(exist_ok=True)
         keys = ["DATASETS.TRAIN", f"('leak_{dataset}',)", "DATASETS.TEST", "()"]
-        path = save_training_splits(
-            load_config(None, [*keys, "MODEL.WEIGHTS", weights]), folder, resume
-        )
+        path = save_training_splits(load_config(None, keys), folder, weights, resume)
         return {row["sha256"] for row in read_splits(path)["train"]}
 
     both = hashes["train"] | hashes["test"]

@@ -16,6 +16,7 @@ from scratch_d2.gate.state import rate
 from scratch_d2.gate.train import train_gate
 from scratch_d2.gate.validation import rank, ranking_figures
 from tests.builders import save
+from tests.gate.gates import save_gate
 
 SIZE = 64
 
@@ -155,6 +156,21 @@ def test_resuming_refuses_another_network_and_a_fresh_start_forgets(
     with pytest.raises(FloatingPointError, match="iteration 0"):
         train_gate(make_config(tmp_path, POS_WEIGHT=float("inf")))
     assert not (tmp_path / "last_checkpoint").exists()
+
+
+def test_training_starts_from_the_weights_of_a_gate(tmp_path: Path, toy: dict) -> None:
+    cfg = make_config(tmp_path / "tuned", EPOCHS=1, BASE_LR=1e-9)
+    save_gate(tmp_path / "gate.pth")
+    cfg.GATE.WEIGHTS = str(tmp_path / "gate.pth")
+    train_gate(cfg)
+    before = torch.load(cfg.GATE.WEIGHTS)["model"]
+    after = checkpoints.read_last(tmp_path / "tuned")["model"]
+    for name in (name for name in before if "running_" not in name and "num_" not in name):
+        torch.testing.assert_close(after[name], before[name], rtol=0, atol=1e-6)
+    cfg.GATE.MODEL = "resnet18"
+    message = "gate.pth' are of resnet10t of width 1, but .* ask for resnet18 of width 1"
+    with pytest.raises(ValueError, match=message):
+        train_gate(cfg)
 
 
 @pytest.mark.parametrize(("good", "bad"), [(4, 0), (0, 5), (0, 0)])

@@ -45,7 +45,7 @@ class D2Engine:
         d2_cfg, final = self._setup(cfg), Path(cfg.OUTPUT_DIR) / "model_final.pth"
         if comm.is_main_process():
             save_plain_config(cfg, final)
-            save_training_splits(cfg, cfg.OUTPUT_DIR, resume)
+            save_training_splits(cfg, cfg.OUTPUT_DIR, cfg.MODEL.WEIGHTS, resume)
         trainer = Trainer(d2_cfg)
         trainer.resume_or_load(resume=resume)
         trainer.train()

@@ -61,7 +61,7 @@ def train_detector(cfg: CfgNode, resume: bool = False) -> Path:
     set_backend(cfg)
     device, last = pick_device(cfg.MODEL.DEVICE), cfg.SOLVER.MAX_ITER
     dicts = training_dicts(cfg)
-    save_training_splits(cfg, output, resume)
+    save_training_splits(cfg, output, cfg.MODEL.WEIGHTS, resume)
 
     seed = new_seed(cfg)
     torch.manual_seed(seed)
