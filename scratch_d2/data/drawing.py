@@ -46,6 +46,12 @@ def draw_mask(canvas: np.ndarray, mask: np.ndarray) -> None:
 
     The line runs on the pixels around the mask, so that it hides no scratch, however thin.
     """
+    rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
+    if not len(rows):
+        return
+    # All that changes, a line of one pixel included; most masks are far smaller than the canvas.
+    window = tuple(slice(max(0, found[0] - 1), found[-1] + 2) for found in (rows, columns))
+    canvas, mask = canvas[window], mask[window]
     canvas[mask] = ((1 - TINT) * canvas[mask] + TINT * np.array(SCRATCH)).astype(np.uint8)
     around = cv2.dilate(mask.astype(np.uint8), np.ones((3, 3), np.uint8)).astype(bool)
     canvas[around & ~mask] = SCRATCH
