@@ -41,8 +41,8 @@ def fit(image: np.ndarray, mask: np.ndarray, size: int) -> tuple[np.ndarray, np.
     return image, share > 0
 
 
-def draw_mask(canvas: np.ndarray, mask: np.ndarray) -> None:
-    """Tint an HxW bool mask on an HxWx3 uint8 RGB canvas and outline it, in place.
+def draw_mask(canvas: np.ndarray, mask: np.ndarray, scale: int = 1) -> None:
+    """Tint an HxW bool mask on a uint8 RGB canvas `scale` times its size, and outline it, in place.
 
     The line runs on the pixels around the mask, so that it hides no scratch, however thin.
     """
@@ -50,8 +50,9 @@ def draw_mask(canvas: np.ndarray, mask: np.ndarray) -> None:
     if not len(rows):
         return
     # All that changes, a line of one pixel included; most masks are far smaller than the canvas.
-    window = tuple(slice(max(0, found[0] - 1), found[-1] + 2) for found in (rows, columns))
-    canvas, mask = canvas[window], mask[window]
+    (top, bottom), (left, right) = ((max(0, f[0] - 1), f[-1] + 2) for f in (rows, columns))
+    mask = enlarge(mask[top:bottom, left:right], scale)
+    canvas = canvas[top * scale : bottom * scale, left * scale : right * scale]
     canvas[mask] = ((1 - TINT) * canvas[mask] + TINT * np.array(SCRATCH)).astype(np.uint8)
     around = cv2.dilate(mask.astype(np.uint8), np.ones((3, 3), np.uint8)).astype(bool)
     canvas[around & ~mask] = SCRATCH

@@ -87,9 +87,22 @@ def _pixel_edges(contour: np.ndarray) -> list[int]:
 
 
 def encode_rle(mask: np.ndarray) -> dict:
-    """Encode an HxW mask as COCO RLE `{"size": [H, W], "counts": str}`, ready for JSON."""
-    rle = coco_mask.encode(np.asfortranarray(mask, dtype=np.uint8))
-    return {"size": [int(side) for side in rle["size"]], "counts": rle["counts"].decode("ascii")}
+    """Encode an HxW bool mask as COCO RLE `{"size": [H, W], "counts": str}`, ready for JSON.
+
+    The same bytes as pycocotools writes. That turns the whole mask into columns first; here only
+    the columns that hold any of it are, which for a scratch on a large photograph are few.
+    """
+    height, width = mask.shape
+    columns = np.flatnonzero(mask.any(axis=0))
+    first, last = (columns[0], columns[-1] + 1) if len(columns) else (0, 0)
+    pixels = mask[:, first:last].T.astype(bool).ravel()
+    # With an empty pixel at either end, every run of the mask begins and ends at a change.
+    changes = np.flatnonzero(np.diff(pixels, prepend=False, append=False)) + first * height
+    counts = np.diff(changes, prepend=0, append=height * width)
+    if len(changes) and changes[-1] == height * width:
+        counts = counts[:-1]
+    rle = coco_mask.frPyObjects({"size": [height, width], "counts": counts.tolist()}, height, width)
+    return {"size": [height, width], "counts": rle["counts"].decode("ascii")}
 
 
 def decode_rle(rle: dict) -> np.ndarray:

@@ -25,7 +25,7 @@ def draw_overlay(
     canvas = enlarge(image, scale)
     counted = np.flatnonzero(counts(prediction, thresholds))
     for index in counted:
-        draw_mask(canvas, enlarge(decode_rle(prediction.masks[index]), scale))
+        draw_mask(canvas, decode_rle(prediction.masks[index]), scale)
     picture = Image.fromarray(canvas)
     draw = ImageDraw.Draw(picture)
     for index in counted:
