@@ -20,8 +20,8 @@ def font(size: int) -> Font:
 
 
 def enlarge(array: np.ndarray, scale: int) -> np.ndarray:
-    """Repeat each pixel of an HxW or HxWxC array `scale` times in both directions."""
-    return np.repeat(np.repeat(array, scale, axis=0), scale, axis=1)
+    """Repeat each pixel of an HxW or HxWx3 uint8 array `scale` times in both directions."""
+    return cv2.resize(array, None, fx=scale, fy=scale, interpolation=cv2.INTER_NEAREST)
 
 
 def fit(image: np.ndarray, mask: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
@@ -32,7 +32,8 @@ def fit(image: np.ndarray, mask: np.ndarray, size: int) -> tuple[np.ndarray, np.
     """
     longest = max(mask.shape)
     if longest <= size:
-        return enlarge(image, size // longest), enlarge(mask, size // longest)
+        scale = size // longest
+        return enlarge(image, scale), enlarge(mask.astype(np.uint8), scale).astype(bool)
     height, width = (max(1, side * size // longest) for side in mask.shape)
     image, share = (
         cv2.resize(array, (width, height), interpolation=cv2.INTER_AREA)
@@ -51,17 +52,22 @@ def draw_mask(canvas: np.ndarray, mask: np.ndarray, scale: int = 1) -> None:
         return
     # All that changes, a line of one pixel included; most masks are far smaller than the canvas.
     (top, bottom), (left, right) = ((max(0, f[0] - 1), f[-1] + 2) for f in (rows, columns))
-    mask = enlarge(mask[top:bottom, left:right], scale)
+    mask = enlarge(mask[top:bottom, left:right].astype(np.uint8), scale)
     canvas = canvas[top * scale : bottom * scale, left * scale : right * scale]
-    canvas[mask] = ((1 - TINT) * canvas[mask] + TINT * np.array(SCRATCH)).astype(np.uint8)
-    around = cv2.dilate(mask.astype(np.uint8), np.ones((3, 3), np.uint8)).astype(bool)
-    canvas[around & ~mask] = SCRATCH
+    colour = np.full_like(canvas, SCRATCH)
+    tinted = cv2.addWeighted(canvas, 1 - TINT, colour, TINT, 0)
+    line = cv2.dilate(mask, np.ones((3, 3), np.uint8)) - mask
+    for picture, where in ((tinted, mask), (colour, line)):
+        np.copyto(canvas, picture, where=where[:, :, None].astype(bool))
 
 
 def wrap(text: str, font: Font, width: float) -> list[str]:
     """Break a text between words into lines at most `width` px long; a longer word stays whole."""
+    words = text.split()
+    if font.getlength(" ".join(words)) <= width:  # most do, and measuring is slow
+        return [" ".join(words)]
     lines = [""]
-    for word in text.split():
+    for word in words:
         longer = f"{lines[-1]} {word}".strip()
         if lines[-1] and font.getlength(longer) > width:
             lines.append(word)

@@ -1,22 +1,28 @@
 """Overlays and masks as files: which ones are wanted, what they are called."""
 
-import io
 import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from scratch_d2.inspection.inputs import Source
 from scratch_d2.inspection.inspector import Inspection
 from scratch_d2.inspection.overlay import draw_overlay
 from scratch_d2.inspection.rows import writing
 from scratch_d2.inspection.verdict import Thresholds, scratch_mask
+from scratch_d2.opencv import cv2
 
 FOLDERS = ("overlays", "masks")
 WORDS = (*FOLDERS, "none", "all", "bad")
+# Half the time of Pillow at its fastest, for files of the same size. Older releases of OpenCV do
+# not know IMWRITE_PNG_FILTER (19) and pass over it.
+FAST_PNG = (
+    *(cv2.IMWRITE_PNG_COMPRESSION, 1),
+    *(cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_DEFAULT),
+    *(getattr(cv2, "IMWRITE_PNG_FILTER", 19), getattr(cv2, "IMWRITE_PNG_FILTER_UP", 32)),
+)
 
 
 @dataclass(frozen=True)
@@ -82,11 +88,11 @@ def picture_name(image_id: int, file: Path) -> str:
 
 
 def _save(array: np.ndarray, path: Path) -> None:
-    encoded = io.BytesIO()
-    # Pillow's default takes twice as long, for files a seventh smaller.
-    Image.fromarray(array).save(encoded, "PNG", compress_level=1)
+    """Write HxWx3 uint8 RGB or HxW uint8."""
+    bgr = cv2.cvtColor(array, cv2.COLOR_RGB2BGR) if array.ndim == 3 else array
+    _, encoded = cv2.imencode(".png", bgr, FAST_PNG)
     with writing(path), open(path, "wb") as file:
-        file.write(encoded.getbuffer())
+        file.write(encoded)
         # A row must not outlive a power failure that its pictures do not.
         file.flush()
         os.fsync(file.fileno())
