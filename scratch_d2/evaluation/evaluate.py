@@ -19,7 +19,7 @@ from scratch_d2.evaluation.image_metrics import image_metrics
 from scratch_d2.evaluation.images import ImageTable, judge_images, tabulate
 from scratch_d2.evaluation.leaks import find_leaks, leak_metrics, training_images
 from scratch_d2.evaluation.pixel_metrics import pixel_metrics
-from scratch_d2.inspection.inspector import load_gate
+from scratch_d2.inspection.gate import load_gate
 from scratch_d2.inspection.verdict import Thresholds
 
 

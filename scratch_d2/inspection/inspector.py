@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -14,6 +14,7 @@ from scratch_d2.config import load_config
 from scratch_d2.data.images import check_rgb
 from scratch_d2.engines import get_engine
 from scratch_d2.engines.base import Detector, Engine, Prediction
+from scratch_d2.inspection.gate import Gate, load_gate
 from scratch_d2.inspection.stopwatch import Stopwatch
 from scratch_d2.inspection.verdict import (
     MARGINS,
@@ -28,7 +29,6 @@ from scratch_d2.inspection.verdict import (
 )
 
 GPU_BATCH = 8
-Gate = Callable[[list[np.ndarray]], np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -172,12 +172,3 @@ class Inspector:
         step = self.detector_batch
         batches = [images[start : start + step] for start in range(0, len(images), step)]
         return [prediction for batch in batches for prediction in detector(batch)]
-
-
-def load_gate(cfg: CfgNode, precision: str = "exact") -> Gate | None:
-    """Return the gate of a config, or None where it is switched off or GATE.WEIGHTS is empty."""
-    if not (cfg.GATE.ENABLED and cfg.GATE.WEIGHTS):
-        return None
-    from scratch_d2.gate import Gate as TrainedGate
-
-    return TrainedGate.load(cfg.GATE.WEIGHTS, cfg.MODEL.DEVICE, precision)
