@@ -1,14 +1,23 @@
-# make demo: data, gate, detector, verdicts and figures on two CPU cores, in about 8 minutes.
-# make test: the test suite. Both need only Python 3.10+ and make.
+# make demo: inspects the labels in datasets/examples with the models in weights/, evaluates, and
+#   writes the report. make test: the test suite. Both need only Python 3.10+ and make.
+# make demo-train: data, gate, detector, verdicts and figures on two CPU cores, in about 8 minutes.
 # make reference: the models of configs/reference/ from nothing, on a GPU where there is one;
 #   resumable at any point. KEYS="SOLVER.MAX_ITER 20000" and the like go over the config.
+# make fine-tune DATA=/data/labels: trains the models in weights/ on with a folder of one's own,
+#   chooses thresholds and evaluates. RUN=folder says where to; KEYS as above.
 PYTHON ?= python3
 BIN := .venv/bin
+KEYS ?=
+
 DEMO := runs/demo
-CONFIG := configs/quick_schedules/cpu_mask_rcnn_R_50_FPN.yaml
-OPTS := OUTPUT_DIR $(DEMO)/detector GATE.OUTPUT_DIR $(DEMO)/gate
-GATE := $(DEMO)/gate/model_best.pth
-export DETECTRON2_DATASETS := $(DEMO)/datasets
+EXAMPLES := datasets/examples
+PRETRAINED := configs/reference/pretrained.yaml
+
+DEMO_TRAIN := runs/demo_train
+demo-train: CONFIG := configs/quick_schedules/cpu_mask_rcnn_R_50_FPN.yaml
+demo-train: OPTS := OUTPUT_DIR $(DEMO_TRAIN)/detector GATE.OUTPUT_DIR $(DEMO_TRAIN)/gate
+demo-train: GATE := $(DEMO_TRAIN)/gate/model_best.pth
+demo-train: export DETECTRON2_DATASETS := $(DEMO_TRAIN)/datasets
 
 REFERENCE := runs/reference
 reference: CONFIG := configs/reference/mask_rcnn_R_50_half_FPN.yaml
@@ -17,7 +26,12 @@ reference: GATE := $(REFERENCE)/weights/gate.pth
 reference: DETECTOR := $(REFERENCE)/weights/detector.pth
 reference: export DETECTRON2_DATASETS := $(REFERENCE)/datasets
 
-.PHONY: demo test lint reference clean
+RUN ?= runs/fine_tuned
+fine-tune: OPTS := OUTPUT_DIR $(RUN)/detector GATE.OUTPUT_DIR $(RUN)/gate SCRATCH.DATA_ROOT $(DATA) \
+  $(KEYS)
+fine-tune: GATE := $(RUN)/gate/model_best.pth
+
+.PHONY: demo demo-train test lint reference fine-tune clean
 
 .venv/installed: setup.py
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
@@ -36,22 +50,32 @@ lint: .venv/installed
 
 demo: .venv/installed
 	rm -rf $(DEMO)
+	$(BIN)/python tools/predict.py --config-file $(PRETRAINED) --input $(EXAMPLES)/good $(EXAMPLES)/bad \
+	  --output $(DEMO)/results --save overlays,masks,all
+	$(BIN)/python tools/evaluate.py --dataset $(EXAMPLES) --results $(DEMO)/results \
+	  --output $(DEMO)/evaluation
+	@echo
+	@echo "overlays:  $(DEMO)/results/overlays"
+	@echo "verdicts:  $(DEMO)/results/results.csv and results.jsonl"
+	@echo "summary:   $(DEMO)/results/summary.json"
+	@echo "figures:   $(DEMO)/evaluation: evaluation.json, roc.png, confusion.png"
+	@echo "report:    $(DEMO)/evaluation/report.html, to be opened in a browser"
+
+demo-train: .venv/installed
+	rm -rf $(DEMO_TRAIN)
 	$(BIN)/python datasets/prepare_scratch_synth.py --count 1400 --bad-fraction 0.5 --workers 2
 	$(BIN)/python datasets/prepare_scratch_synth.py --count 60 --bad-fraction 0.5 --seed 1 \
-	  --out $(DEMO)/new
+	  --out $(DEMO_TRAIN)/new
 	$(BIN)/python tools/train_gate.py --config-file $(CONFIG) $(OPTS)
 	$(BIN)/python tools/train_net.py --config-file $(CONFIG) $(OPTS) DATASETS.TEST '()'
 	$(BIN)/python tools/calibrate.py --config-file $(CONFIG) $(OPTS) GATE.WEIGHTS $(GATE)
 	$(BIN)/python tools/train_net.py --config-file $(CONFIG) --eval-only $(OPTS) \
 	  DATASETS.TEST "('scratch_synth_test',)" GATE.WEIGHTS $(GATE)
-	$(BIN)/python tools/predict.py --config-file $(CONFIG) --input $(DEMO)/new \
-	  --output $(DEMO)/results --save overlays,masks,all $(OPTS) GATE.WEIGHTS $(GATE)
+	$(BIN)/python tools/predict.py --config-file $(CONFIG) --input $(DEMO_TRAIN)/new \
+	  --output $(DEMO_TRAIN)/results --save overlays,masks,all $(OPTS) GATE.WEIGHTS $(GATE)
 	@echo
-	@echo "overlays:  $(DEMO)/results/overlays"
-	@echo "verdicts:  $(DEMO)/results/results.csv and results.jsonl"
-	@echo "summary:   $(DEMO)/results/summary.json"
-	@echo "figures:   $(DEMO)/detector/inference: evaluation.json, roc.png, confusion.png"
-	@echo "report:    $(DEMO)/detector/inference/report.html, to be opened in a browser"
+	@echo "verdicts, overlays:  $(DEMO_TRAIN)/results"
+	@echo "figures, report:     $(DEMO_TRAIN)/detector/inference"
 
 reference: .venv/installed
 	$(BIN)/python datasets/prepare_scratch_synth.py --count 40000 --bad-fraction 0.5 --seed 0 \
@@ -70,6 +94,15 @@ reference: .venv/installed
 	  GATE.WEIGHTS $(GATE)
 	$(BIN)/python tools/train_net.py --config-file $(CONFIG) --eval-only $(OPTS) \
 	  DATASETS.TEST "('scratch_synth_test',)" MODEL.WEIGHTS $(DETECTOR) GATE.WEIGHTS $(GATE)
+
+fine-tune: .venv/installed
+	@test -n "$(DATA)" || { echo "name a folder with good/, bad/ and masks/: DATA=/data/labels"; exit 2; }
+	$(BIN)/python tools/train_gate.py --resume --config-file $(PRETRAINED) $(OPTS)
+	$(BIN)/python tools/train_net.py --resume --config-file $(PRETRAINED) $(OPTS)
+	$(BIN)/python tools/calibrate.py --config-file $(PRETRAINED) --dataset scratch_text_val $(OPTS) \
+	  GATE.WEIGHTS $(GATE)
+	$(BIN)/python tools/train_net.py --config-file $(PRETRAINED) --eval-only $(OPTS) \
+	  DATASETS.TEST "('scratch_text_test',)" GATE.WEIGHTS $(GATE)
 
 clean:
 	rm -rf .venv runs build dist *.egg-info

@@ -1,0 +1,49 @@
+"""The models in weights/ on the labels in datasets/examples, as `make demo` runs them."""
+
+from pathlib import Path
+
+import pytest
+
+from scratch_d2.data.images import read_image
+from scratch_d2.data.records import scan_folder
+from scratch_d2.engines import get_engine
+from scratch_d2.inspection import Inspector
+from scratch_d2.inspection.thresholds import read_thresholds
+
+ROOT = Path(__file__).parents[1]
+CONFIG = "reference/pretrained.yaml"
+ENGINES = ["embedded", pytest.param("d2", marks=pytest.mark.detectron2)]
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_examples_are_judged_rightly(engine: str, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(ROOT)
+    records, _ = scan_folder("datasets/examples")
+    inspector = Inspector.load(CONFIG, engine=engine)
+    results = inspector.inspect([read_image(record.image) for record in records])
+    wrong = [
+        record.image.name
+        for record, result in zip(records, results, strict=True)
+        if result.verdict.label != record.verdict
+    ]
+    assert len(records) == 60
+    assert len(wrong) <= 2, wrong
+
+
+def test_files_fit_into_a_repository_and_say_where_they_are_from():
+    files = {path.name: path for path in (ROOT / "weights").iterdir()}
+    assert set(files) == {"gate.pth", "detector.pth", "thresholds.json", "README.md"}
+    assert all(path.stat().st_size < 100e6 for path in files.values())
+    _, calibration = read_thresholds(files["thresholds.json"])
+    assert calibration["dataset"] == "scratch_synth_val"
+
+
+def test_fine_tuning_starts_from_them(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(ROOT)
+    from scratch_d2.config import load_config
+    from scratch_d2.engines.weights import choose_weights
+
+    cfg = load_config(CONFIG)
+    assert choose_weights(cfg) == Path("weights/detector.pth")
+    assert Path(cfg.GATE.WEIGHTS).is_file()
+    assert get_engine("embedded").load(cfg, cfg.MODEL.WEIGHTS)
