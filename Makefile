@@ -4,7 +4,8 @@
 # make reference: the models of configs/reference/ from nothing, on a GPU where there is one;
 #   resumable at any point. KEYS="SOLVER.MAX_ITER 20000" and the like go over the config.
 # make fine-tune DATA=/data/labels: trains the models in weights/ on with a folder of one's own,
-#   chooses thresholds and evaluates. RUN=folder says where to; KEYS as above.
+#   chooses thresholds and evaluates; resumable, so another folder wants another RUN=folder. KEYS as
+#   above.
 PYTHON ?= python3
 BIN := .venv/bin
 KEYS ?=

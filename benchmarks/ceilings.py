@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 import torch
 from PIL import Image
-from torchvision.ops import box_iou, roi_align
+from torchvision.ops import box_iou, masks_to_boxes, roi_align
 
 from scratch_d2.cli import run
 from scratch_d2.data.builtin import register_builtin
@@ -57,26 +57,25 @@ def parse_args() -> argparse.Namespace:
 
 
 def seen_masks(item: dict, longest: int) -> torch.Tensor:
-    """Return the [N, H, W] masks of a dataset dict in an image of that longer side, 0 or 1."""
+    """Return the [N, H, W] masks of a dict, 0 or 1, in an image of that longer side.
+
+    What vanishes as the image shrinks is left out.
+    """
     height, width = item["height"], item["width"]
     size = resized_shape((height, width), longest, longest)
     rles = [to_rle(s["segmentation"], height, width) for s in scratches_of(item)]
     masks = [resize(decode_rle(r).astype(np.uint8), size, Image.Resampling.NEAREST) for r in rles]
-    return torch.from_numpy(np.stack(masks)).float()
+    stacked = torch.from_numpy(np.stack(masks)).float()
+    return stacked[stacked.flatten(1).any(1)]
 
 
 def boxes_of(masks: torch.Tensor) -> torch.Tensor:
     """Return the [N, 4] boxes XYXY around masks that are not empty."""
-    edges = []
-    for mask in masks:
-        y, x = mask.nonzero(as_tuple=True)
-        edges.append([x.min(), y.min(), x.max() + 1, y.max() + 1])
-    return torch.tensor(edges, dtype=torch.float32)
+    return masks_to_boxes(masks) + torch.tensor([0, 0, 1, 1])  # which ends in the last pixel
 
 
 def draw(item: dict, longest: int, cells: int) -> Prediction:
     masks = seen_masks(item, longest)
-    masks = masks[masks.flatten(1).any(1)]  # what is left when the image has shrunk
     height, width = item["height"], item["width"]
     if not len(masks):
         return Prediction.empty(height, width)
@@ -113,7 +112,6 @@ def best_cover(
     best = []
     for item in dicts:
         masks = seen_masks(item, 256)
-        masks = masks[masks.flatten(1).any(1)]
         if not len(masks):
             continue
         anchors = [

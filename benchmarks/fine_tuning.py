@@ -6,11 +6,11 @@
 Renders labels in DejaVu Sans Bold, dims them from one side and tints them, as no reference model
 has seen them. Judges a held-back half with the models in weights/ as they are, then with the same
 trained on by `make fine-tune` with the other half; the thresholds of the first are those beside it,
-of the second those it has chosen on its validation part. What is there already is not done again.
+of the second those it has chosen on its validation part. Labels and training that are there already
+are not made again.
 """
 
 import argparse
-import json
 import os
 import shutil
 import subprocess
@@ -24,6 +24,7 @@ from PIL import Image
 from scratch_d2.cli import run
 from scratch_d2.data.images import read_image
 from scratch_d2.data.synthetic.dataset import write_dataset
+from scratch_d2.evaluation.comparison import compare_runs
 
 FONT = Path(matplotlib.get_data_path()) / "fonts/ttf/DejaVuSans-Bold.ttf"
 CONFIG = "configs/reference/pretrained.yaml"
@@ -31,15 +32,6 @@ CONFIG = "configs/reference/pretrained.yaml"
 PARTS = {"train": 51, "val": 52, "test": 53}
 TINT = np.array([1.0, 0.93, 0.78])  # of a filament lamp, RGB
 DARKEST = 0.35  # of the light that the far side gets
-FIGURES = {
-    "gate, ROC AUC": ("image", "gate_AUC", 3),
-    "mask AP": ("segm", "AP", 1),
-    "mask AP50": ("segm", "AP50", 1),
-    "share of the length found": ("pixel", "skeleton_recall", 3),
-    "precision (Bad), both": ("image", "both_precision_bad", 3),
-    "recall (Bad), both": ("image", "both_recall_bad", 3),
-    "F1 (Bad), both": ("image", "both_F1_bad", 3),
-}
 
 
 def parse_args() -> argparse.Namespace:
@@ -73,32 +65,23 @@ def write_labels(output: Path, images: int) -> Path:
     return root
 
 
-def evaluate(root: Path, folder: Path) -> dict:
+def evaluate(root: Path, folder: Path) -> None:
     opts = ["SCRATCH.DATA_ROOT", str(root), "DATASETS.TEST", "('scratch_text_test',)"]
     opts += ["OUTPUT_DIR", str(folder)]
     call([sys.executable, "tools/train_net.py", "--config-file", CONFIG, "--eval-only", *opts])
-    return json.loads((folder / "inference" / "evaluation.json").read_text())
 
 
 def call(command: list[str]) -> None:
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
 
 
-def to_markdown(runs: dict[str, dict]) -> str:
-    lines = [f"| | {' | '.join(runs)} |", f"|---|{'---:|' * len(runs)}"]
-    for title, (task, name, digits) in FIGURES.items():
-        cells = [f"{figures[task][name]:.{digits}f}" for figures in runs.values()]
-        lines.append(f"| {title} | {' | '.join(cells)} |")
-    return "\n".join(lines)
-
-
 def main() -> int:
     args = parse_args()
     root, tuned = write_labels(args.output, args.images), args.output / "tuned"
-    before = evaluate(root, args.output / "as_released")
+    released = args.output / "as_released"
+    evaluate(root, released)
     call(["make", "--silent", "fine-tune", f"DATA={root}", f"RUN={tuned}"])
-    after = json.loads((tuned / "detector" / "inference" / "evaluation.json").read_text())
-    print(to_markdown({"as released": before, "trained on": after}))
+    print(compare_runs([released, tuned / "detector"]), end="")
     return 0
 
 
