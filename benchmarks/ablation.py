@@ -1,26 +1,38 @@
 #!/usr/bin/env python3
 """What each setting of the reference recipe is worth: one changed at a time, all else equal.
 
-    DETECTRON2_DATASETS=runs/reference/datasets benchmarks/ablation.py --start GATE \
-        --output runs/ablation [--iterations 400] [--real /data/real] [--only NAME ...]
+    DETECTRON2_DATASETS=runs/reference/datasets benchmarks/ablation.py --output runs/ablation \\
+        [--real /data/real] [--only NAME ...]
 
-Trains configs/reference/mask_rcnn_R_50_half_FPN.yaml for some iterations, from the backbone of one
-gate and from one seed, and evaluates on rendered labels for validation, and on a folder of real
-ones where given; no threshold is chosen. Prints a table after each setting, sorted as listed here.
+Trains the detector of configs/reference/mask_rcnn_R_50_half_FPN.yaml for some iterations, from one
+seed and from the reference detector without the last layers of its RPN, which the anchors shape;
+then gates from nothing on a quarter as many labels. Evaluates on rendered labels for validation,
+and on a folder of real ones where given; no threshold is chosen. Prints a table after each setting.
 What is trained already is not trained again, and a run that was killed goes on.
 """
 
 import argparse
 import json
+import os
 import subprocess
 import sys
-import time
 from pathlib import Path
+from statistics import median
 
+import torch
+from synthetic_to_real import score
+
+import scratch_d2.data.builtin  # noqa: F401, registers its names
 from scratch_d2.cli import run
+from scratch_d2.data.catalog import find_dataset_dicts
+from scratch_d2.data.synthetic.dataset import write_dataset
+from scratch_d2.gate import Gate
+from scratch_d2.gate.validation import ranking_figures
 
 CONFIG = "configs/reference/mask_rcnn_R_50_half_FPN.yaml"
+START, RPN_ENDS = "weights/detector.pth", ("objectness_logits", "anchor_deltas")
 VAL, REAL = "scratch_synth_val", "scratch_text_all"
+BATCH = 8  # SOLVER.IMS_PER_BATCH there
 FINER = {"MODEL.ANCHOR_GENERATOR.SIZES": "[[16], [32], [64], [128], [256]]"}
 COCO = {
     "MODEL.ANCHOR_GENERATOR.SIZES": "[[32], [64], [128], [256], [512]]",
@@ -33,8 +45,9 @@ def size(pixels: int) -> dict[str, str]:
     return train | {"INPUT.MIN_SIZE_TEST": str(pixels), "INPUT.MAX_SIZE_TEST": str(pixels)}
 
 
-SETTINGS: dict[str, dict[str, str]] = {
+DETECTORS: dict[str, dict[str, str]] = {
     "reference": {},
+    "reference, another seed": {"SEED": "1"},
     "image of 192 px": size(192),
     "image of 320 px": size(320),
     "anchors of COCO": COCO,
@@ -45,12 +58,24 @@ SETTINGS: dict[str, dict[str, str]] = {
     "no Good": {"DATALOADER.FILTER_EMPTY_ANNOTATIONS": "True"},
     "stem and res2 train": {"MODEL.BACKBONE.FREEZE_AT": "0"},
 }
-FIGURES = {
+GATES: dict[str, dict[str, str]] = {
+    "gate, reference": {},
+    "gate, another seed": {"SEED": "1"},
+    "gate of 112 px": {"GATE.IMAGE_SIZE": "112"},
+    "gate of 224 px": {"GATE.IMAGE_SIZE": "224"},
+    "gate without masks": {"GATE.MASK_LOSS_WEIGHT": "0.0"},
+}
+GATE_LABELS, GATE_SEED = 10_000, 61  # a seed of no other set in this project
+DETECTOR_FIGURES = {
     "mask AP": ("segm", "AP", 1),
     "AP50": ("segm", "AP50", 1),
     "AP, thin": ("segm", "AP_thin", 1),
     "length found": ("pixel", "skeleton_recall", 3),
     "AUC, area": ("image", "area_AUC", 3),
+}
+GATE_FIGURES = {
+    "AUC": ("gate", "roc_auc", 3),
+    "AP of Bad": ("gate", "average_precision", 3),
 }
 
 
@@ -58,58 +83,105 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--start", required=True, type=Path, metavar="GATE", help="a checkpoint")
     parser.add_argument("--output", required=True, type=Path, metavar="DIR")
-    parser.add_argument("--iterations", type=int, default=400)
+    parser.add_argument("--iterations", type=int, default=250)
     parser.add_argument("--real", type=Path, metavar="FOLDER", help="with good/ and bad/")
-    parser.add_argument("--only", nargs="+", choices=SETTINGS, default=list(SETTINGS))
+    parser.add_argument("--only", nargs="+", choices=[*DETECTORS, *GATES], metavar="NAME")
     parser.add_argument("--engine", default="auto")
     return parser.parse_args()
 
 
-def train_and_evaluate(args: argparse.Namespace, name: str) -> dict[str, dict]:
-    """Return figures by "rendered" and "real", and "minutes" of training, read where they exist."""
-    folder = args.output / name.replace(" ", "_").replace(":", "_")
+def measure(args: argparse.Namespace, name: str) -> dict[str, dict]:
+    """Return figures by "rendered" and "real", and "ms" an image in training.
+
+    They are read where they were measured before.
+    """
+    folder = args.output / name.replace(" ", "_")
     done = folder / "ablation.json"
-    if done.is_file():
-        return json.loads(done.read_text())
+    if not done.is_file():
+        found = (measure_gate if name in GATES else measure_detector)(args, name, folder)
+        done.write_text(json.dumps(found))
+    return {**json.loads(done.read_text()), "ms": pace(folder)}
+
+
+def measure_detector(args: argparse.Namespace, name: str, folder: Path) -> dict[str, dict]:
     keys = {
         "SOLVER.MAX_ITER": str(args.iterations),
-        "SOLVER.CHECKPOINT_PERIOD": "100",
+        "SOLVER.WARMUP_ITERS": "50",
+        "SOLVER.CHECKPOINT_PERIOD": "50",
         "OUTPUT_DIR": str(folder),
-        **SETTINGS[name],
+        **DETECTORS[name],
     }
-    begin = time.perf_counter()
-    call(args, "--resume", keys, {"MODEL.WEIGHTS": str(args.start), "DATASETS.TEST": "()"})
-    found: dict = {"minutes": (time.perf_counter() - begin) / 60}
-    for kind, dataset, root in (("rendered", VAL, None), ("real", REAL, args.real)):
-        if kind == "real" and not root:
-            continue
-        where = {"SCRATCH.DATA_ROOT": str(root)} if root else {}
-        call(args, "--eval-only", keys, where | {"DATASETS.TEST": f"('{dataset}',)"})
+    start = {"MODEL.WEIGHTS": str(write_start(args.output)), "DATASETS.TEST": "()"}
+    tool = ["tools/train_net.py", "--engine", args.engine]
+    call(tool, ["--resume"], keys, start)
+    found = {}
+    for kind, data, root in places(args):
+        where = {"DATASETS.TEST": f"('{data}',)", "SCRATCH.DATA_ROOT": str(root)}
+        call(tool, ["--eval-only"], keys, where)
         found[kind] = json.loads((folder / "inference" / "evaluation.json").read_text())
-    done.write_text(json.dumps(found))
     return found
 
 
-def call(args: argparse.Namespace, mode: str, *keys: dict[str, str]) -> None:
+def write_start(output: Path) -> Path:
+    """Write START without what the anchors shape, so that all settings begin alike."""
+    model = torch.load(START, weights_only=True)["model"]
+    kept = {name: value for name, value in model.items() if not any(e in name for e in RPN_ENDS)}
+    output.mkdir(parents=True, exist_ok=True)
+    torch.save({"model": kept}, output / "start.pth")
+    return output / "start.pth"
+
+
+def measure_gate(args: argparse.Namespace, name: str, folder: Path) -> dict[str, dict]:
+    """Train for one epoch, on labels of its own: an epoch of the reference set takes too long."""
+    labels = args.output / "labels"
+    if not (labels / "annotations.json").is_file():
+        write_dataset(labels, GATE_LABELS, GATE_SEED, 0.5, os.cpu_count() or 1)
+    keys = {
+        "DATASETS.TRAIN": "('scratch_text_all',)",
+        "SCRATCH.DATA_ROOT": str(labels),
+        "GATE.OUTPUT_DIR": str(folder),
+        "GATE.EPOCHS": "1",
+        **GATES[name],
+    }
+    call(["tools/train_gate.py"], ["--resume"], keys)
+    gate, found = Gate.load(folder / "model_best.pth"), {}
+    for kind, data, root in places(args):
+        found[kind] = {"gate": ranking_figures(*score(gate, find_dataset_dicts(str(root or data))))}
+    return found
+
+
+def places(args: argparse.Namespace) -> list[tuple[str, str, Path | str]]:
+    """Return what to evaluate on: kind, registered name, and its folder where that is given."""
+    real = [("real", REAL, args.real)] if args.real else []
+    return [("rendered", VAL, ""), *real]
+
+
+def call(tool: list[str], options: list[str], *keys: dict[str, str]) -> None:
     opts = [word for group in keys for pair in group.items() for word in pair]
-    tool = ["tools/train_net.py", "--config-file", CONFIG, "--engine", args.engine, mode]
-    subprocess.run([sys.executable, *tool, *opts], check=True, stdout=subprocess.DEVNULL)
+    command = [sys.executable, *tool, "--config-file", CONFIG, *options, *opts]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
 
 
-def to_markdown(runs: dict[str, dict]) -> str:
+def pace(folder: Path) -> float:
+    """Return the median of the milliseconds that training spends on an image, over its log."""
+    lines = [json.loads(line) for line in (folder / "metrics.json").read_text().splitlines()]
+    gate = [1000 / line["images_per_second"] for line in lines if "images_per_second" in line]
+    return median(gate or [1000 / BATCH * line["time"] for line in lines if "time" in line])
+
+
+def to_markdown(runs: dict[str, dict], figures: dict[str, tuple[str, str, int]]) -> str:
     kinds = [kind for kind in ("rendered", "real") if kind in next(iter(runs.values()))]
-    titles = [f"{title}, {kind}" for kind in kinds for title in FIGURES]
-    lines = [f"| setting | {' | '.join(titles)} | minutes |"]
+    titles = [f"{title}, {kind}" for kind in kinds for title in figures]
+    lines = [f"| setting | {' | '.join(titles)} | ms an image |"]
     lines.append(f"|---|{'---:|' * (len(titles) + 1)}")
     for name, found in runs.items():
         cells = [
             show(found[kind].get(task, {}).get(figure), digits)
             for kind in kinds
-            for task, figure, digits in FIGURES.values()
+            for task, figure, digits in figures.values()
         ]
-        lines.append(f"| {name} | {' | '.join(cells)} | {found['minutes']:.0f} |")
+        lines.append(f"| {name} | {' | '.join(cells)} | {found['ms']:.0f} |")
     return "\n".join(lines)
 
 
@@ -119,10 +191,12 @@ def show(value: float | None, digits: int) -> str:
 
 def main() -> int:
     args = parse_args()
-    runs: dict[str, dict] = {}
-    for name in args.only:
-        runs[name] = train_and_evaluate(args, name)
-        print(f"\n{to_markdown(runs)}", flush=True)
+    for settings, figures in ((DETECTORS, DETECTOR_FIGURES), (GATES, GATE_FIGURES)):
+        runs: dict[str, dict] = {}
+        for name in settings:
+            if args.only is None or name in args.only:
+                runs[name] = measure(args, name)
+                print(f"\n{to_markdown(runs, figures)}", flush=True)
     return 0
 
 

@@ -1,0 +1,142 @@
+#!/usr/bin/env python3
+"""Where a detector loses mask AP50: by kind of error, and by size of scratch.
+
+    benchmarks/errors.py --dataset scratch_synth_test --results runs/evaluation/inference
+
+Sorts all detections of an evaluation by what is wrong with them, and mends one kind at a time: what
+AP50 gains says how much the kind costs. Kinds and mends are those of TIDE (Bolya et al., 2020,
+arXiv:2008.08115) for one class: `misplaced` has an IoU of 0.1 to 0.5 with a scratch and becomes
+right where nothing else finds it; `double` finds what is found already, `background` has an IoU
+below 0.1, and both are taken away; `missed` are scratches that nothing comes near, no longer asked
+for.
+"""
+
+import argparse
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from pycocotools import mask as coco_mask
+
+import scratch_d2.data.builtin  # noqa: F401, registers its names
+from scratch_d2.cli import run
+from scratch_d2.data.catalog import find_dataset_dicts
+from scratch_d2.evaluation.bootstrap import resample
+from scratch_d2.evaluation.coco_ap import precision_by_level
+from scratch_d2.evaluation.files import DETECTIONS
+from scratch_d2.evaluation.matching import IOU_THRESHOLDS, Matches, match, true_masks
+from scratch_d2.evaluation.saved import read_results
+
+RIGHT, MISPLACED, DOUBLE, BACKGROUND = "right", "misplaced", "double", "background"
+NEAR, FOUND = 0.1, 0.5
+AREAS = (0, 60, 120, 300, 1000, np.inf)
+
+
+@dataclass(frozen=True, eq=False)
+class Sorted:
+    """All detections of a dataset, best first.
+
+    Attributes:
+        kind: [D] str, what each is.
+        scratch: [D] int, the scratch it finds or is nearest to, -1 without one.
+        area: [K] px, of each true scratch.
+    """
+
+    kind: np.ndarray
+    scratch: np.ndarray
+    area: np.ndarray
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--dataset", required=True, metavar="NAME|FOLDER")
+    parser.add_argument("--results", required=True, type=Path, metavar="FOLDER")
+    return parser.parse_args()
+
+
+def sort_out(dicts: list[dict], predictions: dict) -> Sorted:
+    """Sort the detections of all images; crowds, which ask for nothing, are left out."""
+    kinds, scratches, scores, areas = [], [], [], []
+    for item in dicts:
+        found, truth = predictions[item["image_id"]], true_masks(item)
+        truth = [m for m, a in zip(truth, item["annotations"]) if not a.get("iscrowd", 0)]
+        kind = np.full(len(found.scores), BACKGROUND, "<U10")
+        scratch = np.full(len(kind), -1)
+        if len(truth) and len(kind):
+            nobody = np.zeros(len(truth), bool)
+            overlap = coco_mask.iou(found.masks, truth, nobody.astype(np.uint8).tolist())
+            chosen, best = match(overlap, nobody, nobody)[0], overlap.max(axis=1)
+            kind[best >= NEAR], kind[best >= FOUND], kind[chosen >= 0] = MISPLACED, DOUBLE, RIGHT
+            scratch = np.where(chosen >= 0, chosen, overlap.argmax(axis=1)) + len(areas)
+        kinds.append(kind), scratches.append(scratch), scores.append(found.scores)
+        areas += coco_mask.area(truth).tolist() if truth else []
+    order = np.argsort(-np.concatenate(scores), kind="stable")
+    return Sorted(np.concatenate(kinds)[order], np.concatenate(scratches)[order], np.array(areas))
+
+
+def is_reached(found: Sorted, *kinds: str) -> np.ndarray:
+    """Return [K] bool: whether a detection of these kinds finds a scratch or is nearest to it."""
+    reached = np.zeros(len(found.area), bool)
+    reached[found.scratch[np.isin(found.kind, kinds)]] = True
+    return reached
+
+
+def ap50(right: np.ndarray, wanted: int) -> float:
+    """Return AP50 in percent of detections [D], best first, of which some are right."""
+    levels = np.tile(right, (len(IOU_THRESHOLDS), 1))
+    matches = Matches(np.zeros(len(right), int), levels, levels & False, np.array([wanted]))
+    return float(precision_by_level(matches, resample(range(1), replicates=0))[0, 0])
+
+
+def mend(found: Sorted) -> dict[str, tuple[int, float]]:
+    """Return how many errors of each kind there are, and AP50 without them."""
+    right, wanted = found.kind == RIGHT, len(found.area)
+    mended = {}
+    for kind in (MISPLACED, DOUBLE, BACKGROUND):
+        wrong = found.kind == kind
+        put_right = first_at_its_scratch(found) if kind == MISPLACED else np.zeros_like(wrong)
+        kept = ~wrong | put_right
+        mended[kind] = int(wrong.sum()), ap50((right | put_right)[kept], wanted)
+    missed = int((~is_reached(found, RIGHT, MISPLACED)).sum())
+    mended["missed"] = missed, ap50(right, wanted - missed)
+    return mended
+
+
+def first_at_its_scratch(found: Sorted) -> np.ndarray:
+    """Return [D] bool: the best misplaced detection at each scratch that nothing finds."""
+    lost = ~is_reached(found, RIGHT)
+    places = np.flatnonzero((found.kind == MISPLACED) & lost[found.scratch])
+    first = np.zeros(len(found.kind), bool)
+    first[places[np.unique(found.scratch[places], return_index=True)[1]]] = True
+    return first
+
+
+def print_tables(found: Sorted) -> None:
+    now = ap50(found.kind == RIGHT, len(found.area))
+    print(f"AP50 {now:.1f}: {len(found.kind)} detections of {len(found.area)} scratches\n")
+    print("| error | how many | AP50 without it | gain |\n|---|---:|---:|---:|")
+    for kind, (count, mended) in mend(found).items():
+        print(f"| {kind} | {count} | {mended:.1f} | {mended - now:+.1f} |")
+    print(
+        "\n| scratches of | how many | found | misplaced only | missed |\n|---|---:|---:|---:|---:|"
+    )
+    right, near = is_reached(found, RIGHT), is_reached(found, RIGHT, MISPLACED)
+    for low, high in zip(AREAS[:-1], AREAS[1:]):
+        own = (found.area >= low) & (found.area < high)
+        shares = right[own].mean(), (near & ~right)[own].mean(), (~near)[own].mean()
+        title = f"{low} to {high} px" if np.isfinite(high) else f"{low} px and more"
+        print(f"| {title} | {own.sum()} | {' | '.join(f'{share:.0%}' for share in shares)} |")
+
+
+def main() -> int:
+    args = parse_args()
+    dicts = find_dataset_dicts(args.dataset)
+    saved = read_results(args.results / DETECTIONS, dicts)
+    print_tables(sort_out(dicts, saved.predictions))
+    return 0
+
+
+if __name__ == "__main__":
+    run(main)
