@@ -52,11 +52,10 @@ DETECTORS: dict[str, dict[str, str]] = {
     "image of 320 px": size(320),
     "anchors of COCO": COCO,
     "one anchor a level, from 16 px": FINER,
-    "the same, another seed": FINER | {"SEED": "1"},
+    "one anchor a level, another seed": FINER | {"SEED": "1"},
     "masks of 56 x 56": {"MODEL.ROI_MASK_HEAD.POOLER_RESOLUTION": "28"},
     "no flips": {"INPUT.RANDOM_FLIP": "none"},
     "Good as often as Bad": {"DATALOADER.SAMPLER_TRAIN": "TrainingSampler"},
-    "no Good": {"DATALOADER.FILTER_EMPTY_ANNOTATIONS": "True"},
     "stem and res2 train": {"MODEL.BACKBONE.FREEZE_AT": "0"},
 }
 GATES: dict[str, dict[str, str]] = {
