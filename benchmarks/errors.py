@@ -57,7 +57,7 @@ def parse_args() -> argparse.Namespace:
 
 
 def sort_out(dicts: list[dict], predictions: dict) -> Sorted:
-    """Sort the detections of all images; crowds, which ask for nothing, are left out."""
+    """Sort the detections of all images; what lies in a crowd counts as background here."""
     kinds, scratches, scores, areas = [], [], [], []
     for item in dicts:
         found, truth = predictions[item["image_id"]], true_masks(item)
