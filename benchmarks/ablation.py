@@ -19,15 +19,16 @@ import sys
 from pathlib import Path
 from statistics import median
 
-import torch
 from synthetic_to_real import score
 
 import scratch_d2.data.builtin  # noqa: F401, registers its names
 from scratch_d2.cli import run
 from scratch_d2.data.catalog import find_dataset_dicts
 from scratch_d2.data.synthetic.dataset import write_dataset
+from scratch_d2.engines.weights import read_checkpoint
 from scratch_d2.gate import Gate
 from scratch_d2.gate.validation import ranking_figures
+from scratch_d2.runs import save_atomically
 
 CONFIG = "configs/reference/mask_rcnn_R_50_half_FPN.yaml"
 START, RPN_ENDS = "weights/detector.pth", ("objectness_logits", "anchor_deltas")
@@ -130,11 +131,10 @@ def measure_detector(args: argparse.Namespace, name: str, folder: Path) -> dict[
 
 def write_start(output: Path) -> Path:
     """Write START without what the anchors shape, so that all settings begin alike."""
-    model = torch.load(START, weights_only=True)["model"]
+    model = read_checkpoint(START)["model"]
     kept = {name: value for name, value in model.items() if not any(e in name for e in RPN_ENDS)}
     output.mkdir(parents=True, exist_ok=True)
-    torch.save({"model": kept}, output / "start.pth")
-    return output / "start.pth"
+    return save_atomically({"model": kept}, output / "start.pth")
 
 
 def measure_gate(args: argparse.Namespace, name: str, folder: Path) -> dict[str, dict]:
