@@ -43,11 +43,12 @@ fine-tune: GATE := $(RUN)/gate/model_best.pth
 	@touch $@
 
 test: .venv/installed lint
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q -n 2
 
 lint: .venv/installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
 
 demo: .venv/installed
 	rm -rf $(DEMO)

@@ -46,6 +46,11 @@ setup(
         "headless": ["opencv-python-headless>=4.7"],
         "report": report,
         "export": export,
-        "dev": [*report, *export, "pytest>=7", "hypothesis>=6", "ruff>=0.4", "playwright>=1.40"],
+        "dev": [
+            *report,
+            *export,
+            *("pytest>=7", "pytest-xdist>=3", "hypothesis>=6", "playwright>=1.40"),
+            *("ruff>=0.4", "import-linter>=2"),
+        ],
     },
 )

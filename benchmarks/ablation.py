@@ -22,13 +22,13 @@ from statistics import median
 from synthetic_to_real import score
 
 import scratch_d2.data.builtin  # noqa: F401, registers its names
-from scratch_d2.cli import run
+from scratch_d2.checkpoints.files import read_checkpoint
+from scratch_d2.cli.common import run
 from scratch_d2.data.catalog import find_dataset_dicts
-from scratch_d2.data.synthetic.dataset import write_dataset
-from scratch_d2.engines.weights import read_checkpoint
 from scratch_d2.gate import Gate
 from scratch_d2.gate.validation import ranking_figures
-from scratch_d2.runs import save_atomically
+from scratch_d2.synthetic.dataset import write_dataset
+from scratch_d2.utils.files import save_atomically
 
 CONFIG = "configs/reference/mask_rcnn_R_50_half_FPN.yaml"
 START, RPN_ENDS = "weights/detector.pth", ("objectness_logits", "anchor_deltas")

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import numpy as np
 
-from scratch_d2.cli import run
-from scratch_d2.evaluation.calibration import calibrate
-from scratch_d2.evaluation.image_metrics import image_metrics
+from scratch_d2.calibration import calibrate
+from scratch_d2.cli.common import run
 from scratch_d2.evaluation.images import ImageTable, judge_images
-from scratch_d2.inspection.thresholds import Thresholds
+from scratch_d2.metrics.image_metrics import image_metrics
+from scratch_d2.structures.thresholds import Thresholds
 
 FIGURES = ("precision_bad", "recall_bad", "F1_bad")
 

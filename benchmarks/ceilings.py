@@ -17,18 +17,18 @@ import torch
 from PIL import Image
 from torchvision.ops import box_iou, masks_to_boxes, roi_align
 
-from scratch_d2.cli import run
+from scratch_d2.cli.common import run
 from scratch_d2.data.builtin import register_builtin
-from scratch_d2.data.catalog import find_dataset_dicts, scratches_of
-from scratch_d2.data.coco import to_rle
-from scratch_d2.data.masks import decode_rle, encode_rle
-from scratch_d2.engines.base import Prediction
+from scratch_d2.data.catalog import find_dataset_dicts
 from scratch_d2.engines.embedded.mapper import resize, resized_shape
 from scratch_d2.engines.embedded.model import paste_mask
 from scratch_d2.engines.embedded.rpn import cell_anchors, grid_anchors
-from scratch_d2.evaluation.coco_ap import average_precision
-from scratch_d2.evaluation.pixel_metrics import pixel_metrics
-from scratch_d2.inspection.thresholds import Thresholds
+from scratch_d2.metrics.coco_ap import average_precision
+from scratch_d2.metrics.pixel_metrics import pixel_metrics
+from scratch_d2.structures.dataset_dict import scratches_of
+from scratch_d2.structures.masks import decode_rle, encode_rle, to_rle
+from scratch_d2.structures.prediction import Prediction
+from scratch_d2.structures.thresholds import Thresholds
 
 SIZES, CELLS = (192, 256, 320, 384), (14, 28, 56)
 STRIDES = (4, 8, 16, 32, 64)

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from scratch_d2.data import get_dataset_dicts, register_scratch_dataset, scan_folder
 from scratch_d2.data.catalog import record_to_dict
-from scratch_d2.data.synthetic.dataset import write_dataset
+from scratch_d2.synthetic.dataset import write_dataset
 
 IMAGES, BAD = 5180, 1023
 

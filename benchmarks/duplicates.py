@@ -25,7 +25,7 @@ from scratch_d2.data import read_image, scan_folder
 from scratch_d2.data.duplicates import cluster_duplicates, perceptual_hash
 from scratch_d2.data.groups import find_groups
 from scratch_d2.data.records import Record
-from scratch_d2.data.synthetic.dataset import write_dataset
+from scratch_d2.synthetic.dataset import write_dataset
 
 DISTANCES = (8, 10, 12, 14, 16, 20, 24, 28, 32)
 SAMPLE = 300

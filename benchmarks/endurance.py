@@ -17,7 +17,7 @@ from collections import Counter
 from itertools import cycle, islice
 from pathlib import Path
 
-from scratch_d2.data.synthetic.dataset import write_dataset
+from scratch_d2.synthetic.dataset import write_dataset
 
 ROOT = Path(__file__).parents[1]
 RENDERED = 2000

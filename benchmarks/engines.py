@@ -25,10 +25,9 @@ from detectron2.solver import build_optimizer
 from detectron2.utils.events import EventStorage
 from PIL import Image
 
+from scratch_d2.checkpoints.loading import load_weights
 from scratch_d2.config import load_config
 from scratch_d2.data import get_dataset_dicts, read_image, register_scratch_dataset
-from scratch_d2.data.masks import decode_rle
-from scratch_d2.data.synthetic.dataset import write_dataset
 from scratch_d2.engines import get_engine
 from scratch_d2.engines.batches import training_loader
 from scratch_d2.engines.d2.engine import to_d2_config
@@ -37,8 +36,10 @@ from scratch_d2.engines.embedded import MaskRCNN
 from scratch_d2.engines.embedded.mapper import TrainingMapper
 from scratch_d2.engines.embedded.solver import make_optimizer
 from scratch_d2.engines.embedded.train import make_scaler, step
-from scratch_d2.engines.weights import load_weights
-from scratch_d2.inspection.verdict import Thresholds, judge
+from scratch_d2.structures.masks import decode_rle
+from scratch_d2.structures.thresholds import Thresholds
+from scratch_d2.structures.verdict import judge
+from scratch_d2.synthetic.dataset import write_dataset
 
 NAME = "benchmark_engines"
 

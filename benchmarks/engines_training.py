@@ -18,8 +18,8 @@ import torch
 
 from scratch_d2.config import load_config
 from scratch_d2.data import register_scratch_dataset
-from scratch_d2.data.synthetic.dataset import write_dataset
 from scratch_d2.engines import get_engine
+from scratch_d2.synthetic.dataset import write_dataset
 
 NAME = "benchmark_training"
 

@@ -19,13 +19,13 @@ import numpy as np
 from pycocotools import mask as coco_mask
 
 import scratch_d2.data.builtin  # noqa: F401, registers its names
-from scratch_d2.cli import run
+from scratch_d2.cli.common import run
 from scratch_d2.data.catalog import find_dataset_dicts
-from scratch_d2.evaluation.bootstrap import resample
-from scratch_d2.evaluation.coco_ap import precision_by_level
 from scratch_d2.evaluation.files import DETECTIONS
-from scratch_d2.evaluation.matching import IOU_THRESHOLDS, Matches, match, true_masks
-from scratch_d2.evaluation.saved import read_results
+from scratch_d2.evaluation.results_io import read_results
+from scratch_d2.metrics.bootstrap import resample
+from scratch_d2.metrics.coco_ap import precision_by_level
+from scratch_d2.metrics.matching import IOU_THRESHOLDS, Matches, match, true_masks
 
 RIGHT, MISPLACED, DOUBLE, BACKGROUND = "right", "misplaced", "double", "background"
 NEAR, FOUND = 0.1, 0.5

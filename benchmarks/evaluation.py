@@ -22,16 +22,17 @@ import numpy as np
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from scratch_d2.cli import run
+from scratch_d2.cli.common import run
 from scratch_d2.config import load_config
 from scratch_d2.data import get_dataset_dicts, register_scratch_dataset
-from scratch_d2.data.catalog import scratches_of
-from scratch_d2.data.coco import CATEGORY_ID, to_rle, write_coco_json
-from scratch_d2.data.masks import decode_rle, encode_rle, mask_to_box
-from scratch_d2.data.synthetic.dataset import write_dataset
-from scratch_d2.evaluation.coco_ap import KINDS, NAMES, average_precision
-from scratch_d2.evaluation.former import evaluate_results, write_report_of
-from scratch_d2.evaluation.saved import read_results
+from scratch_d2.data.coco import CATEGORY_ID, write_coco_json
+from scratch_d2.evaluation.offline import evaluate_results
+from scratch_d2.evaluation.results_io import read_results
+from scratch_d2.metrics.coco_ap import KINDS, NAMES, average_precision
+from scratch_d2.report import write_report_of
+from scratch_d2.structures.dataset_dict import scratches_of
+from scratch_d2.structures.masks import decode_rle, encode_rle, mask_to_box, to_rle
+from scratch_d2.synthetic.dataset import write_dataset
 
 ROUNDS = 5
 

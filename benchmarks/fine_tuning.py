@@ -21,10 +21,10 @@ import matplotlib
 import numpy as np
 from PIL import Image
 
-from scratch_d2.cli import run
+from scratch_d2.cli.common import run
 from scratch_d2.data.images import read_image
-from scratch_d2.data.synthetic.dataset import write_dataset
 from scratch_d2.evaluation.comparison import compare_runs
+from scratch_d2.synthetic.dataset import write_dataset
 
 FONT = Path(matplotlib.get_data_path()) / "fonts/ttf/DejaVuSans-Bold.ttf"
 CONFIG = "configs/reference/pretrained.yaml"

@@ -17,21 +17,15 @@ import warnings
 import numpy as np
 import torch
 
+from scratch_d2.checkpoints.resolve import adopt_saved_thresholds
 from scratch_d2.config import load_config
 from scratch_d2.data.images import read_image
 from scratch_d2.engines import get_engine
 from scratch_d2.gate import Gate
 from scratch_d2.inspection.inputs import find_sources
-from scratch_d2.inspection.verdict import (
-    MARGINS,
-    Thresholds,
-    adopt_saved_thresholds,
-    gate_is_close,
-    judge,
-    measure_area,
-    passes_gate,
-    verdict_is_close,
-)
+from scratch_d2.inspection.margins import MARGINS, gate_is_close, verdict_is_close
+from scratch_d2.structures.thresholds import Thresholds
+from scratch_d2.structures.verdict import judge, measure_area, passes_gate
 
 
 def parse_args():

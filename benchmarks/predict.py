@@ -26,19 +26,21 @@ import torch
 from PIL import Image
 from torch.utils.flop_counter import FlopCounterMode
 
+from scratch_d2.checkpoints.resolve import adopt_saved_thresholds
 from scratch_d2.config import load_config
 from scratch_d2.data.images import read_image
-from scratch_d2.data.synthetic.dataset import write_dataset
 from scratch_d2.engines import get_engine
 from scratch_d2.inspection.inputs import find_sources, in_batches
 from scratch_d2.inspection.inspector import Inspector
 from scratch_d2.inspection.pipeline import Stage, run_stages
 from scratch_d2.inspection.predict import Options, predict_files
+from scratch_d2.inspection.processors import pick_workers, shared_by
 from scratch_d2.inspection.rows import RowFile
 from scratch_d2.inspection.summary import describe_times
-from scratch_d2.inspection.verdict import Thresholds, adopt_saved_thresholds, judge
-from scratch_d2.installed import detectron2_installed
-from scratch_d2.processors import pick_workers, shared_by
+from scratch_d2.structures.thresholds import Thresholds
+from scratch_d2.structures.verdict import judge
+from scratch_d2.synthetic.dataset import write_dataset
+from scratch_d2.utils.installed import detectron2_installed
 
 LARGE = 2000
 BEST = "ours"

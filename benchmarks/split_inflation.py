@@ -20,14 +20,14 @@ from statistics import mean
 
 from fvcore.common.config import CfgNode
 
-from scratch_d2.cli import run
+from scratch_d2.cli.common import run
 from scratch_d2.config import load_config
 from scratch_d2.data import register_scratch_dataset
 from scratch_d2.data.records import Record, scan_folder
-from scratch_d2.data.synthetic.dataset import write_dataset
 from scratch_d2.engines import get_engine
 from scratch_d2.gate.train import train_gate
-from scratch_d2.runs import setup_logger
+from scratch_d2.synthetic.dataset import write_dataset
+from scratch_d2.utils.logging import setup_logger
 
 CONFIG = "configs/quick_schedules/cpu_mask_rcnn_R_50_FPN.yaml"
 # The parts of a set, by the subfolders that a registration finds them in.

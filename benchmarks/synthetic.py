@@ -18,10 +18,10 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-from scratch_d2.data.synthetic.dataset import write_dataset
-from scratch_d2.data.synthetic.disk.folder import open_folder, write_annotations
-from scratch_d2.data.synthetic.disk.parallel import open_workers
-from scratch_d2.data.synthetic.plan import plan_bursts
+from scratch_d2.synthetic.dataset import write_dataset
+from scratch_d2.synthetic.disk.folder import open_folder, write_annotations
+from scratch_d2.synthetic.disk.parallel import open_workers
+from scratch_d2.synthetic.plan import plan_bursts
 
 SMALL, LARGE, HUGE = 1000, 4000, 100_000
 

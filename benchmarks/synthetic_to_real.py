@@ -14,13 +14,14 @@ from pathlib import Path
 import numpy as np
 from sklearn.metrics import precision_recall_curve
 
-from scratch_d2.cli import run
-from scratch_d2.data.catalog import find_dataset_dicts, verdict_of
+from scratch_d2.cli.common import run
+from scratch_d2.data.catalog import find_dataset_dicts
 from scratch_d2.data.contact_sheet import draw_sheets, write_sheets
 from scratch_d2.data.images import read_image
-from scratch_d2.data.records import BAD
-from scratch_d2.evaluation.image_metrics import image_metrics
 from scratch_d2.gate import Gate
+from scratch_d2.metrics.image_metrics import image_metrics
+from scratch_d2.structures.dataset_dict import verdict_of
+from scratch_d2.structures.labels import BAD
 
 COLUMNS = ("AUC", "AP_bad", "precision_bad", "recall_bad", "F1_bad", "recall_bad_low")
 BATCH = 64

@@ -9,10 +9,10 @@ What is known of the real photographs is marked ok or off, with the deviation.
 import argparse
 from pathlib import Path
 
-from scratch_d2.cli import run
+from scratch_d2.cli.common import run
 from scratch_d2.data.catalog import find_dataset_dicts
 from scratch_d2.data.statistics import FORMATS, describe, to_markdown
-from scratch_d2.runs import write_atomically
+from scratch_d2.utils.files import write_atomically
 
 
 def parse_args() -> argparse.Namespace:

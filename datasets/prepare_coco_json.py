@@ -8,7 +8,7 @@ Photographs without scratches are in it; file names begin at good/ or bad/.
 
 import argparse
 
-from scratch_d2.cli import run
+from scratch_d2.cli.common import run
 from scratch_d2.data import get_dataset_dicts, register_scratch_dataset
 from scratch_d2.data.catalog import SPLITS
 from scratch_d2.data.coco import write_coco_json

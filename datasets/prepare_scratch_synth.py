@@ -8,10 +8,10 @@ import argparse
 import os
 from pathlib import Path
 
-from scratch_d2.cli import run
-from scratch_d2.data.synthetic.dataset import write_dataset
-from scratch_d2.data.synthetic.render import Spec
-from scratch_d2.data.synthetic.transfer.dataset import write_transfer
+from scratch_d2.cli.common import run
+from scratch_d2.synthetic.dataset import write_dataset
+from scratch_d2.synthetic.render import Spec
+from scratch_d2.synthetic.transfer.dataset import write_transfer
 
 
 def parse_args() -> argparse.Namespace:

@@ -10,10 +10,10 @@ near-duplicates. From then on every registration of the folder uses the file as 
 import argparse
 import sys
 
-from scratch_d2.cli import run
+from scratch_d2.cli.common import run
 from scratch_d2.data import scan_folder
-from scratch_d2.data.frozen import count_joined, describe_splits, freeze_splits
 from scratch_d2.data.split import SplitSettings, draw_splits
+from scratch_d2.data.splits_file import count_joined, describe_splits, freeze_splits
 
 
 def parse_args() -> argparse.Namespace:

@@ -194,25 +194,6 @@ def flatten(cfg: CfgNode, prefix: str = "") -> dict[str, object]:
     return leaves
 
 
-def to_plain_detectron2(cfg: CfgNode) -> CfgNode:
-    """Return what `get_cfg().merge_from_file` of Detectron2 needs to know of a config.
-
-    That is every key of Detectron2's that differs from its default there, and none of ours, so
-    that a release which lacks some newer key reads it as well.
-    """
-    plain, defaults = CfgNode({"VERSION": cfg.VERSION}), flatten(default_config())
-    for name, value in flatten(cfg).items():
-        value = list(value) if isinstance(value, tuple) else value
-        if name.startswith(("SCRATCH.", "GATE.")) or value == defaults[name]:
-            continue
-        *blocks, leaf = name.split(".")
-        node = plain
-        for block in blocks:
-            node = node.setdefault(block, CfgNode())
-        node[leaf] = value
-    return plain
-
-
 def check_config(cfg: CfgNode) -> None:
     """Raise ValueError where a key of scratch_d2 holds a value that is not accepted."""
     leaves = flatten(cfg)

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from scratch_d2.data.masks import encode_rle
-from scratch_d2.engines import Prediction
+from scratch_d2.structures.masks import encode_rle
+from scratch_d2.structures.prediction import Prediction
 
 Box = tuple[int, int, int, int]
 

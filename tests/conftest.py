@@ -8,7 +8,7 @@ from fvcore.common.config import CfgNode
 
 from scratch_d2.config import load_config
 from scratch_d2.data import register_scratch_dataset
-from scratch_d2.installed import detectron2_installed
+from scratch_d2.utils.installed import detectron2_installed
 from tests.builders import write_dataset
 
 TINY = "quick_schedules/tiny_mask_rcnn_R_50_FPN.yaml"

@@ -10,12 +10,12 @@ LIGHT = [
     "scratch_d2.data.coco",
     "scratch_d2.data.contact_sheet",
     "scratch_d2.data.statistics",
-    "scratch_d2.data.synthetic.dataset",
-    "scratch_d2.data.synthetic.transfer.dataset",
+    "scratch_d2.synthetic.dataset",
+    "scratch_d2.synthetic.transfer.dataset",
     "scratch_d2.evaluation",
-    "scratch_d2.evaluation.calibration",
-    "scratch_d2.evaluation.report",
-    "scratch_d2.evaluation.former",
+    "scratch_d2.calibration",
+    "scratch_d2.report",
+    "scratch_d2.evaluation.offline",
     "scratch_d2.inspection",
     "scratch_d2.inspection.predict",
     "scratch_d2.engines",
@@ -49,7 +49,7 @@ class Broken:
             raise ImportError({cause!r})
 sys.meta_path.insert(0, Broken())
 try:
-    import scratch_d2.opencv
+    import scratch_d2.utils.opencv
 except ImportError as error:
     print(error)
 """

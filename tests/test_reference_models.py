@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
+from scratch_d2.checkpoints.resolve import choose_weights
 from scratch_d2.config import load_config
 from scratch_d2.data.images import read_image
 from scratch_d2.data.records import scan_folder
-from scratch_d2.engines.weights import choose_weights
 from scratch_d2.inspection import Inspector
-from scratch_d2.inspection.thresholds import read_thresholds
+from scratch_d2.structures.thresholds import read_thresholds
 
 ROOT = Path(__file__).parents[1]
 CONFIG = "reference/pretrained.yaml"

@@ -10,7 +10,7 @@ A dataset is a registered name or a folder with good/, bad/ and masks/.
 import argparse
 from pathlib import Path
 
-from scratch_d2.cli import run, split_keys
+from scratch_d2.cli.common import run, split_keys
 from scratch_d2.config import load_config
 from scratch_d2.data.contact_sheet import SIZE, VERDICTS, choose, draw_sheets, write_sheets
 

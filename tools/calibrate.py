@@ -14,7 +14,7 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
-from scratch_d2.cli import run
+from scratch_d2.cli.common import run
 from scratch_d2.config import load_config
 from scratch_d2.engines import get_engine
 
@@ -38,24 +38,15 @@ def parse_args() -> argparse.Namespace:
 
 
 def main() -> int:
+    from scratch_d2.calibration import calibrate, read_goal
+    from scratch_d2.calibration.source import check_weights, evaluate_for, read_source
+    from scratch_d2.calibration.table import format_calibration
+    from scratch_d2.checkpoints.resolve import adopt_saved_thresholds, choose_weights
     from scratch_d2.data.builtin import register_builtin
-    from scratch_d2.engines.weights import choose_weights
-    from scratch_d2.evaluation.calibration import calibrate, read_goal
-    from scratch_d2.evaluation.calibration.source import (
-        check_weights,
-        evaluate_for,
-        read_source,
-    )
-    from scratch_d2.evaluation.calibration.table import format_calibration
     from scratch_d2.evaluation.files import hash_weights
     from scratch_d2.evaluation.leaks import adopt_training_record
-    from scratch_d2.inspection.thresholds import (
-        RULES,
-        Thresholds,
-        adopt_saved_thresholds,
-        measures_alike,
-    )
-    from scratch_d2.runs import prepare_output_dir
+    from scratch_d2.structures.thresholds import RULES, Thresholds, measures_alike
+    from scratch_d2.utils.files import prepare_output_dir
 
     args = parse_args()
     goal = read_goal(args.goal, args.review)

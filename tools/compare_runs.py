@@ -7,8 +7,8 @@ tools/compare_runs.py output/detector output/other/inference [--output table.md]
 import argparse
 from pathlib import Path
 
-from scratch_d2.cli import run
-from scratch_d2.runs import write_atomically
+from scratch_d2.cli.common import run
+from scratch_d2.utils.files import write_atomically
 
 
 def main() -> int:

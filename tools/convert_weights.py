@@ -11,7 +11,7 @@ detectors of either engine, and Mask R-CNN of Detectron2's model zoo (.pkl).
 
 import argparse
 
-from scratch_d2.cli import run
+from scratch_d2.cli.common import run
 
 
 def main() -> int:
@@ -23,7 +23,7 @@ def main() -> int:
     parser.add_argument("--to", required=True, help="detector, resnet or release")
     args = parser.parse_args()
 
-    from scratch_d2.engines.weights.convert import convert_weights
+    from scratch_d2.checkpoints.convert import convert_weights
 
     count = convert_weights(args.source, args.target, args.to)
     print(f"written: {args.target}, {count} tensors")

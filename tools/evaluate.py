@@ -11,7 +11,7 @@ dataset is a registered name or a folder with good/, bad/ and masks/.
 import argparse
 from pathlib import Path
 
-from scratch_d2.cli import run
+from scratch_d2.cli.common import run
 from scratch_d2.config import load_config
 
 
@@ -32,8 +32,9 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> int:
     from scratch_d2.data.builtin import register_builtin
-    from scratch_d2.evaluation.former import evaluate_results, write_report_of
+    from scratch_d2.evaluation.offline import evaluate_results
     from scratch_d2.evaluation.table import format_evaluation
+    from scratch_d2.report import write_report_of
 
     args = parse_args()
     cfg = load_config(args.config_file, args.opts)

@@ -14,7 +14,7 @@ Exit codes: 0 written; 2 usage, weights, a missing package, or a refusal.
 import argparse
 from pathlib import Path
 
-from scratch_d2.cli import run
+from scratch_d2.cli.common import run
 
 REFUSAL = (
     "the detector has no ONNX export: torch.export cannot trace non-maximum suppression and mask "

@@ -16,7 +16,7 @@ import sys
 from pathlib import Path
 from signal import SIGINT, SIGTERM
 
-from scratch_d2.cli import interrupt, on_stop, run, split_keys
+from scratch_d2.cli.common import interrupt, on_stop, run, split_keys
 from scratch_d2.config import load_config
 from scratch_d2.engines import get_engine
 
@@ -50,9 +50,9 @@ def main() -> int:
     from scratch_d2.inspection.inspector import Inspector
     from scratch_d2.inspection.pictures import Pictures
     from scratch_d2.inspection.predict import Options, predict_files, predict_watched
+    from scratch_d2.inspection.processors import pick_workers
     from scratch_d2.inspection.summary import describe, exit_code
     from scratch_d2.inspection.watch import Watch
-    from scratch_d2.processors import pick_workers
 
     args = parse_args()
     pictures = Pictures.parse(args.save)

@@ -6,7 +6,7 @@ tools/train_gate.py --config-file configs/scratch_mask_rcnn_R_50_FPN.yaml [KEY V
 
 import argparse
 
-from scratch_d2.cli import run
+from scratch_d2.cli.common import run
 from scratch_d2.config import load_config
 
 

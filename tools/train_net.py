@@ -8,7 +8,7 @@ tools/train_net.py --config-file ... --eval-only MODEL.WEIGHTS output/detector/m
 import argparse
 from pathlib import Path
 
-from scratch_d2.cli import run
+from scratch_d2.cli.common import run
 from scratch_d2.config import load_config
 from scratch_d2.engines import get_engine
 
@@ -31,13 +31,12 @@ def parse_args() -> argparse.Namespace:
 
 def main(args: argparse.Namespace) -> int:
     """Run in each process that the engine launches."""
+    from scratch_d2.checkpoints.resolve import adopt_saved_thresholds, choose_weights
     from scratch_d2.data.builtin import register_builtin
-    from scratch_d2.engines.weights import choose_weights
     from scratch_d2.evaluation.files import hash_weights, sign_evaluation
-    from scratch_d2.evaluation.former import write_report_of
     from scratch_d2.evaluation.leaks import adopt_training_record
     from scratch_d2.evaluation.table import format_evaluation
-    from scratch_d2.inspection.thresholds import adopt_saved_thresholds
+    from scratch_d2.report import write_report_of
 
     cfg = load_config(args.config_file, args.opts)
     engine = get_engine(args.engine or cfg.SCRATCH.ENGINE)

@@ -2,7 +2,7 @@
 
 from scratch_d2.data.catalog import get_dataset_dicts, register_scratch_dataset
 from scratch_d2.data.images import ImageError, read_image
-from scratch_d2.data.masks import read_mask
+from scratch_d2.data.mask_files import read_mask
 from scratch_d2.data.records import Record, ScanReport, scan_folder
 
 __all__ = [

@@ -1,18 +1,18 @@
 """Datasets by name: registered once, looked up by either engine, read from disk on first use."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from fvcore.common.config import CfgNode
 
+from scratch_d2.data.dataset_spec import DatasetSpec, read_records
 from scratch_d2.data.duplicates import DISTANCE
 from scratch_d2.data.groups import BURST_GAP
 from scratch_d2.data.probe import Region
-from scratch_d2.data.records import BAD, GOOD, Record
-from scratch_d2.data.spec import DatasetSpec, read_records
+from scratch_d2.data.records import Record
 from scratch_d2.data.split import (
     FRACTIONS,
     SPLITS_FILE,
@@ -21,7 +21,7 @@ from scratch_d2.data.split import (
     split_names,
     write_splits,
 )
-from scratch_d2.installed import detectron2_installed
+from scratch_d2.utils.installed import detectron2_installed
 
 CLASSES = ("scratch",)
 SPLITS = (*FRACTIONS, "all")
@@ -73,7 +73,7 @@ def register_scratch_dataset(
     _SPECS[name] = spec
 
     if detectron2_installed():
-        from scratch_d2.engines.d2.catalog import register_in_detectron2
+        from scratch_d2.data.detectron2_catalog import register_in_detectron2
 
         register_in_detectron2(name, partial(get_dataset_dicts, name), CLASSES)
 
@@ -189,19 +189,3 @@ def record_to_dict(record: Record, image_id: int) -> dict[str, Any]:
             for region in regions
         ],
     }
-
-
-def has_unknown_scratches(dataset_dict: dict[str, Any]) -> bool:
-    """Whether an image is Bad without a mask, so that no detector may learn from it."""
-    crowds = [annotation.get("iscrowd", 0) for annotation in dataset_dict.get("annotations", [])]
-    return bool(crowds) and all(crowds)
-
-
-def verdict_of(item: Mapping[str, Any]) -> str:
-    """Return "good" or "bad"; without a verdict, as in other projects, annotations make it Bad."""
-    return item.get("verdict") or (BAD if item.get("annotations") else GOOD)
-
-
-def scratches_of(item: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return the annotations that mark a scratch each; none for a Bad image without a mask."""
-    return [a for a in item.get("annotations", []) if not a.get("iscrowd", 0)]

@@ -5,12 +5,11 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from pycocotools import mask as coco_mask
 
-from scratch_d2.data.catalog import CLASSES, scratches_of
-from scratch_d2.data.masks import union_of_rles
-from scratch_d2.runs import write_atomically
+from scratch_d2.data.catalog import CLASSES
+from scratch_d2.structures.masks import to_rle
+from scratch_d2.utils.files import write_atomically
 
 CATEGORY_ID = 1  # COCO counts categories from 1
 
@@ -55,28 +54,8 @@ def write_coco_json(dicts: Iterable[Mapping[str, Any]], path: str | Path) -> Pat
     return write_atomically(json.dumps(to_coco(dicts)), path)
 
 
-def to_rle(segmentation: list | dict, height: int, width: int) -> dict[str, Any]:
-    """Turn a COCO segmentation, polygons or any RLE, into compressed RLE ready for JSON.
-
-    Raises ValueError for an RLE of another size.
-    """
-    if isinstance(segmentation, dict) and list(segmentation["size"]) != [height, width]:
-        raise ValueError(f"the mask is {segmentation['size']}, its image {[height, width]} pixels")
-    if isinstance(segmentation, dict) and not isinstance(segmentation["counts"], list):
-        rle = segmentation
-    elif isinstance(segmentation, dict):
-        rle = coco_mask.frPyObjects(segmentation, height, width)
-    else:
-        rle = coco_mask.merge(coco_mask.frPyObjects(segmentation, height, width))
-    counts = rle["counts"]
-    return {
-        "size": [height, width],
-        "counts": counts.decode("ascii") if isinstance(counts, bytes) else counts,
-    }
-
-
 def to_coco_results(image_id: int, prediction: Any) -> list[dict[str, Any]]:
-    """Turn a `scratch_d2.engines.Prediction` into COCO result entries, boxes as XYWH."""
+    """Turn a `Prediction` into COCO result entries, boxes as XYWH."""
     results = []
     for box, score, mask in zip(prediction.boxes, prediction.scores, prediction.masks):
         x0, y0, x1, y1 = (round(float(value), 3) for value in box)
@@ -90,10 +69,3 @@ def to_coco_results(image_id: int, prediction: Any) -> list[dict[str, Any]]:
             }
         )
     return results
-
-
-def mask_of(item: Mapping[str, Any]) -> np.ndarray:
-    """Return the union of the scratches of a dataset dict, polygons or RLE, as HxW bool."""
-    height, width = item["height"], item["width"]
-    rles = [to_rle(scratch["segmentation"], height, width) for scratch in scratches_of(item)]
-    return union_of_rles(rles, height, width)

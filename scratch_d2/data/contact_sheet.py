@@ -11,12 +11,11 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw
 
-from scratch_d2.data.catalog import scratches_of, verdict_of
-from scratch_d2.data.coco import mask_of
 from scratch_d2.data.drawing import COLOURS, draw_mask, fit, font, shorten, wrap
 from scratch_d2.data.images import read_batches
-from scratch_d2.data.records import BAD, GOOD
-from scratch_d2.runs import prepare_output_dir, write_atomically
+from scratch_d2.structures.dataset_dict import mask_of, scratches_of, verdict_of
+from scratch_d2.structures.labels import BAD, GOOD
+from scratch_d2.utils.files import prepare_output_dir, write_atomically
 
 VERDICTS = ("all", GOOD, BAD)
 SIZE = 330  # the longest side of real photographs, so that they are shown pixel by pixel

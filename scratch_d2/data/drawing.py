@@ -5,7 +5,7 @@ from functools import lru_cache
 import numpy as np
 from PIL import ImageFont
 
-from scratch_d2.opencv import cv2
+from scratch_d2.utils.opencv import cv2
 
 COLOURS = {"good": (24, 128, 72), "bad": (196, 32, 44), "review": (190, 120, 0)}
 SCRATCH = (235, 40, 150)

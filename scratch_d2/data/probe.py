@@ -15,8 +15,9 @@ from typing import Any, NamedTuple
 
 from scratch_d2.data.duplicates import perceptual_hash
 from scratch_d2.data.images import ImageError, read_image
-from scratch_d2.data.masks import mask_to_box, mask_to_polygons, read_mask, split_regions
-from scratch_d2.runs import write_atomically
+from scratch_d2.data.mask_files import read_mask
+from scratch_d2.structures.masks import mask_to_box, mask_to_polygons, split_regions
+from scratch_d2.utils.files import write_atomically
 
 CACHE_VERSION = 2
 

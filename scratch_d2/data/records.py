@@ -7,8 +7,7 @@ from scratch_d2.data.duplicates import DISTANCE
 from scratch_d2.data.groups import BURST_GAP, find_groups
 from scratch_d2.data.images import is_image_name
 from scratch_d2.data.probe import FileFacts, Region, probe_files
-
-GOOD, BAD = "good", "bad"
+from scratch_d2.structures.labels import BAD, GOOD
 
 
 @dataclass(frozen=True)

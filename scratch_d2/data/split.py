@@ -12,8 +12,9 @@ from typing import Any, TypeVar
 
 from scratch_d2.data.duplicates import DISTANCE
 from scratch_d2.data.groups import BURST_GAP
-from scratch_d2.data.records import BAD, Record
-from scratch_d2.runs import write_atomically
+from scratch_d2.data.records import Record
+from scratch_d2.structures.labels import BAD
+from scratch_d2.utils.files import write_atomically
 
 SPLITS_FILE = "splits.json"
 VERSION = 1

@@ -11,11 +11,10 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from scratch_d2.data.catalog import scratches_of, verdict_of
-from scratch_d2.data.coco import mask_of
 from scratch_d2.data.images import ImageError, read_batches
-from scratch_d2.data.records import BAD
-from scratch_d2.opencv import cv2
+from scratch_d2.structures.dataset_dict import mask_of, scratches_of, verdict_of
+from scratch_d2.structures.labels import BAD
+from scratch_d2.utils.opencv import cv2
 
 Facts = dict[str, float]
 QUANTILES = {5: "5%", 25: "25%", 50: "median", 75: "75%", 95: "95%"}

@@ -1,7 +1,8 @@
 """The seam: one name chooses the engine that trains and runs the detector."""
 
-from scratch_d2.engines.base import Detector, Engine, Prediction
-from scratch_d2.installed import detectron2_installed
+from scratch_d2.engines.base import Detector, Engine
+from scratch_d2.structures.prediction import Prediction
+from scratch_d2.utils.installed import detectron2_installed
 
 __all__ = ["Detector", "Engine", "Prediction", "get_engine"]
 

@@ -11,8 +11,9 @@ from typing import Any, Protocol
 
 from torch import nn
 
-from scratch_d2.engines.weights import load_weights, read_checkpoint
-from scratch_d2.runs import save_atomically
+from scratch_d2.checkpoints.files import read_checkpoint
+from scratch_d2.checkpoints.loading import load_weights
+from scratch_d2.utils.files import save_atomically
 
 BEST = "model_best.pth"
 BEST_METRIC = "segm/AP"

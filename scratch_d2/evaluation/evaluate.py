@@ -7,20 +7,23 @@ from typing import Any
 
 from fvcore.common.config import CfgNode
 
-from scratch_d2.data.catalog import get_dataset_dicts, has_unknown_scratches
+from scratch_d2.data.catalog import get_dataset_dicts
 from scratch_d2.data.images import ImageError, read_batches
 from scratch_d2.data.split import data_hash
-from scratch_d2.engines.base import Prediction
-from scratch_d2.evaluation.bootstrap import resample
-from scratch_d2.evaluation.breakdown import family_metrics, gate_metrics, speed_metrics
-from scratch_d2.evaluation.coco_ap import average_precision
 from scratch_d2.evaluation.files import Evaluation, Results, write_evaluation
-from scratch_d2.evaluation.image_metrics import image_metrics
+from scratch_d2.evaluation.gate_cost import gate_metrics
 from scratch_d2.evaluation.images import ImageTable, judge_images, tabulate
 from scratch_d2.evaluation.leaks import find_leaks, leak_metrics, training_images
-from scratch_d2.evaluation.pixel_metrics import pixel_metrics
-from scratch_d2.inspection.gate import load_gate
-from scratch_d2.inspection.verdict import Thresholds
+from scratch_d2.evaluation.slices import family_metrics
+from scratch_d2.evaluation.timing import speed_metrics
+from scratch_d2.gate.loading import load_gate
+from scratch_d2.metrics.bootstrap import resample
+from scratch_d2.metrics.coco_ap import average_precision
+from scratch_d2.metrics.image_metrics import image_metrics
+from scratch_d2.metrics.pixel_metrics import pixel_metrics
+from scratch_d2.structures.dataset_dict import has_unknown_scratches
+from scratch_d2.structures.prediction import Prediction
+from scratch_d2.structures.thresholds import Thresholds
 
 
 def evaluate_predictions(

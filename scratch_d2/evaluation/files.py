@@ -9,12 +9,13 @@ from typing import Any
 
 from fvcore.common.config import CfgNode
 
+from scratch_d2.checkpoints.resolve import gate_weights
 from scratch_d2.data.coco import to_coco_results
-from scratch_d2.engines.base import Prediction
 from scratch_d2.evaluation.images import ImageTable, judge_images
 from scratch_d2.evaluation.plots import write_plots
-from scratch_d2.inspection.thresholds import Thresholds, file_sha256, gate_weights
-from scratch_d2.runs import write_atomically
+from scratch_d2.structures.prediction import Prediction
+from scratch_d2.structures.thresholds import Thresholds
+from scratch_d2.utils.files import file_sha256, write_atomically
 
 Results = dict[str, dict[str, float]]
 FIGURES = "evaluation.json"

@@ -10,11 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from scratch_d2.data.catalog import verdict_of
-from scratch_d2.data.records import BAD
-from scratch_d2.engines.base import Prediction
-from scratch_d2.inspection.verdict import Thresholds, label_of, measure_area, passes_gate
-from scratch_d2.runs import write_atomically
+from scratch_d2.structures.dataset_dict import verdict_of
+from scratch_d2.structures.labels import BAD
+from scratch_d2.structures.prediction import Prediction
+from scratch_d2.structures.thresholds import Thresholds
+from scratch_d2.structures.verdict import label_of, measure_area, passes_gate
+from scratch_d2.utils.files import write_atomically
 
 FILE_NAME = "images.jsonl"
 JUDGES = ("area", "gate", "both")

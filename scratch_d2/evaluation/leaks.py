@@ -12,10 +12,10 @@ from scratch_d2.data.catalog import get_dataset_dicts
 from scratch_d2.data.duplicates import near_duplicates
 from scratch_d2.data.groups import find_bursts, time_of
 from scratch_d2.data.split import SPLITS_FILE, read_splits_file
-from scratch_d2.engines.base import Prediction
-from scratch_d2.evaluation.coco_ap import average_precision
-from scratch_d2.evaluation.image_metrics import image_metrics
 from scratch_d2.evaluation.images import ImageTable, Judged
+from scratch_d2.metrics.coco_ap import average_precision
+from scratch_d2.metrics.image_metrics import image_metrics
+from scratch_d2.structures.prediction import Prediction
 
 FIGURES = ("precision_bad", "recall_bad", "F1_bad", "accuracy", "AUC")
 Images = Sequence[Mapping[str, str]]

@@ -4,8 +4,8 @@ import math
 from pathlib import Path
 
 from scratch_d2.evaluation.files import Results, read_figures
-from scratch_d2.evaluation.image_metrics import REQUIRED_RECALLS
 from scratch_d2.evaluation.images import JUDGES
+from scratch_d2.metrics.image_metrics import REQUIRED_RECALLS
 
 TITLES = {"area": "area rule", "gate": "gate", "both": "gate+area"}
 ROWS = (

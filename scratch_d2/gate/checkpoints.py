@@ -6,9 +6,9 @@ from typing import Any
 
 from fvcore.common.config import CfgNode
 
-from scratch_d2.engines.weights import read_checkpoint
+from scratch_d2.checkpoints.files import read_checkpoint
 from scratch_d2.gate.model import gate_info
-from scratch_d2.runs import save_atomically, write_atomically
+from scratch_d2.utils.files import save_atomically, write_atomically
 
 KEPT = 2
 

@@ -12,10 +12,10 @@ from torchvision import tv_tensors
 from torchvision.transforms import InterpolationMode, v2
 
 from scratch_d2.data.catalog import get_dataset_dicts
-from scratch_d2.data.coco import mask_of
 from scratch_d2.data.images import read_image
 from scratch_d2.gate.preprocess import Preprocessing
-from scratch_d2.opencv import cv2
+from scratch_d2.structures.dataset_dict import mask_of
+from scratch_d2.utils.opencv import cv2
 
 CACHE_BYTES = 2**30
 LABELS = {"good": 0.0, "bad": 1.0}

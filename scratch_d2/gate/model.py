@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 import torch
 
-from scratch_d2.engines.base import group_by_padding
-from scratch_d2.engines.weights import read_checkpoint
+from scratch_d2.checkpoints.files import read_checkpoint
+from scratch_d2.checkpoints.precision import autocast, in_precision
 from scratch_d2.gate.network import GateNetwork, worst_places
 from scratch_d2.gate.preprocess import STRIDE, Preprocessing
-from scratch_d2.precision import autocast, in_precision
-from scratch_d2.runs import pick_device
+from scratch_d2.utils.batching import group_by_padding
+from scratch_d2.utils.device import pick_device
 
 
 class Gate:
@@ -48,7 +48,7 @@ class Gate:
         """Load a checkpoint of tools/train_gate.py; its own preprocessing is used, no config.
 
         Args:
-            precision: "exact", "float32" or "bfloat16", see `scratch_d2.precision`.
+            precision: "exact", "float32" or "bfloat16", see `scratch_d2.checkpoints.precision`.
 
         Raises FileNotFoundError, or ValueError naming the file and what is accepted.
         """

@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from timm.data import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 
-from scratch_d2.data.images import check_rgb
-from scratch_d2.opencv import cv2
+from scratch_d2.structures.images import check_rgb
+from scratch_d2.utils.opencv import cv2
 
 # Strips end at whole places of the coarsest features that the gate judges.
 STRIDE = 32

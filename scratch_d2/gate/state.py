@@ -11,11 +11,11 @@ from timm.optim import param_groups_weight_decay
 from torch import nn
 from torch.optim.lr_scheduler import LambdaLR
 
-from scratch_d2.engines.weights import read_checkpoint
+from scratch_d2.checkpoints.files import read_checkpoint
 from scratch_d2.gate.model import gate_info
 from scratch_d2.gate.network import GateNetwork
 from scratch_d2.gate.preprocess import Preprocessing
-from scratch_d2.runs import pick_device
+from scratch_d2.utils.device import pick_device
 
 WARM_UP = 0.1
 Figures = dict[str, float]

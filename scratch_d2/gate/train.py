@@ -12,18 +12,13 @@ from torch.utils.data import DataLoader
 
 from scratch_d2.data.catalog import save_training_splits
 from scratch_d2.gate.checkpoints import check_resumable, read_last, save_resumable
-from scratch_d2.gate.examples import (
-    Examples,
-    collect,
-    make_augmentation,
-    make_batches,
-    make_loader,
-)
+from scratch_d2.gate.examples import Examples, collect, make_augmentation, make_batches, make_loader
 from scratch_d2.gate.network import place_loss, worst_places
 from scratch_d2.gate.preprocess import Preprocessing
 from scratch_d2.gate.state import Training, set_up
 from scratch_d2.gate.validation import rank, validate
-from scratch_d2.runs import MetricWriter, prepare_output_dir, save_atomically, setup_logger
+from scratch_d2.utils.files import prepare_output_dir, save_atomically
+from scratch_d2.utils.logging import MetricWriter, setup_logger
 
 LOG_PERIOD = 20
 logger = logging.getLogger(__name__)

@@ -10,23 +10,17 @@ from typing import NamedTuple
 import numpy as np
 from fvcore.common.config import CfgNode
 
+from scratch_d2.checkpoints.resolve import adopt_saved_thresholds
 from scratch_d2.config import load_config
-from scratch_d2.data.images import check_rgb
 from scratch_d2.engines import get_engine
-from scratch_d2.engines.base import Detector, Engine, Prediction
-from scratch_d2.inspection.gate import Gate, load_gate
+from scratch_d2.engines.base import Detector, Engine
+from scratch_d2.gate.loading import Gate, load_gate
+from scratch_d2.inspection.margins import MARGINS, Margins, gate_is_close, verdict_is_close
 from scratch_d2.inspection.stopwatch import Stopwatch
-from scratch_d2.inspection.verdict import (
-    MARGINS,
-    Margins,
-    Thresholds,
-    Verdict,
-    adopt_saved_thresholds,
-    gate_is_close,
-    judge,
-    passes_gate,
-    verdict_is_close,
-)
+from scratch_d2.structures.images import check_rgb
+from scratch_d2.structures.prediction import Prediction
+from scratch_d2.structures.thresholds import Thresholds
+from scratch_d2.structures.verdict import Verdict, judge, passes_gate
 
 GPU_BATCH = 8
 
@@ -98,9 +92,9 @@ class Inspector:
     @classmethod
     def from_config(cls, cfg: CfgNode, engine: Engine, opts: Sequence[str] = ()) -> Inspector:
         """Load what a config names; `opts`, merged into it, go before saved thresholds."""
-        from scratch_d2.engines.weights import choose_weights
-        from scratch_d2.precision import pick_precision
-        from scratch_d2.runs import pick_device
+        from scratch_d2.checkpoints.precision import pick_precision
+        from scratch_d2.checkpoints.resolve import choose_weights
+        from scratch_d2.utils.device import pick_device
 
         weights = choose_weights(cfg, opts)
         adopt_saved_thresholds(cfg, weights, opts)

@@ -11,8 +11,9 @@ from scratch_d2.inspection.inputs import Source
 from scratch_d2.inspection.inspector import Inspection
 from scratch_d2.inspection.overlay import draw_overlay
 from scratch_d2.inspection.rows import writing
-from scratch_d2.inspection.verdict import Thresholds, scratch_mask
-from scratch_d2.opencv import cv2
+from scratch_d2.structures.thresholds import Thresholds
+from scratch_d2.structures.verdict import scratch_mask
+from scratch_d2.utils.opencv import cv2
 
 FOLDERS = ("overlays", "masks")
 WORDS = (*FOLDERS, "none", "all", "bad")

@@ -133,7 +133,7 @@ class Line:
 
     def run(self, batches: Iterable[list[Source]], rows: RowFile, next_id: int, bar: tqdm) -> None:
         """Send batches through all stages and append their rows."""
-        from scratch_d2.processors import shared_by
+        from scratch_d2.inspection.processors import shared_by
 
         def append(made: list[Row]) -> None:
             with self.stopwatch("rows"):

@@ -15,7 +15,7 @@ from scratch_d2.inspection.inputs import RESULTS, Source
 from scratch_d2.inspection.pictures import FOLDERS
 from scratch_d2.inspection.rows import RowFile
 from scratch_d2.inspection.watch import fingerprint
-from scratch_d2.runs import prepare_output_dir, write_atomically
+from scratch_d2.utils.files import prepare_output_dir, write_atomically
 
 SETTINGS, LOCK = "settings.json", ".lock"
 OUTPUTS = (RESULTS, SETTINGS, "results.csv", "summary.json", "coco_instances_results.json")

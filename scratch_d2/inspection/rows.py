@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from scratch_d2.data.coco import CATEGORY_ID, to_coco_results
-from scratch_d2.data.masks import decode_rle, scratch_area
 from scratch_d2.inspection.inputs import Source
 from scratch_d2.inspection.inspector import Inspection
-from scratch_d2.inspection.verdict import Thresholds, counts
+from scratch_d2.structures.masks import decode_rle, scratch_area
+from scratch_d2.structures.thresholds import Thresholds
+from scratch_d2.structures.verdict import counts
 
 BLOCK = 1 << 16
 Row = dict[str, Any]

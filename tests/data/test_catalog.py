@@ -3,15 +3,13 @@ import json
 import numpy as np
 import pytest
 
-from scratch_d2.data.catalog import (
-    get_dataset_dicts,
-    has_unknown_scratches,
-    register_scratch_dataset,
-)
-from scratch_d2.data.coco import to_rle, write_coco_json
+from scratch_d2.data.catalog import get_dataset_dicts, register_scratch_dataset
+from scratch_d2.data.coco import write_coco_json
 from scratch_d2.data.images import read_image
-from scratch_d2.data.masks import decode_rle, read_mask
+from scratch_d2.data.mask_files import read_mask
 from scratch_d2.data.split import split_records
+from scratch_d2.structures.dataset_dict import has_unknown_scratches
+from scratch_d2.structures.masks import decode_rle, to_rle
 from tests.builders import save, write_dataset
 
 

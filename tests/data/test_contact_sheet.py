@@ -8,7 +8,6 @@ import pytest
 from PIL import Image
 
 from scratch_d2.data.catalog import get_dataset_dicts
-from scratch_d2.data.coco import mask_of
 from scratch_d2.data.contact_sheet import (
     BLANK,
     FRAME,
@@ -19,7 +18,8 @@ from scratch_d2.data.contact_sheet import (
     write_sheets,
 )
 from scratch_d2.data.drawing import COLOURS, SCRATCH, draw_mask, fit, font, shorten, wrap
-from scratch_d2.data.masks import encode_rle
+from scratch_d2.structures.dataset_dict import mask_of
+from scratch_d2.structures.masks import encode_rle
 from tests.builders import rectangles, write_dataset
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -16,7 +16,7 @@ from scratch_d2.data.duplicates import (
 )
 from scratch_d2.data.groups import find_bursts
 from scratch_d2.data.images import read_image
-from scratch_d2.data.synthetic.dataset import write_dataset
+from scratch_d2.synthetic.dataset import write_dataset
 
 HASHES = st.lists(st.integers(0, 2**8 - 1).map("{:02x}".format), max_size=12)
 DISTANCES = st.integers(-1, 8)

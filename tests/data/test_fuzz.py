@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scratch_d2.data.images import ImageError, read_image, to_uint8
-from scratch_d2.data.masks import read_mask
+from scratch_d2.data.images import ImageError, read_image
+from scratch_d2.data.mask_files import read_mask
+from scratch_d2.structures.images import to_uint8
 from tests.data.files import HEIGHT, WIDTH, valid_files
 
 # pytest sets aside the filters that the package sets.

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from scratch_d2.data.images import MAX_BYTES, ImageError, read_batches, read_image, try_read
-from scratch_d2.data.masks import read_mask
+from scratch_d2.data.mask_files import read_mask
 from tests.builders import save
 from tests.data.files import GREY, bad_files, encode, turned_jpeg, valid_files
 

@@ -8,7 +8,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scratch_d2.data.catalog import find_dataset_dicts
-from scratch_d2.data.coco import to_rle
 from scratch_d2.data.records import Record
 from scratch_d2.data.split import (
     FRACTIONS,
@@ -22,6 +21,7 @@ from scratch_d2.data.split import (
     split_records,
     write_splits,
 )
+from scratch_d2.structures.masks import to_rle
 from tests.builders import write_dataset
 
 GROUPS = st.lists(st.tuples(st.integers(0, 4), st.integers(0, 3)), max_size=40)

@@ -9,15 +9,8 @@ import pytest
 
 from scratch_d2.data.catalog import find_dataset_dicts, get_dataset_dicts
 from scratch_d2.data.images import ImageError
-from scratch_d2.data.masks import encode_rle
-from scratch_d2.data.statistics import (
-    FORMATS,
-    MEASURES,
-    describe,
-    mask_of,
-    to_markdown,
-    verdict_of,
-)
+from scratch_d2.data.statistics import FORMATS, MEASURES, describe, mask_of, to_markdown, verdict_of
+from scratch_d2.structures.masks import encode_rle
 from tests.builders import rectangles, save, write_dataset
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -15,9 +15,9 @@ from PIL import Image
 
 from scratch_d2.config import load_config
 from scratch_d2.data.catalog import get_dataset_dicts, register_scratch_dataset
-from scratch_d2.data.masks import decode_rle
 from scratch_d2.engines import get_engine
 from scratch_d2.engines.embedded import EmbeddedEngine, MaskRCNN
+from scratch_d2.structures.masks import decode_rle
 from tests.builders import draw_label, rectangles, save
 
 TINY = "quick_schedules/tiny_mask_rcnn_R_50_FPN.yaml"

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from scratch_d2.config import load_config
-from scratch_d2.data.masks import decode_rle
 from scratch_d2.engines.embedded import EmbeddedDetector, MaskRCNN
+from scratch_d2.structures.masks import decode_rle
 from tests.engines import golden
 from tests.engines.parity import TAKE_ALL, TINY, VARIANTS, batch, fill, image
 

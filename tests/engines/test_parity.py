@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from scratch_d2.data.masks import decode_rle
 from scratch_d2.engines.embedded import EmbeddedDetector, MaskRCNN
 from scratch_d2.engines.embedded.model import pad_images
+from scratch_d2.structures.masks import decode_rle
 from tests.engines.parity import VARIANTS, YAMLS, both_configs, both_models, image, tensor
 
 pytestmark = pytest.mark.detectron2

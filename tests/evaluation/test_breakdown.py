@@ -1,9 +1,11 @@
 import numpy as np
 import pytest
 
-from scratch_d2.evaluation.breakdown import family_metrics, gate_metrics, speed_metrics
+from scratch_d2.evaluation.gate_cost import gate_metrics
 from scratch_d2.evaluation.images import ImageTable, families, judge_images
-from scratch_d2.inspection.verdict import Thresholds
+from scratch_d2.evaluation.slices import family_metrics
+from scratch_d2.evaluation.timing import speed_metrics
+from scratch_d2.structures.thresholds import Thresholds
 
 THRESHOLDS = Thresholds(area=100, gate_skip=0.2)
 

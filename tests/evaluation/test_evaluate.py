@@ -6,13 +6,13 @@ from PIL import Image
 
 from scratch_d2.config import load_config
 from scratch_d2.data import get_dataset_dicts, register_scratch_dataset
-from scratch_d2.data.catalog import has_unknown_scratches
-from scratch_d2.engines import Prediction
 from scratch_d2.evaluation import evaluate_predictions
-from scratch_d2.evaluation.coco_ap import average_precision
 from scratch_d2.evaluation.images import judge_images, tabulate
 from scratch_d2.evaluation.table import format_results
-from scratch_d2.inspection import Thresholds
+from scratch_d2.metrics.coco_ap import average_precision
+from scratch_d2.structures.dataset_dict import has_unknown_scratches
+from scratch_d2.structures.prediction import Prediction
+from scratch_d2.structures.thresholds import Thresholds
 from tests.builders import predict_boxes, predict_truth, write_dataset
 
 

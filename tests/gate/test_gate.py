@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 import torch
 
+from scratch_d2.checkpoints.loading import load_initial_weights
+from scratch_d2.checkpoints.names import resnet_to_backbone
 from scratch_d2.config import load_config
 from scratch_d2.engines.embedded.model import MaskRCNN
-from scratch_d2.engines.weights import load_initial_weights
-from scratch_d2.engines.weights.names import resnet_to_backbone
 from scratch_d2.gate import Gate, Preprocessing
 from scratch_d2.gate.network import GateNetwork
 from tests.gate.gates import make_gate, save_gate

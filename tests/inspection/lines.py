@@ -4,11 +4,11 @@ from pathlib import Path
 
 import numpy as np
 
-from scratch_d2.engines import Prediction
 from scratch_d2.inspection.inspector import Inspector
 from scratch_d2.inspection.pictures import Pictures
 from scratch_d2.inspection.predict import Options
-from scratch_d2.inspection.verdict import Thresholds
+from scratch_d2.structures.prediction import Prediction
+from scratch_d2.structures.thresholds import Thresholds
 from tests.builders import predict_boxes, save
 
 THRESHOLDS = Thresholds()

@@ -13,12 +13,13 @@ import torch
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from scratch_d2.engines import Prediction, get_engine
+from scratch_d2.engines import get_engine
 from scratch_d2.engines.embedded import MaskRCNN
 from scratch_d2.inspection.inputs import Source, find_sources
 from scratch_d2.inspection.inspector import Inspector
 from scratch_d2.inspection.predict import predict_files
 from scratch_d2.inspection.rows import RowFile
+from scratch_d2.structures.prediction import Prediction
 from tests.builders import save
 from tests.data.files import bad_files, valid_files
 from tests.engines.parity import fill, image

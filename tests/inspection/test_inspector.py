@@ -2,12 +2,13 @@ import numpy as np
 import pytest
 import torch
 
-from scratch_d2.engines import Prediction
 from scratch_d2.engines.embedded import MaskRCNN
 from scratch_d2.inspection.inspector import Inspector, Models
+from scratch_d2.inspection.margins import MARGINS
 from scratch_d2.inspection.stopwatch import Stopwatch
-from scratch_d2.inspection.verdict import MARGINS, Thresholds
-from scratch_d2.runs import prepare_output_dir
+from scratch_d2.structures.prediction import Prediction
+from scratch_d2.structures.thresholds import Thresholds
+from scratch_d2.utils.files import prepare_output_dir
 from tests.builders import predict_boxes
 from tests.engines.parity import fill
 from tests.gate.gates import save_gate

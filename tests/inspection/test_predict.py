@@ -6,12 +6,12 @@ import pytest
 from PIL import Image
 
 from scratch_d2.data.images import read_image
-from scratch_d2.data.masks import decode_rle
 from scratch_d2.inspection.inputs import Source, find_sources
 from scratch_d2.inspection.inspector import Inspector
 from scratch_d2.inspection.pictures import Pictures
 from scratch_d2.inspection.predict import Options, predict_files
 from scratch_d2.inspection.rows import RowFile
+from scratch_d2.structures.masks import decode_rle
 from tests.inspection.lines import (
     EVERYTHING,
     THRESHOLDS,

@@ -10,11 +10,12 @@ from detectron2.data import transforms as T
 from detectron2.modeling import build_model
 from detectron2.structures import Instances
 
-from scratch_d2.data.images import check_rgb
-from scratch_d2.data.masks import encode_rle
-from scratch_d2.engines.base import Prediction, group_by_padding
-from scratch_d2.engines.weights import load_weights
-from scratch_d2.precision import autocast, in_precision
+from scratch_d2.checkpoints.loading import load_weights
+from scratch_d2.checkpoints.precision import autocast, in_precision
+from scratch_d2.structures.images import check_rgb
+from scratch_d2.structures.masks import encode_rle
+from scratch_d2.structures.prediction import Prediction
+from scratch_d2.utils.batching import group_by_padding
 
 
 class D2Detector:

@@ -14,14 +14,17 @@ from detectron2.utils import comm
 from detectron2.utils.logger import setup_logger
 from fvcore.common.config import CfgNode
 
+from scratch_d2.checkpoints.loading import load_weights
+from scratch_d2.checkpoints.resolve import choose_weights
 from scratch_d2.config import add_scratch_config
 from scratch_d2.data.catalog import save_training_splits
 from scratch_d2.engines.base import Detector
 from scratch_d2.engines.d2.detector import D2Detector
 from scratch_d2.engines.d2.trainer import Trainer
-from scratch_d2.engines.weights import choose_weights, load_weights
-from scratch_d2.inspection.verdict import Thresholds
-from scratch_d2.runs import pick_device, prepare_output_dir, save_plain_config
+from scratch_d2.engines.plain_config import save_plain_config
+from scratch_d2.structures.thresholds import Thresholds
+from scratch_d2.utils.device import pick_device
+from scratch_d2.utils.files import prepare_output_dir
 
 logger = logging.getLogger(__name__)
 

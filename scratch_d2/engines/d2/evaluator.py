@@ -11,9 +11,9 @@ from detectron2.utils import comm
 from torch import nn
 from torch.utils.hooks import RemovableHandle
 
-from scratch_d2.engines.base import Prediction
 from scratch_d2.engines.d2.detector import to_prediction
 from scratch_d2.evaluation import evaluate_predictions
+from scratch_d2.structures.prediction import Prediction
 
 
 class ScratchEvaluator(DatasetEvaluator):

@@ -9,8 +9,8 @@ from detectron2.config import CfgNode
 from detectron2.data import detection_utils
 from detectron2.data import transforms as T
 
-from scratch_d2.data.coco import to_rle
 from scratch_d2.data.images import read_image
+from scratch_d2.structures.masks import to_rle
 
 
 class ScratchMapper:

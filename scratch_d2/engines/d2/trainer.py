@@ -14,13 +14,13 @@ from detectron2.engine import DefaultTrainer, hooks
 from detectron2.utils import comm
 from torch import nn
 
-from scratch_d2.data.catalog import has_unknown_scratches
+from scratch_d2.checkpoints.loading import load_initial_weights
 from scratch_d2.engines.batches import SAMPLERS, training_loader
 from scratch_d2.engines.checkpoints import resume_run
 from scratch_d2.engines.d2.evaluator import ScratchEvaluator
 from scratch_d2.engines.d2.hooks import KeepBest, Reproducible
 from scratch_d2.engines.d2.mapper import ScratchMapper
-from scratch_d2.engines.weights import load_initial_weights
+from scratch_d2.structures.dataset_dict import has_unknown_scratches
 
 
 class Trainer(DefaultTrainer):

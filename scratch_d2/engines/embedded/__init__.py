@@ -6,13 +6,14 @@ from pathlib import Path
 
 from fvcore.common.config import CfgNode
 
+from scratch_d2.checkpoints.loading import load_weights
 from scratch_d2.engines.base import Detector
 from scratch_d2.engines.embedded.detector import EmbeddedDetector, Results, evaluate_detector
 from scratch_d2.engines.embedded.model import MaskRCNN
 from scratch_d2.engines.embedded.settings import check_settings
 from scratch_d2.engines.embedded.train import train_detector
-from scratch_d2.engines.weights import load_weights
-from scratch_d2.runs import pick_device, prepare_output_dir
+from scratch_d2.utils.device import pick_device
+from scratch_d2.utils.files import prepare_output_dir
 
 __all__ = ["EmbeddedDetector", "EmbeddedEngine", "MaskRCNN"]
 

@@ -9,7 +9,7 @@ from fvcore.common.checkpoint import Checkpointer
 from torch import nn
 from torch.optim.lr_scheduler import LRScheduler
 
-from scratch_d2.runs import save_atomically, write_atomically
+from scratch_d2.utils.files import save_atomically, write_atomically
 
 
 class TrainingState:

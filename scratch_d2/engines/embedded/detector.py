@@ -12,12 +12,14 @@ import torch
 from fvcore.common.config import CfgNode
 from PIL import Image
 
+from scratch_d2.checkpoints.precision import autocast, in_precision
 from scratch_d2.data.catalog import get_dataset_dicts
-from scratch_d2.data.images import check_rgb, read_image
-from scratch_d2.engines.base import Prediction, group_by_padding
+from scratch_d2.data.images import read_image
 from scratch_d2.engines.embedded.mapper import resize, resized_shape, to_network
 from scratch_d2.engines.embedded.model import SIZE_DIVISIBILITY, MaskRCNN, to_prediction
-from scratch_d2.precision import autocast, in_precision
+from scratch_d2.structures.images import check_rgb
+from scratch_d2.structures.prediction import Prediction
+from scratch_d2.utils.batching import group_by_padding
 
 Results = dict[str, dict[str, float]]
 logger = logging.getLogger("scratch_d2")

@@ -8,12 +8,12 @@ import torch
 from fvcore.common.config import CfgNode
 from PIL import Image
 
-from scratch_d2.data.catalog import get_dataset_dicts, has_unknown_scratches
-from scratch_d2.data.coco import to_rle
+from scratch_d2.data.catalog import get_dataset_dicts
 from scratch_d2.data.images import read_image
-from scratch_d2.data.masks import decode_rle
 from scratch_d2.engines.batches import DatasetDict
 from scratch_d2.engines.embedded.boxes import Size, Target, nonempty
+from scratch_d2.structures.dataset_dict import has_unknown_scratches
+from scratch_d2.structures.masks import decode_rle, to_rle
 
 Sample = tuple[torch.Tensor, Target]
 logger = logging.getLogger("scratch_d2")

@@ -9,12 +9,12 @@ from torch import nn
 from torch.nn import functional as F
 from torchvision.ops import clip_boxes_to_image
 
-from scratch_d2.data.masks import encode_rle
-from scratch_d2.engines.base import Prediction
 from scratch_d2.engines.embedded.backbone import FPN, SIZE_DIVISIBILITY
 from scratch_d2.engines.embedded.boxes import Size, Target, nonempty
 from scratch_d2.engines.embedded.roi_heads import Found, RoIHeads
 from scratch_d2.engines.embedded.rpn import RPN, Losses
+from scratch_d2.structures.masks import encode_rle
+from scratch_d2.structures.prediction import Prediction
 
 # A pixel belongs to a scratch from this probability on.
 MASK_THRESHOLD = 0.5

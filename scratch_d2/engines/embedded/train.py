@@ -10,6 +10,8 @@ import torch
 from fvcore.common.checkpoint import PeriodicCheckpointer
 from fvcore.common.config import CfgNode
 
+from scratch_d2.checkpoints.loading import load_initial_weights
+from scratch_d2.checkpoints.resolve import choose_weights
 from scratch_d2.data.catalog import save_training_splits
 from scratch_d2.engines.batches import new_seed, seed_iteration, training_loader
 from scratch_d2.engines.checkpoints import BestModel, metric_name, resume_run
@@ -28,15 +30,11 @@ from scratch_d2.engines.embedded.mapper import (
 from scratch_d2.engines.embedded.model import MaskRCNN
 from scratch_d2.engines.embedded.settings import check_settings
 from scratch_d2.engines.embedded.solver import clip_gradients, make_optimizer, make_schedule
-from scratch_d2.engines.weights import choose_weights, load_initial_weights
-from scratch_d2.inspection.verdict import Thresholds
-from scratch_d2.runs import (
-    MetricWriter,
-    pick_device,
-    prepare_output_dir,
-    save_plain_config,
-    setup_logger,
-)
+from scratch_d2.engines.plain_config import save_plain_config
+from scratch_d2.structures.thresholds import Thresholds
+from scratch_d2.utils.device import pick_device
+from scratch_d2.utils.files import prepare_output_dir
+from scratch_d2.utils.logging import MetricWriter, setup_logger
 
 # Iterations between two lines of metrics.json, as in Detectron2.
 WRITE_PERIOD = 20

@@ -1,0 +1,142 @@
+"""The images that a calibration is made on, as an evaluation wrote them."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fvcore.common.config import CfgNode
+
+from scratch_d2.calibration.figures import Figures, measure
+from scratch_d2.calibration.goal import Goal
+from scratch_d2.checkpoints.resolve import gate_weights, put_thresholds
+from scratch_d2.engines.base import Engine
+from scratch_d2.evaluation.files import hash_weights, read_figures, sign_evaluation
+from scratch_d2.evaluation.images import ImageTable
+from scratch_d2.structures.thresholds import RULES, Thresholds, measures_alike
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """Evaluated images.
+
+    Attributes:
+        images: one row each, areas measured by `thresholds`.
+        thresholds: those in force in the evaluation.
+        dataset: its name.
+        data_sha256: hash of its images, see `scratch_d2.data.split.data_hash`.
+        weights: hashes of the weights that looked at them, see `hash_weights`; {} if not known.
+        notes: what the evaluation said of its figures, one sentence each.
+        warnings: what speaks against calibrating on them, likewise.
+    """
+
+    images: ImageTable
+    thresholds: Thresholds
+    dataset: str
+    data_sha256: str
+    weights: dict[str, str | None]
+    notes: tuple[str, ...]
+    warnings: tuple[str, ...]
+
+    def measure(self, thresholds: Thresholds) -> Figures | None:
+        """Return the figures of other thresholds; None where they measure areas in another way."""
+        alike = measures_alike(thresholds, self.thresholds)
+        return measure(self.images, thresholds) if alike else None
+
+    def about(self) -> dict[str, Any]:
+        """Return what thresholds.json says of the images."""
+        return {
+            "dataset": self.dataset,
+            "data_sha256": self.data_sha256,
+            "images": len(self.images),
+            "bad": int(self.images.bad.sum()),
+            "groups": len(set(self.images.group)),
+        }
+
+
+def read_source(folder: str | Path) -> Source:
+    """Read images.jsonl and evaluation.json of an evaluation's folder.
+
+    Raises FileNotFoundError or ValueError naming the file where one is missing, does not say which
+    images it is about, or is about a test set.
+    """
+    (results, about), images = read_figures(folder), ImageTable.load(folder)
+    try:
+        thresholds, dataset = Thresholds.from_dict(about["thresholds"]), about["dataset"]
+        data_sha256, count = about["data_sha256"], about["images"]
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ValueError(
+            f"{folder}: evaluation.json does not say on which images and with which thresholds it "
+            f"was made ({error!r}); evaluate again"
+        ) from None
+    if count != len(images):
+        raise ValueError(
+            f"{folder}: images.jsonl holds {len(images)} images, evaluation.json is about {count}; "
+            "evaluate again"
+        )
+    refuse_test_set(dataset)
+    if "unseen_below" in about:
+        raise ValueError(
+            f"{folder}: the detector has not seen the images with p(Bad) below "
+            f"{about['unseen_below']:g}; calibrate on an evaluation of all (--dataset)"
+        )
+    seen = int(results.get("leak", {}).get("test_images", 0))
+    warning = (
+        f"{seen} of {count} images, or nearly the same, were trained on: expect less of others"
+    )
+    return Source(
+        images=images,
+        thresholds=thresholds,
+        dataset=dataset,
+        data_sha256=data_sha256,
+        weights={key: about[key] for key in ("weights_sha256", "gate_sha256") if key in about},
+        notes=tuple(about.get("notes", ())),
+        warnings=(warning,) if seen else (),
+    )
+
+
+def evaluate_for(
+    goal: Goal | str, cfg: CfgNode, engine: Engine, weights: Path, output: Path
+) -> Path:
+    """Evaluate on the one dataset of DATASETS.TEST in the way that a goal or a rule needs.
+
+    All is written into `output`/calibration, so that no file of a training run is replaced.
+    Returns the folder that `read_source` reads; raises ValueError for several datasets or a test
+    set.
+    """
+    names = tuple(cfg.DATASETS.TEST)
+    if len(names) != 1:
+        raise ValueError(f"DATASETS.TEST is {names}; calibration takes one dataset, --dataset NAME")
+    refuse_test_set(names[0])
+    if isinstance(goal, str):
+        put_thresholds(cfg, RULES[goal])
+    cfg.OUTPUT_DIR = str(output / "calibration")
+    engine.evaluate(cfg, weights)
+    sign_evaluation(output / "calibration" / "inference", hash_weights(cfg, weights))
+    return output / "calibration" / "inference"
+
+
+def check_weights(cfg: CfgNode, source: Source, hashes: Mapping[str, str | None]) -> None:
+    """Raise ValueError where other weights than those of `hash_weights` looked at the images."""
+    gate = gate_weights(cfg)
+    if len(source.images) and bool(gate) != (source.images.p_bad is not None):
+        raise ValueError(
+            f"GATE.WEIGHTS is {gate!r}, but the images were evaluated "
+            f"{'without a gate' if gate else 'with one'}; name the gate of that evaluation"
+        )
+    for key, kind in (("weights_sha256", "detector"), ("gate_sha256", "gate")):
+        if source.weights.get(key, hashes[key]) != hashes[key]:
+            raise ValueError(
+                f"the images were evaluated with another {kind} than the one to calibrate; "
+                "evaluate again, or name the weights of that evaluation"
+            )
+
+
+def refuse_test_set(dataset: str) -> None:
+    """Raise ValueError where a dataset is for testing, by its name."""
+    if re.search(r"(^|_)test$", Path(dataset).name.lower()):
+        raise ValueError(
+            f"dataset {dataset!r} is a test set: figures on it would no longer tell what to expect "
+            "once thresholds are chosen on it; calibrate on a validation set (--dataset ..._val)"
+        )

@@ -1,0 +1,1 @@
+"""The commands: each module parses, sets up, and calls the package."""

@@ -1,0 +1,162 @@
+"""Read results of former runs: what tools/predict.py wrote, or COCO results of any program."""
+
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pycocotools import mask as coco_mask
+
+from scratch_d2.structures.masks import to_rle
+from scratch_d2.structures.prediction import Prediction
+
+ROWS = "results.jsonl"
+Entry = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Saved:
+    """Results of a dataset.
+
+    Attributes:
+        predictions: by image_id, of the images that have a result.
+        p_bad: the gate's scores by image_id; {} where none was used.
+        notes: sentences on what did not fit.
+    """
+
+    predictions: dict[Any, Prediction]
+    p_bad: dict[Any, float] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+
+def read_results(path: str | Path, dicts: Sequence[Mapping[str, Any]]) -> Saved:
+    """Read the output folder of tools/predict.py, or a file of COCO results with masks.
+
+    In COCO results an image without an entry is one on which nothing was found. Results for images
+    that are not in the dataset are left out, and a note says so.
+
+    Raises FileNotFoundError, or ValueError naming file, entry and what is accepted.
+    """
+    path = Path(path)
+    if path.is_dir():
+        return _read_rows(path / ROWS, dicts)
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"results {str(path)!r}: no such file; accepted are the output folder of "
+            "tools/predict.py and a JSON file of COCO results"
+        )
+    try:
+        entries = json.loads(path.read_text("utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path}: not JSON ({error})") from None
+    if not isinstance(entries, list) or not all(isinstance(e, dict) for e in entries):
+        raise ValueError(f"{path}: not COCO results; a list of entries is expected")
+    if (path.parent / ROWS).is_file():
+        raise ValueError(
+            f"{path}: tools/predict.py numbers images by its rows; name its folder {path.parent}"
+        )
+    known = {item["image_id"] for item in dicts}
+    if not all(isinstance(e.get("image_id"), int | str) for e in entries):
+        raise ValueError(f"{path}: each entry needs an image_id, a number or a text")
+    strange = {e["image_id"] for e in entries} - known
+    if entries and not known & {e["image_id"] for e in entries}:
+        raise ValueError(
+            f"{path}: none of its entries is for an image of the dataset; image_id is "
+            f"{entries[0]['image_id']!r} in the first, {next(iter(known), None)!r} in the dataset"
+        )
+    notes = [_left_out(len(strange), f"image_id {min(strange, key=str)!r}")] if strange else []
+    fitting = [e for e in entries if e["image_id"] in known]
+    return Saved(to_predictions(fitting, dicts, path), notes=notes)
+
+
+def _read_rows(path: Path, dicts: Sequence[Mapping[str, Any]]) -> Saved:
+    if not path.is_file():
+        raise FileNotFoundError(f"{str(path)!r}: no such file; tools/predict.py writes it")
+    ids = {str(Path(item["file_name"]).resolve()): item["image_id"] for item in dicts}
+    entries, p_bad, inspected, strange = [], {}, set(), []
+    for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
+        try:
+            row = json.loads(line)
+            if row["status"] != "ok":
+                continue
+            image_id = ids.get(str(Path(row["file"]).resolve()))
+            if image_id is None:
+                strange.append(row["file"])
+                continue
+            if image_id in inspected:
+                raise ValueError(f"{path}, line {number}: a second row of {row['file']!r}")
+            inspected.add(image_id)
+            entries += [{**instance, "image_id": image_id} for instance in row["instances"]]
+            if row["p_bad"] is not None:
+                p_bad[image_id] = _score(row["p_bad"], path, f"line {number}, p_bad")
+        except (KeyError, TypeError, json.JSONDecodeError) as error:
+            raise ValueError(f"{path}, line {number}: not a row of results ({error!r})") from None
+    if strange and not inspected:
+        raise ValueError(
+            f"{path}: none of its images is in the dataset; the first is {strange[0]!r}, seen from "
+            f"{Path.cwd()}: go where tools/predict.py ran"
+        )
+    found = to_predictions(entries, [d for d in dicts if d["image_id"] in inspected], path)
+    notes = [_left_out(len(strange), strange[0])] if strange else []
+    return Saved(found, p_bad, notes)
+
+
+def _left_out(count: int, first: str) -> str:
+    return f"results for {count} images that the dataset does not have were left out, as {first}"
+
+
+def to_predictions(
+    entries: Sequence[Entry], dicts: Iterable[Mapping[str, Any]], path: Path
+) -> dict[Any, Prediction]:
+    """Turn COCO result entries into a prediction for each dataset dict, by image_id.
+
+    Raises ValueError naming the image and the entry where box, score or mask are not usable, or
+    where entries are of several categories.
+    """
+    categories = sorted({str(entry.get("category_id", 1)) for entry in entries})
+    if len(categories) > 1:
+        raise ValueError(
+            f"{path}: results of the categories {', '.join(categories)}; those of one, scratch, "
+            "are accepted"
+        )
+    by_image: dict[Any, list[Entry]] = {item["image_id"]: [] for item in dicts}
+    for entry in entries:
+        by_image[entry["image_id"]].append(entry)
+    sizes = {item["image_id"]: (item["height"], item["width"]) for item in dicts}
+    return {
+        image_id: _to_prediction(image_id, own, sizes[image_id], path)
+        for image_id, own in by_image.items()
+    }
+
+
+def _to_prediction(
+    image_id: Any, entries: list[Entry], size: tuple[int, int], path: Path
+) -> Prediction:
+    where = f"image_id {image_id!r}"
+    try:
+        scores = [_score(entry["score"], path, f"{where}, score") for entry in entries]
+        ordered = sorted(zip(scores, entries), key=lambda pair: -pair[0])
+        corners = np.array([e["bbox"] for _, e in ordered], np.float32).reshape(-1, 4)
+        corners[:, 2:] += corners[:, :2]
+        masks = [to_rle(e["segmentation"], *size) for _, e in ordered]
+        coco_mask.area(masks)
+        return Prediction(*size, corners, np.array([s for s, _ in ordered], np.float32), masks)
+    except KeyError as error:
+        raise ValueError(
+            f"{path}, {where}: a result lacks {error}; bbox, score and segmentation are expected"
+        ) from None
+    except Exception as error:  # pycocotools raises what it likes for what is no mask
+        text = " ".join(f"{error}".split()) or type(error).__name__
+        raise ValueError(
+            text if text.startswith(str(path)) else f"{path}, {where}: {text}"
+        ) from None
+
+
+def _score(value: Any, path: Path, where: str) -> float:
+    usable = isinstance(value, int | float) and not isinstance(value, bool)
+    if not usable or not math.isfinite(value) or not 0 <= value <= 1:
+        raise ValueError(f"{path}, {where}: {value!r}; accepted is a number in 0..1")
+    return float(value)

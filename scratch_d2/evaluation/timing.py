@@ -1,0 +1,37 @@
+"""Milliseconds per image, stage by stage."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from scratch_d2.evaluation.images import ImageTable
+from scratch_d2.structures.thresholds import Thresholds
+from scratch_d2.structures.verdict import passes_gate
+
+STAGES = ("read", "gate", "detector", "rule")
+
+
+def speed_metrics(
+    seconds: Mapping[str, float], images: ImageTable, thresholds: Thresholds
+) -> dict[str, float]:
+    """Return milliseconds per image of each stage that was timed, `ms_<stage>`.
+
+    Where all were, `ms_inspect` is what an image costs as it is inspected, the detector seeing only
+    those that the gate does not let pass; with a gate, `ms_without_gate` is the cost of sending all
+    to the detector, and `saved` the share of it that the gate saves.
+
+    Args:
+        seconds: of all N images, by the names of `STAGES`.
+    """
+    speed = {f"ms_{s}": 1000 * seconds[s] / max(len(images), 1) for s in STAGES if s in seconds}
+    gated = images.p_bad is not None
+    if not {"read", "detector", "rule"} <= seconds.keys() or not len(images):
+        return speed
+    without = speed["ms_read"] + speed["ms_detector"] + speed["ms_rule"]
+    if not gated:
+        return {**speed, "ms_inspect": without}
+    looked = 1 - np.mean([passes_gate(p, thresholds) for p in images.p_bad])
+    behind_gate = looked * (speed["ms_detector"] + speed["ms_rule"])
+    inspect = speed["ms_read"] + speed.get("ms_gate", 0.0) + behind_gate
+    speed |= {"ms_inspect": inspect, "ms_without_gate": without, "saved": 1 - inspect / without}
+    return {name: float(value) for name, value in speed.items()}

@@ -1,0 +1,47 @@
+"""Decisions that are close: a faster computation might decide them otherwise."""
+
+import math
+from dataclasses import replace
+from typing import NamedTuple
+
+from scratch_d2.structures.prediction import Prediction
+from scratch_d2.structures.thresholds import Thresholds
+from scratch_d2.structures.verdict import label_of, measure_area
+
+
+class Margins(NamedTuple):
+    """How near a decision is close: p(Bad) in logits, scores, areas by their share."""
+
+    logit: float
+    score: float
+    area: float
+
+
+# By the precision of a prediction (`scratch_d2.checkpoints.precision`): about twice what 99% of its
+# differences
+# from the exact one stay below (benchmarks/precision.py).
+MARGINS = {"bfloat16": Margins(0.25, 0.04, 0.1), "float32": Margins(1e-3, 1e-3, 0.01)}
+
+
+def gate_is_close(p_bad: float, thresholds: Thresholds, margins: Margins) -> bool:
+    """Whether a gate that computes a little differently might decide otherwise."""
+    skip = thresholds.gate_skip
+    if not (0 < p_bad < 1 and 0 < skip < 1):
+        return p_bad == skip
+    return abs(_logit(p_bad) - _logit(skip)) < margins.logit
+
+
+def verdict_is_close(prediction: Prediction, thresholds: Thresholds, margins: Margins) -> bool:
+    """Whether a detector that computes a little differently might lead to another label."""
+    score = thresholds.score
+    fewer = replace(thresholds, score=min(1.0, score + margins.score))
+    more = replace(thresholds, score=max(0.0, score - margins.score))
+    least = measure_area(prediction, fewer) * (1 - margins.area)
+    most = measure_area(prediction, more) * (1 + margins.area)
+    return label_of(least, thresholds) != label_of(most, thresholds) or (
+        thresholds.review_band is not None and least < thresholds.review_band[0] <= most
+    )
+
+
+def _logit(p: float) -> float:
+    return math.log(p / (1 - p))

@@ -1,0 +1,36 @@
+"""How the processors are shared between networks that run side by side."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+
+import torch
+
+from scratch_d2.utils.device import pick_device
+
+MOST_WORKERS = 8
+
+
+def pick_workers(device_name: str) -> int:
+    """Return how many batches are best worked on at a time: one on a GPU, else one per processor.
+
+    A network that has a processor to itself never waits for the others, where one that is spread
+    over several does in all its parts that cannot be spread. Beyond MOST_WORKERS of them memory
+    becomes the limit.
+    """
+    if pick_device(device_name).type == "cuda":
+        return 1
+    return min(torch.get_num_threads(), MOST_WORKERS)
+
+
+@contextmanager
+def shared_by(workers: int) -> Iterator[Callable[[], None]]:
+    """Yield what each of `workers` threads has to call first, to take only its share of processors.
+
+    Setting the number once does not reach them: matrix libraries ask the thread that calls.
+    """
+    threads = torch.get_num_threads()
+    try:
+        yield partial(torch.set_num_threads, max(1, threads // workers))
+    finally:
+        torch.set_num_threads(threads)

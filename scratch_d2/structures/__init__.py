@@ -1,0 +1,1 @@
+"""The values of the package, on NumPy alone: masks, predictions, thresholds, verdicts."""

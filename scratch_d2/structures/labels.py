@@ -1,0 +1,3 @@
+"""The words for what a photograph is."""
+
+GOOD, BAD = "good", "bad"

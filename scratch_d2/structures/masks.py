@@ -1,0 +1,122 @@
+"""Masks as HxW bool arrays: regions, polygons, COCO run-length encoding (RLE), areas."""
+
+from typing import Any
+
+import numpy as np
+from pycocotools import mask as coco_mask
+
+from scratch_d2.utils.opencv import cv2
+
+AREA_METHODS = ("contour", "pixel")
+
+
+def split_regions(mask: np.ndarray) -> list[np.ndarray]:
+    """Split an HxW mask into its connected regions (8-connectivity), each HxW bool."""
+    count, labels = cv2.connectedComponents(mask.astype(np.uint8), connectivity=8)
+    return [labels == index for index in range(1, count)]
+
+
+def mask_to_box(mask: np.ndarray) -> list[int]:
+    """Return the tight box [x0, y0, x1, y1] of a non-empty HxW mask, x1 and y1 exclusive, px."""
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    return [int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1]
+
+
+def mask_to_polygons(mask: np.ndarray) -> list[list[int]]:
+    """Trace an HxW mask along the edges of its pixels as COCO polygons [x0, y0, x1, y1, ...].
+
+    Rasterised by pycocotools the polygons give back the same mask, bit for bit: holes are opened
+    by cutting the mask into vertical strips through them, and lines one pixel wide keep their
+    width. Contours of a mask enlarged twofold have even coordinates on left and top edges and
+    odd ones on right and bottom edges, so `(u + 1) // 2` is the pixel edge.
+    """
+    double = np.repeat(np.repeat(mask.astype(np.uint8), 2, axis=0), 2, axis=1)
+    contours, tree = cv2.findContours(double, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
+    if not contours:
+        return []
+    holes = [contour for contour, node in zip(contours, tree[0]) if node[3] >= 0]
+    if not holes:
+        return [_pixel_edges(contour) for contour in contours]
+    # The border of a hole runs on the mask's pixels around it; its middle column is inside.
+    middles = [int(hole[:, 0, 0].min() + hole[:, 0, 0].max() + 2) // 4 for hole in holes]
+    cuts = [0, *sorted(set(middles)), mask.shape[1]]
+    polygons = []
+    for left, right in zip(cuts, cuts[1:]):
+        strip = np.zeros_like(mask)
+        strip[:, left:right] = mask[:, left:right]
+        polygons.extend(mask_to_polygons(strip))
+    return polygons
+
+
+def _pixel_edges(contour: np.ndarray) -> list[int]:
+    edges = (contour[:, 0, :] + 1) // 2
+    moved = np.any(edges != np.roll(edges, 1, axis=0), axis=1)
+    return edges[moved].ravel().tolist()
+
+
+def encode_rle(mask: np.ndarray) -> dict:
+    """Encode an HxW bool mask as COCO RLE `{"size": [H, W], "counts": str}`, ready for JSON.
+
+    The same bytes as pycocotools writes. That turns the whole mask into columns first; here only
+    the columns that hold any of it are, which for a scratch on a large photograph are few.
+    """
+    height, width = mask.shape
+    columns = np.flatnonzero(mask.any(axis=0))
+    first, last = (columns[0], columns[-1] + 1) if len(columns) else (0, 0)
+    pixels = mask[:, first:last].T.astype(bool).ravel()
+    # With an empty pixel at either end, every run of the mask begins and ends at a change.
+    changes = np.flatnonzero(np.diff(pixels, prepend=False, append=False)) + first * height
+    counts = np.diff(changes, prepend=0, append=height * width)
+    if len(changes) and changes[-1] == height * width:
+        counts = counts[:-1]
+    rle = coco_mask.frPyObjects({"size": [height, width], "counts": counts.tolist()}, height, width)
+    return {"size": [height, width], "counts": rle["counts"].decode("ascii")}
+
+
+def decode_rle(rle: dict) -> np.ndarray:
+    """Decode COCO RLE to an HxW bool mask."""
+    return coco_mask.decode(rle).astype(bool)
+
+
+def to_rle(segmentation: list | dict, height: int, width: int) -> dict[str, Any]:
+    """Turn a COCO segmentation, polygons or any RLE, into compressed RLE ready for JSON.
+
+    Raises ValueError for an RLE of another size.
+    """
+    if isinstance(segmentation, dict) and list(segmentation["size"]) != [height, width]:
+        raise ValueError(f"the mask is {segmentation['size']}, its image {[height, width]} pixels")
+    if isinstance(segmentation, dict) and not isinstance(segmentation["counts"], list):
+        rle = segmentation
+    elif isinstance(segmentation, dict):
+        rle = coco_mask.frPyObjects(segmentation, height, width)
+    else:
+        rle = coco_mask.merge(coco_mask.frPyObjects(segmentation, height, width))
+    counts = rle["counts"]
+    return {
+        "size": [height, width],
+        "counts": counts.decode("ascii") if isinstance(counts, bytes) else counts,
+    }
+
+
+def union_of_rles(rles: list[dict], height: int, width: int) -> np.ndarray:
+    """Return the union of RLE masks as HxW bool; no masks give an empty one."""
+    if not rles:
+        return np.zeros((height, width), dtype=bool)
+    return decode_rle(coco_mask.merge(list(rles)))
+
+
+def scratch_area(mask: np.ndarray, method: str = "contour") -> float:
+    """Measure the scratch area of an HxW mask in pixels.
+
+    `contour` sums `cv2.contourArea` over the external contours: the polygon through the centres
+    of the border pixels, so holes count and lines one pixel wide have area 0. `pixel` counts
+    the mask's pixels.
+    """
+    if method == "pixel":
+        return float(np.count_nonzero(mask))
+    if method == "contour":
+        contours, _ = cv2.findContours(
+            mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE
+        )
+        return float(sum(cv2.contourArea(contour) for contour in contours))
+    raise ValueError(f"area method {method!r} is unknown; accepted are {', '.join(AREA_METHODS)}")

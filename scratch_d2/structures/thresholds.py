@@ -1,0 +1,161 @@
+"""Thresholds: what turns scores into a verdict, their file beside a checkpoint, rules by name."""
+
+import json
+import logging
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from numbers import Real
+from pathlib import Path
+from typing import Any
+
+from fvcore.common.config import CfgNode
+
+from scratch_d2.config import flatten
+from scratch_d2.structures.masks import AREA_METHODS
+from scratch_d2.utils.files import write_atomically
+
+AREA_UNITS = ("pixel", "fraction")
+FILE_NAME = "thresholds.json"
+CALIBRATION = "calibration"
+# Which config key stands behind each threshold.
+CONFIG_KEYS = {
+    "SCRATCH.SCORE_THRESHOLD": "score",
+    "SCRATCH.AREA_THRESHOLD": "area",
+    "SCRATCH.AREA_METHOD": "area_method",
+    "SCRATCH.AREA_UNIT": "area_unit",
+    "SCRATCH.REVIEW_BAND": "review_band",
+    "GATE.SKIP_BELOW": "gate_skip",
+}
+HIGHEST = {"score": 1.0, "area": math.inf, "gate_skip": 1.0}
+HASHES = ("data_sha256", "weights_sha256", "gate_sha256")
+logger = logging.getLogger(__name__)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool) and abs(value) < math.inf
+
+
+def _is_band(value: object) -> bool:
+    if not isinstance(value, tuple) or len(value) != 2 or not all(map(_is_number, value)):
+        return False
+    return 0 <= value[0] <= value[1]
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """All that turns scores into a verdict; every comparison is `>=`.
+
+    Attributes:
+        score: an instance counts from this score on, 0..1.
+        area: an image is Bad from this scratch area on, in `area_unit`.
+        area_method: "contour" or "pixel", see `scratch_d2.structures.masks.scratch_area`.
+        area_unit: "pixel" of the original image, or "fraction" of it.
+        review_band: areas in [low, high) are for review; None judges every image.
+        gate_skip: an image goes to the detector from this p(Bad) on, 0..1.
+
+    Raises ValueError naming the threshold whose value is not accepted.
+    """
+
+    score: float = 0.5
+    area: float = 500.0
+    area_method: str = "contour"
+    area_unit: str = "pixel"
+    review_band: tuple[float, float] | None = None
+    gate_skip: float = 0.05
+
+    def __post_init__(self) -> None:
+        if self.area_method not in AREA_METHODS or self.area_unit not in AREA_UNITS:
+            raise ValueError(
+                f"area is measured as {self.area_method!r} in {self.area_unit!r}; accepted are "
+                f"{', '.join(AREA_METHODS)} in {', '.join(AREA_UNITS)}"
+            )
+        for name, highest in HIGHEST.items():
+            value = getattr(self, name)
+            if not (_is_number(value) and 0 <= value <= highest):
+                accepted = "from 0 on" if highest == math.inf else "in 0..1"
+                raise ValueError(f"{name} is {value!r}; accepted is a number {accepted}")
+        if self.review_band is not None and not _is_band(self.review_band):
+            raise ValueError(
+                f"review_band is {self.review_band!r}; accepted are two areas, the lower one first"
+            )
+
+    @classmethod
+    def from_config(cls, cfg: CfgNode) -> "Thresholds":
+        """Return the thresholds that a config states."""
+        known = flatten(cfg)
+        return cls.from_dict({name: known[key] for key, name in CONFIG_KEYS.items()})
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "Thresholds":
+        """Return thresholds from what a config or JSON holds, a review band as a list, or none."""
+        band = values.get("review_band")
+        band = tuple(band) or None if isinstance(band, list | tuple) else band
+        return cls(**{**values, "review_band": band})
+
+    @classmethod
+    def load(cls, file: str | Path) -> "Thresholds":
+        """Read thresholds.json; raises ValueError naming the file where it holds anything else."""
+        return read_thresholds(file)[0]
+
+    def save(self, folder: str | Path, calibration: Mapping[str, Any] | None = None) -> Path:
+        """Write thresholds.json into a folder, beside the checkpoints they belong to.
+
+        Args:
+            calibration: how they were chosen, as `Calibration.block` states it. Without it, the
+                log says so where calibrated thresholds are replaced.
+        """
+        path = Path(folder) / FILE_NAME
+        content = asdict(self)
+        if calibration is not None:
+            content[CALIBRATION] = dict(calibration)
+        elif (former := _former_calibration(path)) is not None:
+            logger.warning(
+                "%s: the thresholds calibrated on %s are replaced by those of the config; "
+                "calibrate them for the new weights",
+                path,
+                former.get("dataset") or "earlier images",
+            )
+        return write_atomically(json.dumps(content, indent=2, allow_nan=False) + "\n", path)
+
+
+# Thresholds known by name. "seed" is the system that this one descends from: a label was Bad with
+# a contour area of more than 500 px. Contour areas are multiples of 0.5, so that is 500.5 or more.
+RULES = {"seed": Thresholds(score=0.5, area=500.5, area_method="contour", gate_skip=0.0)}
+
+
+def measures_alike(one: Thresholds, other: Thresholds) -> bool:
+    """Whether areas measured by one are those that the other would measure."""
+    names = ("score", "area_method", "area_unit")
+    return all(getattr(one, name) == getattr(other, name) for name in names)
+
+
+def read_thresholds(file: str | Path) -> tuple[Thresholds, dict[str, Any]]:
+    """Read thresholds.json: the thresholds, and how they were chosen, {} where it does not say.
+
+    Raises ValueError naming the file, and the key, where it holds anything else.
+    """
+    try:
+        values = json.loads(Path(file).read_text("utf-8"))
+        if not isinstance(values, dict):
+            raise ValueError(f"a dict is expected, not {values!r}")
+        calibration = values.pop(CALIBRATION, {})
+        unknown = set(values) - {field.name for field in fields(Thresholds)}
+        if unknown:
+            raise ValueError(f"unknown keys {sorted(unknown)}")
+        if not isinstance(calibration, dict):
+            raise ValueError(f"{CALIBRATION} is {calibration!r}; accepted is a dict")
+        for name in HASHES:
+            if not isinstance(calibration.get(name, ""), str | None):
+                raise ValueError(f"{CALIBRATION}.{name} is {calibration[name]!r}; accepted is text")
+        return Thresholds.from_dict(values), calibration
+    except ValueError as error:
+        raise ValueError(f"{file}: not a file of thresholds ({error})") from None
+
+
+def _former_calibration(path: Path) -> dict[str, Any] | None:
+    """Return how the thresholds in a file were chosen; None where it does not say."""
+    try:
+        return read_thresholds(path)[1] or None
+    except (OSError, ValueError):
+        return None

@@ -1,0 +1,143 @@
+"""Paper and what else is in the picture: the label's edge, wood or metal, drawings, specks."""
+
+import numpy as np
+
+from scratch_d2.synthetic.labels.glyphs import CHARACTERS, rasterise
+from scratch_d2.synthetic.labels.layout import Layout
+from scratch_d2.synthetic.textures import grain, lines, rotated_axes, smooth_noise, streak_noise
+from scratch_d2.utils.opencv import cv2
+
+
+def draw_paper(rng: np.random.Generator, shape: tuple[int, int]) -> tuple[np.ndarray, float]:
+    """Draw blank paper, float32 HxW, and its typical brightness; above 255 is overexposed."""
+    overexposed = rng.random() < 0.8
+    level = float(rng.uniform(256, 325) if overexposed else rng.uniform(205, 248))
+    paper = np.full(shape, level, dtype=np.float32)
+    paper += np.float32(rng.uniform(1, 9)) * smooth_noise(rng, shape, rng.uniform(60, 160))
+    if not overexposed:
+        paper += np.float32(rng.uniform(1, 9)) * grain(rng, shape, rng.uniform(0, 0.9))
+    return paper, level
+
+
+def _outside(rng: np.random.Generator, layout: Layout) -> np.ndarray:
+    """How far each pixel lies beyond the label, HxW px; negative inside."""
+    along, across = layout.axes()
+    width, height = layout.text_size
+    beyond = np.full(layout.size, -1e3, dtype=np.float32)
+    for axis, half, chance in ((across, height / 2, 0.3), (along, width / 2, 0.15)):
+        for side in (-1, 1):
+            gap = np.float32(rng.uniform(9, 60))
+            if rng.random() < chance:
+                np.maximum(beyond, side * axis - np.float32(half) - gap, out=beyond)
+    return beyond
+
+
+def _table(rng: np.random.Generator, layout: Layout) -> np.ndarray:
+    """Wood or metal under the label, with grain and bright scratches of its own, HxW."""
+    shape = layout.size
+    level = rng.uniform(18, 60) if rng.random() < 0.7 else rng.uniform(60, 110)
+    if rng.random() < 0.65:
+        angle = layout.angle + rng.choice([0.0, np.pi / 2]) + rng.normal(0, 0.1)
+        table = level + rng.uniform(3, 13) * streak_noise(rng, shape, angle, 70, rng.uniform(2, 5))
+    else:
+        table = level + rng.uniform(3, 10) * smooth_noise(rng, shape, rng.uniform(2, 12))
+    table = table + np.float32(rng.uniform(1, 5)) * grain(rng, shape, 0.6)
+    count = int(rng.integers(0, 9))
+    brighter = np.float32(rng.uniform(20, 90))
+    return np.maximum(table + brighter * _scratch_lines(rng, shape, count), 5).astype(np.float32)
+
+
+def _scratch_lines(rng: np.random.Generator, shape: tuple[int, int], count: int) -> np.ndarray:
+    """Thin straight lines anywhere in the picture, HxW, 0..1."""
+    starts = rng.uniform(0, 1, size=(count, 2)) * (shape[1], shape[0])
+    angle = rng.uniform(0, np.pi) + rng.normal(0, 0.2, size=count)
+    length = rng.uniform(10, 90, size=(count, 1))
+    ends = starts + length * np.stack([np.cos(angle), np.sin(angle)], axis=1)
+    return lines(shape, starts, ends, rng.uniform(0.6, 2, count), rng.uniform(0.3, 1, count))
+
+
+def _line_drawing(rng: np.random.Generator, layout: Layout) -> np.ndarray:
+    """A thin outline: part of a circle or of an angular emblem near a corner, HxW, 0..1."""
+    height, width = layout.size
+    drawn = np.zeros(layout.size, dtype=np.uint8)
+    corner = rng.integers(0, 2, size=2) * (width, height) + rng.normal(0, 14, size=2)
+    pen = int(rng.integers(2, 4))
+    if rng.random() < 0.5:
+        centre = tuple(int(value) for value in corner)
+        radius = int(rng.uniform(9, 26))
+        cv2.circle(drawn, centre, radius, 255, pen, cv2.LINE_AA)
+    else:
+        steps = np.cumsum(rng.normal(0, 14, size=(6, 2)), axis=0)
+        points = np.rint(corner + steps).astype(np.int32)
+        cv2.polylines(drawn, [points], bool(rng.random() < 0.5), 255, pen, cv2.LINE_AA)
+    return drawn.astype(np.float32) / 255
+
+
+def _other_print(rng: np.random.Generator, layout: Layout) -> np.ndarray:
+    """A smaller character of another line, cut off by the picture's side, HxW, 0..1."""
+    glyph = rasterise(CHARACTERS[rng.integers(len(CHARACTERS))], 0.2, 64)
+    cos, sin = np.cos(layout.angle), np.sin(layout.angle)
+    scale = rng.uniform(0.3, 0.75)
+    width, height = layout.text_size
+    offset = rng.choice([-1, 1]) * (height / 2 + rng.uniform(14, 40))
+    along = rng.uniform(-width / 2, width / 2)
+    x = layout.centre[0] + along * cos - offset * sin
+    y = layout.centre[1] + along * sin + offset * cos
+    turn = scale * np.array([[cos, -sin], [sin, cos]])
+    shift = np.array([x, y]) - turn @ (np.array(glyph.shape[::-1]) / 2)
+    matrix = np.column_stack([turn, shift])
+    return cv2.warpAffine(glyph, matrix, layout.size[::-1]).astype(np.float32) / 255
+
+
+def _specks(rng: np.random.Generator, layout: Layout) -> np.ndarray:
+    """A few dark dots, HxW, 0..1."""
+    drawn = np.zeros(layout.size, dtype=np.uint8)
+    for _ in range(int(rng.integers(1, 9))):
+        x, y = rng.uniform(0, 16, size=2) * layout.size[::-1]
+        radius, level = rng.uniform(6, 24), rng.uniform(40, 200)
+        cv2.circle(drawn, (int(x), int(y)), int(radius), level, -1, cv2.LINE_AA, 4)
+    return drawn.astype(np.float32) / 255
+
+
+def fold(rng: np.random.Generator, layout: Layout) -> np.ndarray:
+    """The shading of a fold of the label, sharp on one side, HxW factor for print and paper."""
+    angle = rng.uniform(0, np.pi)
+    place = rng.uniform(0, 1, size=2) * layout.size[::-1]
+    _, across = rotated_axes(layout.size, angle, (float(place[0]), float(place[1])))
+    soft = np.exp(-np.abs(across) / np.float32(rng.uniform(4, 40)))
+    return (1 - np.float32(rng.uniform(-0.06, 0.13)) * soft * (across > 0)).astype(np.float32)
+
+
+def _reflection(rng: np.random.Generator, layout: Layout) -> np.ndarray:
+    """A band or panel of other brightness beside or across the print, HxW factor."""
+    along, across = layout.axes()
+    axis = along if rng.random() < 0.7 else across
+    start = rng.uniform(-0.7, 0.7) * layout.text_size[0]
+    softness = np.float32(rng.choice([1.0, 20.0]))
+    step = 1 / (1 + np.exp(np.clip((start - axis) / softness, -30, 30)))
+    if rng.random() < 0.4:
+        step = step * step[::-1, ::-1]
+    return (1 + rng.uniform(-0.16, 0.05) * step).astype(np.float32)
+
+
+def add_surroundings(rng: np.random.Generator, layout: Layout, paper: np.ndarray) -> np.ndarray:
+    """Return the paper with everything around the print, float32 HxW, grey levels."""
+    scene = paper
+    free = (~layout.near_text(5)).astype(np.float32)
+    if rng.random() < 0.15:
+        scene = scene * _reflection(rng, layout)
+    if rng.random() < 0.35:
+        scene = scene * (1 - _specks(rng, layout))
+    for chance, draw in ((0.14, _line_drawing), (0.08, _line_drawing), (0.18, _other_print)):
+        if rng.random() < chance:
+            drawn = draw(rng, layout) * free
+            tone = rng.uniform(30, 90) if rng.random() < 0.6 else rng.uniform(90, 235)
+            scene = scene * (1 - drawn) + np.float32(tone) * drawn
+    if rng.random() < 0.14:
+        drawn = _scratch_lines(rng, layout.size, int(rng.integers(1, 7))) * free
+        scene = scene - np.float32(rng.uniform(20, 110)) * drawn
+    beyond = _outside(rng, layout)
+    if beyond.max() > 0:
+        table = np.clip(beyond + 0.5, 0, 1)
+        scene = scene * (1 - table) + _table(rng, layout) * table
+    return scene

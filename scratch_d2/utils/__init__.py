@@ -1,0 +1,1 @@
+"""What every floor uses: files, logs, devices, optional packages."""

@@ -1,0 +1,304 @@
+import itertools
+import json
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from sklearn.metrics import precision_recall_curve
+
+from scratch_d2.calibration import Goal, calibrate
+from scratch_d2.calibration.choice import deal_folds
+from scratch_d2.calibration.figures import give_verdicts
+from scratch_d2.calibration.search import between, choose_thresholds
+from scratch_d2.calibration.source import read_source, refuse_test_set
+from scratch_d2.calibration.table import format_calibration
+from scratch_d2.evaluation.images import ImageTable
+from scratch_d2.structures.thresholds import RULES, Thresholds, read_thresholds
+
+GOALS = ["f1", "recall=0.5", "recall=0.75", "recall=1", "cost=0.5", "cost=1", "cost=10"]
+
+
+def make_images(
+    bad: Sequence[bool],
+    area: Sequence[float],
+    p_bad: Sequence[float] | None = None,
+    group: Sequence[str] | None = None,
+) -> ImageTable:
+    """A table of images; each is a group of its own unless groups are given."""
+    files = [f"{index}.png" for index in range(len(bad))]
+    scores = None if p_bad is None else np.array(p_bad, float)
+    columns = (list(range(len(bad))), files, list(group or files))
+    return ImageTable(*columns, np.array(bad, bool), np.array(area, float), scores)
+
+
+def draw_images(count: int, seed: int = 0, group_size: int = 1) -> ImageTable:
+    """A table with overlapping areas and gate scores, a third of it Bad."""
+    rng = np.random.default_rng(seed)
+    group = [f"g{index // group_size}" for index in range(count)]
+    bad = rng.random(count) < 1 / 3
+    area = np.where(rng.random(count) < 0.3, 0, rng.integers(1, 900, count) * (1.0 + bad))
+    return make_images(bad, area, np.clip(rng.normal(0.3 + 0.4 * bad, 0.2), 0, 1), group)
+
+
+@st.composite
+def tables(draw: st.DrawFn, gated: bool | None = None) -> ImageTable:
+    """Small tables with many ties, some scratch on a Bad image, at least one Good image."""
+    count = draw(st.integers(2, 9))
+    bad = draw(st.lists(st.booleans(), min_size=count, max_size=count))
+    areas = st.sampled_from([0.0, 0.5, 1.0, 3.0, 40.0, 41.5, 700.0])
+    area = draw(st.lists(areas, min_size=count, max_size=count))
+    scores = st.sampled_from([0.0, 0.1, 0.25, 0.3, 0.9, 1.0])
+    p_bad = draw(st.lists(scores, min_size=count, max_size=count))
+    assume(not all(bad) and any(b and a for b, a in zip(bad, area)))
+    gated = draw(st.booleans()) if gated is None else gated
+    return make_images(bad, area, p_bad if gated else None)
+
+
+def middles(values: np.ndarray) -> list[tuple[float, float, float]]:
+    """Every gap between distinct values as (middle, low, high)."""
+    return [((a + b) / 2, a, b) for a, b in itertools.pairwise(sorted(set(values)))]
+
+
+def worth(goal: Goal, images: ImageTable, called: np.ndarray) -> tuple[float, ...]:
+    """What a goal says of verdicts, the higher the better, written out for one case."""
+    hits = int((called & images.bad).sum())
+    alarms, misses = int(called.sum()) - hits, int(images.bad.sum()) - hits
+    recall, precision = hits / (hits + misses), hits / max(hits + alarms, 1)
+    if goal.name == "f1":
+        return (2 * hits / (2 * hits + alarms + misses),)
+    if goal.name == "cost":
+        return (-(alarms + goal.value * misses),)
+    if recall >= goal.value:
+        return (1.0, 1.0, precision, -alarms, hits)
+    return (0.0, recall, precision, -alarms, hits)
+
+
+@settings(deadline=None, max_examples=150)
+@given(tables(), st.sampled_from(GOALS))
+def test_the_choice_is_the_best_of_all_by_trying_each(images, text):
+    goal, found = Goal.parse(text), []
+    scores = np.ones(len(images)) if images.p_bad is None else images.p_bad
+    for skip, _, _ in [(0.0, 0, 0), *middles(scores)]:
+        reach = scores >= skip
+        for area, low, high in middles([0.0, *images.area[reach], 2 * images.area.max()]):
+            value = worth(goal, images, reach & (images.area >= area))
+            found.append((value, int((~reach).sum()), high - low, low, high))
+    chosen = choose_thresholds(images, Thresholds(gate_skip=0.0), goal)
+    called, _, skipped, _ = give_verdicts(images, chosen).T
+    value, most, widest, _, _ = max(found)
+    assert worth(goal, images, called > 0) == pytest.approx(value)
+    assert skipped.sum() == most and chosen.area > 0
+    gaps = [entry[2:] for entry in found if entry[:2] == (value, most)]
+    assert any(gap == widest and low < chosen.area <= high for gap, low, high in gaps)
+
+
+@given(tables(gated=False), st.sampled_from([0.3, 0.5, 0.8, 1.0]))
+def test_without_a_gate_the_choice_is_that_of_the_precision_recall_curve(images, least):
+    curve = precision_recall_curve(images.bad, images.area)
+    precision, recall = (values[:-1][curve[2] > 0] for values in curve[:2])
+    best = choose_thresholds(images, Thresholds(gate_skip=0.3), Goal("f1"))
+    called = images.area >= best.area
+    hits = (called & images.bad).sum()
+    f1 = 2 * hits / (called.sum() + images.bad.sum())
+    whole = precision + recall
+    highest = np.divide(2 * precision * recall, whole, out=np.zeros_like(whole), where=whole > 0)
+    assert f1 == pytest.approx(highest.max()) and best.gate_skip == 0.3
+    called = images.area >= choose_thresholds(images, Thresholds(), Goal("recall", least)).area
+    enough = recall >= min(least, recall.max())
+    assert (called & images.bad).sum() / images.bad.sum() in recall[enough]
+    assert images.bad[called].mean() == pytest.approx(precision[enough].max())
+
+
+@settings(deadline=None)
+@given(tables(), st.sampled_from(GOALS), st.sampled_from([0.1, 0.34, 0.5, 1.0]))
+def test_no_review_band_leaves_less_cost_outside(images, text, share):
+    goal = Goal.parse(text)
+    weight = goal.value if goal.name == "cost" else 1.0
+    chosen = choose_thresholds(images, Thresholds(), goal, share)
+    gated = images.p_bad is not None
+    reach = images.p_bad >= chosen.gate_skip if gated else np.ones(len(images), bool)
+
+    def outside(low: float, high: float) -> tuple[float, int]:
+        """Cost of the errors outside a band, and how many images are in it."""
+        inside = reach & (low <= images.area) & (images.area < high)
+        called = reach & ~inside & (images.area >= chosen.area)
+        missed = images.bad & ~called & ~inside
+        return round(weight * missed.sum() + (called & ~images.bad).sum(), 9), int(inside.sum())
+
+    edges = [m for m, _, _ in middles([0.0, *images.area, 2 * images.area.max()])]
+    lows = [chosen.area, *(edge for edge in edges if edge < chosen.area)]
+    highs = [chosen.area, *(edge for edge in edges if edge > chosen.area)]
+    tried = [outside(low, high) for low in lows for high in highs]
+    allowed = [entry for entry in tried if entry[1] <= math.floor(share * len(images) + 1e-9)]
+    low, high = chosen.review_band or (chosen.area, chosen.area)
+    assert outside(low, high) == min(allowed)
+    assert 0 < low <= chosen.area <= high
+    assert give_verdicts(images, chosen)[:, 3].sum() == outside(low, high)[1]
+
+
+@given(st.floats(0, 1e6), st.floats(0, 1e6))
+def test_a_rounded_threshold_stays_in_the_middle_of_its_gap(low, high):
+    low, high = sorted((low, high))
+    value, middle = between(low, high), low + (high - low) / 2
+    assert low < value <= high or low == high == value
+    assert abs(value - middle) <= 0.1 * (high - low) or not low < middle < high
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "value"),
+    [(300, 800, 600), (0, 10.5, 5), (0.21655, 0.22841, 0.222), (499.5, 500.5, 500), (7, 7, 7)],
+)
+def test_thresholds_read_well(low, high, value):
+    assert between(low, high) == value
+
+
+def test_folds_keep_groups_whole_and_expected_figures_repeat():
+    images = draw_images(60, group_size=3)
+    fold_of = deal_folds(images)
+    assert set(fold_of) == set(range(5))
+    assert all(len(set(fold_of[i : i + 3])) == 1 for i in range(0, 60, 3))
+    first, again = (calibrate(images, Thresholds(), "f1", 0.1) for _ in range(2))
+    assert first.expected == again.expected
+    assert first.expected["F1_bad"] < first.figures["F1_bad"]
+    total = sum(first.expected[f"{t}_as_{v}"] for t in ("bad", "good") for v in ("bad", "good"))
+    assert total == 60
+    assert 0 < first.figures["review"] <= 0.1
+    assert first.expected["bad_skipped"] <= first.expected["bad_as_good"]
+
+
+def test_expected_figures_foresee_those_on_other_images():
+    others, here, expected, there = draw_images(3000, seed=1), [], [], []
+    for seed in range(2, 10):
+        made = calibrate(draw_images(240, seed), Thresholds(), "f1")
+        called = give_verdicts(others, made.thresholds)[:, 0] > 0
+        hits = (called & others.bad).sum()
+        there.append(2 * hits / (called.sum() + others.bad.sum()))
+        here.append(made.figures["F1_bad"])
+        expected.append(made.expected["F1_bad"])
+    assert np.mean(here) > np.mean(there) + 0.03
+    assert np.mean(expected) == pytest.approx(np.mean(there), abs=0.01)
+
+
+MANY = [False] * 25 + [True] * 25
+
+
+@pytest.mark.parametrize(
+    ("images", "goal", "said"),
+    [
+        (make_images([], []), "f1", "there are no images; the thresholds stay"),
+        (make_images([False] * 3, [0, 5, 9]), "f1", "all 3 images are Good; the thresholds stay"),
+        (make_images([True] * 2, [0, 5]), "cost=3", "all 2 images are Bad; the thresholds stay"),
+        (make_images(MANY, [0] * 50), "f1", "no scratch was found on any image; the thresholds"),
+        (make_images(MANY, [9] * 25 + [0] * 25), "f1", "no scratch was found on any Bad image"),
+    ],
+)
+def test_where_nothing_can_be_chosen_the_thresholds_stay(images, goal, said):
+    before = Thresholds(area=321.0, gate_skip=0.2, review_band=(300, 400))
+    made = calibrate(images, before, goal, 0.5)
+    assert made.thresholds == before and made.expected is None and not made.chosen
+    assert len(made.warnings) == 1 and said in made.warnings[0]
+    assert json.loads(json.dumps(made.block(), allow_nan=False))["expected"] is None
+
+
+@pytest.mark.parametrize(
+    ("images", "goal", "said"),
+    [
+        (make_images(MANY[13:], range(37)), "f1", "only 12 Good images: the 95% interval of their"),
+        (make_images(MANY[:37], range(37)), "f1", "only 12 Bad images: the 95% interval of their"),
+        (make_images(MANY, [7] * 50), "f1", "all areas are 7; the area threshold tells none apart"),
+        (
+            make_images(MANY, [*range(25), *[0] * 5, *range(20)]),
+            "recall=0.9",
+            "a recall of 0.9 cannot be reached; the highest is 0.7600",
+        ),
+        (draw_images(90), "recall=0.6", "on other images expect a recall of 0.5600, not the 0.6"),
+        (make_images(MANY, range(50), group=["a"] * 50), "f1", "of one group; without a second"),
+        (make_images(MANY, range(50)[::-1]), "cost=0.01", "no image is called Bad: at this cost"),
+    ],
+)
+def test_what_limits_a_choice_is_said(images, goal, said):
+    made = calibrate(images, Thresholds(), goal)
+    assert any(said in warning for warning in made.warnings), made.warnings
+    assert made.chosen and (made.expected is None) == ("of one group" in said)
+
+
+def test_clear_cut_images_give_no_warning_and_the_gate_skips_all_good_ones():
+    scores = [0.125] * 25 + [0.875] * 25
+    made = calibrate(make_images(MANY, [0] * 25 + [100] * 25, scores), Thresholds(), "recall=0.98")
+    assert made.warnings == ()
+    assert (made.thresholds.area, made.thresholds.gate_skip) == (50, 0.5)
+    assert made.figures["F1_bad"] == made.expected["F1_bad"] == 1
+    assert made.figures["skipped"] == 0.5 and made.figures["bad_skipped"] == 0
+
+
+def test_the_rule_seed_counts_areas_above_500_px_only():
+    images = make_images([False, True, False, True], [500, 500.5, 0, 900], [0.9, 0.0, 0.1, 0.2])
+    made = calibrate(images, Thresholds(area=7), "seed")
+    assert made.thresholds == RULES["seed"] and made.expected == made.figures
+    assert made.figures["bad_as_bad"] == 2 and made.figures["good_as_bad"] == 0
+    with pytest.raises(ValueError, match="'contour' and unit 'pixel' .* 'pixel' and unit 'pixel'"):
+        calibrate(images, Thresholds(area_method="pixel"), "seed")
+
+
+@pytest.mark.parametrize(
+    ("goal", "share", "said"),
+    [
+        ("f2", 0, r"goal 'f2' is unknown; accepted are f1, recall=R .* the rule seed"),
+        *((text, 0, "accepted are f1") for text in ("f1=1", "recall", "recall=0", "recall=1.1")),
+        *((text, 0, "accepted are f1") for text in ("cost=-1", "cost=nan", "cost=1e7", "recall=x")),
+        ("f1", 1.5, "review share is 1.5; accepted is a number in 0..1"),
+        ("f1", math.nan, "review share is nan"),
+        ("seed", 0.1, "rule 'seed' has no review band"),
+    ],
+)
+def test_goals_that_mean_nothing_are_refused(goal, share, said):
+    with pytest.raises(ValueError, match=said):
+        calibrate(draw_images(9), Thresholds(), goal, share)
+
+
+def test_a_calibration_is_written_read_and_laid_out(tmp_path):
+    images = draw_images(90)
+    made = calibrate(images, Thresholds(), "cost=4", 0.1)
+    made.thresholds.save(tmp_path, made.block(dataset="labels_val", data_sha256="ab"))
+    thresholds, block = read_thresholds(tmp_path / "thresholds.json")
+    assert thresholds == made.thresholds and block["goal"] == "cost=4"
+    assert block["figures"]["bad_as_bad"] == made.figures["bad_as_bad"]
+    text = format_calibration(made, {"before": (Thresholds(), None)})
+    line = next(line for line in text.splitlines() if line.startswith("recall of Bad"))
+    assert f"{made.figures['recall_bad']:.3f}" in line and line.endswith(" -")
+    assert "review from" in text
+
+
+def write_evaluation(folder, **about: object) -> None:
+    draw_images(9).save(folder, Thresholds())
+    stated = {"dataset": "labels_val", "data_sha256": "ab", "images": 9}
+    thresholds = {"area": 5.0, "review_band": [1, 9]}
+    content = {"about": {**stated, "thresholds": thresholds, **about}, "leak": {"test_images": 3}}
+    (folder / "evaluation.json").write_text(json.dumps(content))
+
+
+def test_an_earlier_evaluation_is_read(tmp_path):
+    write_evaluation(tmp_path)
+    source = read_source(tmp_path)
+    assert source.thresholds == Thresholds(area=5.0, review_band=(1, 9))
+    assert source.about()["images"] == 9 and source.about()["data_sha256"] == "ab"
+    assert "3 of 9 images, or nearly the same, were trained on" in source.warnings[0]
+    assert source.measure(Thresholds(score=0.9)) is None
+
+
+@pytest.mark.parametrize(
+    ("about", "said"),
+    [
+        ({"dataset": "labels_test"}, "'labels_test' is a test set"),
+        ({"thresholds": {"size": 5}}, "does not say on which images"),
+        ({"images": 8}, "images.jsonl holds 9 images, evaluation.json is about 8"),
+    ],
+)
+def test_an_evaluation_that_is_none_to_calibrate_on_is_refused(tmp_path, about, said):
+    write_evaluation(tmp_path, **about)
+    with pytest.raises(ValueError, match=said):
+        read_source(tmp_path)
+    refuse_test_set("labels_val")

@@ -1,0 +1,52 @@
+"""Fixtures of the tests of the report: a real Chromium, and a report written once."""
+
+import re
+import shutil
+
+import pytest
+
+from tests.report.pages import settle, write
+
+ARGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+
+
+@pytest.fixture(scope="module")
+def browser():
+    playwright = pytest.importorskip(
+        "playwright.sync_api", reason="playwright is missing, run `pip install playwright`"
+    )
+    names = ("chromium", "chromium-browser", "google-chrome")
+    program = next(filter(None, map(shutil.which, names)), None)
+    if program is None:
+        pytest.skip(f"none of the browsers {', '.join(names)} is installed")
+    with playwright.sync_playwright() as driver:
+        chromium = driver.chromium.launch(executable_path=program, args=ARGS)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def visit(browser):
+    """Open a report; in the end nothing may have gone wrong and nothing left the disk."""
+    heard = []
+    context = browser.new_context(color_scheme="light", accept_downloads=True)
+
+    def open_page(path, width=1280):
+        page = context.new_page()
+        page.set_viewport_size({"width": width, "height": 800})
+        page.on("console", lambda message: heard.append(message.text))
+        page.on("pageerror", lambda error: heard.append(str(error)))
+        page.on("request", lambda r: re.match("data:|file:|blob:", r.url) or heard.append(r.url))
+        page.goto(path.as_uri())
+        settle(page)
+        return page
+
+    yield open_page
+    context.close()
+    assert heard == []
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory):
+    """A report of 40 images, 16 of them Bad, with a gate, and their table."""
+    return write(tmp_path_factory.mktemp("report"), [i % 5 < 2 for i in range(40)])

@@ -1,0 +1,120 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from PIL import Image
+from pycocotools import mask as coco_mask
+
+from scratch_d2.data.mask_files import read_mask
+from scratch_d2.structures.masks import (
+    decode_rle,
+    encode_rle,
+    mask_to_box,
+    mask_to_polygons,
+    scratch_area,
+    split_regions,
+    to_rle,
+    union_of_rles,
+)
+from tests.builders import rectangles, save
+
+masks = hnp.arrays(bool, st.tuples(st.integers(1, 14), st.integers(1, 14)))
+MASK = rectangles(12, 20, (3, 2, 9, 5), (15, 8, 16, 12))
+
+
+def palette_mask(mask: np.ndarray, colours: list[int]) -> Image.Image:
+    image = Image.fromarray(mask.astype(np.uint8), mode=None).convert("P")
+    image.putdata(mask.astype(np.uint8).ravel().tolist())
+    image.putpalette(colours)
+    return image
+
+
+@pytest.mark.parametrize("colours", [[0, 0, 0, 128, 0, 0], [255, 255, 255, 0, 0, 0]])
+def test_palette_masks_are_read_by_index(tmp_path, colours):
+    palette_mask(MASK, colours).save(tmp_path / "mask.png")
+    np.testing.assert_array_equal(read_mask(tmp_path / "mask.png"), MASK)
+
+
+@pytest.mark.parametrize(
+    "stored",
+    [
+        MASK.astype(np.uint8),
+        MASK.astype(np.uint8) * 255,
+        np.where(MASK, 128, 127).astype(np.uint8),
+        np.repeat(MASK[:, :, None] * np.uint8(255), 3, axis=2),
+        np.where(MASK, 65535, 300).astype(np.uint16),
+    ],
+    ids=["0/1", "0/255", "just above the threshold", "RGB", "16 bit"],
+)
+def test_grey_masks_are_read_by_level(tmp_path, stored):
+    np.testing.assert_array_equal(read_mask(save(stored, tmp_path / "mask.png")), MASK)
+
+
+def test_one_bit_masks(tmp_path):
+    Image.fromarray(MASK).convert("1").save(tmp_path / "mask.png")
+    np.testing.assert_array_equal(read_mask(tmp_path / "mask.png"), MASK)
+
+
+def test_the_threshold_is_honoured(tmp_path):
+    path = save(np.where(MASK, 60, 0).astype(np.uint8), tmp_path / "mask.png")
+    assert not read_mask(path).any()
+    np.testing.assert_array_equal(read_mask(path, threshold=59), MASK)
+
+
+@given(masks)
+def test_polygons_lose_nothing(mask):
+    polygons = mask_to_polygons(mask)
+    if not mask.any():
+        assert polygons == []
+        return
+    np.testing.assert_array_equal(decode_rle(to_rle(polygons, *mask.shape)), mask)
+
+
+@given(masks)
+def test_rle_is_that_of_pycocotools_and_comes_back(mask):
+    theirs = coco_mask.encode(np.asfortranarray(mask, np.uint8))
+    assert encode_rle(mask) == {"size": theirs["size"], "counts": theirs["counts"].decode()}
+    np.testing.assert_array_equal(decode_rle(encode_rle(mask)), mask)
+
+
+@given(masks)
+def test_regions_are_whole_and_boxed(mask):
+    regions = split_regions(mask)
+    assert sum(region.sum() for region in regions) == mask.sum()
+    for region in regions:
+        x0, y0, x1, y1 = mask_to_box(region)
+        assert region[y0:y1, x0:x1].sum() == region.sum() and x1 > x0 and y1 > y0
+    union = union_of_rles([encode_rle(region) for region in regions], *mask.shape)
+    np.testing.assert_array_equal(union, mask)
+
+
+def test_boxes_agree_with_pycocotools():
+    x0, y0, x1, y1 = mask_to_box(rectangles(12, 20, (3, 2, 9, 5)))
+    box = coco_mask.toBbox(coco_mask.encode(np.asfortranarray(MASK[:, :10], np.uint8)))
+    assert [x0, y0, x1 - x0, y1 - y0] == box.tolist() == [3, 2, 6, 3]
+
+
+@pytest.mark.parametrize(
+    ("mask", "contour", "pixel"),
+    [
+        (rectangles(20, 20, (2, 3, 12, 9)), 45.0, 60.0),  # (10 - 1) x (6 - 1) through the centres
+        (rectangles(20, 20, (4, 5, 18, 6)), 0.0, 14.0),  # a line one pixel wide
+        (rectangles(20, 20, (0, 0, 5, 5), (10, 10, 15, 15)), 32.0, 50.0),
+        (rectangles(20, 20), 0.0, 0.0),
+    ],
+)
+def test_areas(mask, contour, pixel):
+    assert scratch_area(mask, "contour") == contour
+    assert scratch_area(mask, "pixel") == pixel
+
+
+def test_holes_count_in_contours_only():
+    ring = rectangles(20, 20, (2, 2, 12, 12)) & ~rectangles(20, 20, (5, 5, 9, 9))
+    assert scratch_area(ring, "contour") == 81.0
+    assert scratch_area(ring, "pixel") == 84.0
+
+
+def test_an_unknown_method_is_named():
+    with pytest.raises(ValueError, match="'length' is unknown; accepted are contour, pixel"):
+        scratch_area(MASK, "length")
