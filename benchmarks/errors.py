@@ -26,6 +26,7 @@ from scratch_d2.evaluation.results_io import read_results
 from scratch_d2.metrics.bootstrap import resample
 from scratch_d2.metrics.coco_ap import precision_by_level
 from scratch_d2.metrics.matching import IOU_THRESHOLDS, Matches, match, true_masks
+from scratch_d2.structures.masks import rle_areas
 
 RIGHT, MISPLACED, DOUBLE, BACKGROUND = "right", "misplaced", "double", "background"
 NEAR, FOUND = 0.1, 0.5
@@ -71,7 +72,7 @@ def sort_out(dicts: list[dict], predictions: dict) -> Sorted:
             kind[best >= NEAR], kind[best >= FOUND], kind[chosen >= 0] = MISPLACED, DOUBLE, RIGHT
             scratch = np.where(chosen >= 0, chosen, overlap.argmax(axis=1)) + len(areas)
         kinds.append(kind), scratches.append(scratch), scores.append(found.scores)
-        areas += coco_mask.area(truth).tolist() if truth else []
+        areas += rle_areas(truth).tolist()
     order = np.argsort(-np.concatenate(scores), kind="stable")
     return Sorted(np.concatenate(kinds)[order], np.concatenate(scratches)[order], np.array(areas))
 

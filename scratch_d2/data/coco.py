@@ -5,10 +5,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from pycocotools import mask as coco_mask
-
 from scratch_d2.data.catalog import CLASSES
-from scratch_d2.structures.masks import to_rle
+from scratch_d2.structures.masks import rle_areas, to_rle
 from scratch_d2.utils.files import write_atomically
 
 CATEGORY_ID = 1  # COCO counts categories from 1
@@ -33,7 +31,7 @@ def to_coco(dicts: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
                     "image_id": image_id,
                     "category_id": CATEGORY_ID,
                     "bbox": [x0, y0, x1 - x0, y1 - y0],
-                    "area": float(coco_mask.area(rle)),
+                    "area": float(rle_areas([rle])[0]),
                     "segmentation": rle,
                     "iscrowd": annotation.get("iscrowd", 0),
                 }

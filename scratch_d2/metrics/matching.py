@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from pycocotools import mask as coco_mask
 
-from scratch_d2.structures.masks import to_rle
+from scratch_d2.structures.masks import rle_areas, to_rle
 from scratch_d2.structures.prediction import Prediction
 
 IOU_THRESHOLDS = np.linspace(0.5, 0.95, 10)
@@ -94,7 +94,7 @@ def detected_regions(prediction: Prediction, kind: str, most: int) -> Regions:
 def _measure(rles: Sequence[dict]) -> dict[str, np.ndarray]:
     if not rles:
         return {"area": np.zeros(0), "width": np.zeros(0)}
-    area = np.asarray(coco_mask.area(list(rles)), float)
+    area = rle_areas(rles)
     return {"area": area, "width": mean_width(area, coco_mask.toBbox(list(rles)))}
 
 

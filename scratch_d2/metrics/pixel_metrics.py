@@ -9,7 +9,7 @@ from pycocotools import mask as coco_mask
 from scratch_d2.metrics.bootstrap import interval, resample
 from scratch_d2.metrics.matching import WIDTHS, mean_width
 from scratch_d2.structures.dataset_dict import scratches_of
-from scratch_d2.structures.masks import decode_rle, to_rle, union_of_rles
+from scratch_d2.structures.masks import decode_rle, rle_areas, to_rle, union_of_rles
 from scratch_d2.structures.prediction import Prediction
 from scratch_d2.structures.thresholds import Thresholds
 from scratch_d2.structures.verdict import scratch_mask
@@ -70,7 +70,7 @@ def _count(
     scratches = [to_rle(s["segmentation"], height, width) for s in scratches_of(item)]
     truth, found = union_of_rles(scratches, height, width), scratch_mask(prediction, thresholds)
     right, total = np.count_nonzero(truth & found), found.sum() + truth.sum()
-    widths = mean_width(coco_mask.area(scratches), coco_mask.toBbox(scratches))
+    widths = mean_width(rle_areas(scratches), coco_mask.toBbox(scratches))
     line, thin = np.zeros(2), np.zeros(2)
     for scratch, broad in zip(scratches, widths):
         lengths = _lengths(decode_rle(scratch), found)

@@ -1,5 +1,6 @@
 """Masks as HxW bool arrays: regions, polygons, COCO run-length encoding (RLE), areas."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -8,6 +9,8 @@ from pycocotools import mask as coco_mask
 from scratch_d2.utils.opencv import cv2
 
 AREA_METHODS = ("contour", "pixel")
+# `pycocotools.mask.area` counts the masks of one call in a byte; with NumPy 2 a 256th one fails.
+MASKS_PER_CALL = 255
 
 
 def split_regions(mask: np.ndarray) -> list[np.ndarray]:
@@ -96,6 +99,13 @@ def to_rle(segmentation: list | dict, height: int, width: int) -> dict[str, Any]
         "size": [height, width],
         "counts": counts.decode("ascii") if isinstance(counts, bytes) else counts,
     }
+
+
+def rle_areas(rles: Sequence[dict]) -> np.ndarray:
+    """Count the pixels of K masks in compressed RLE; returns [K] float64."""
+    starts = range(0, len(rles), MASKS_PER_CALL)
+    blocks = [coco_mask.area(list(rles[start : start + MASKS_PER_CALL])) for start in starts]
+    return np.concatenate([np.zeros(0), *blocks])
 
 
 def union_of_rles(rles: list[dict], height: int, width: int) -> np.ndarray:

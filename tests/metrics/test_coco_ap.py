@@ -153,6 +153,21 @@ def test_intervals_hold_the_figure_and_narrow_with_more_images():
     assert widths[1] < widths[0] / 2
 
 
+def test_an_image_may_hold_more_than_255_scratches():
+    boxes = [(x, y, x + 6, y + 4) for x in range(0, 120, 7) for y in range(0, 120, 6)]
+    masks = [encode_rle(rectangles(SIDE, SIDE, box)) for box in boxes]
+    item = {"image_id": 0, "file_name": "a", "height": SIDE, "width": SIDE}
+    item["annotations"] = [
+        {"bbox": list(map(float, box)), "segmentation": mask} for box, mask in zip(boxes, masks)
+    ]
+    scores = np.full(len(boxes), 0.9, np.float32)
+    found = Prediction(SIDE, SIDE, np.array(boxes, np.float32), scores, masks)
+    ap = average_precision([item], {0: found}, max_detections=len(boxes))
+    assert len(boxes) == 360 and ap["bbox"]["AP"] == ap["segm"]["AP"] == pytest.approx(100)
+    half = average_precision([item], {0: found}, max_detections=180)
+    assert half["segm"]["AP50"] == pytest.approx(100 * 51 / 101)  # recalls 0, 0.01 ... 0.5
+
+
 @pytest.mark.parametrize(
     ("box", "name"), [((0, 0, 60, 4), "thin"), ((0, 0, 60, 12), "mid"), ((0, 0, 60, 20), "wide")]
 )

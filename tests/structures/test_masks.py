@@ -12,6 +12,7 @@ from scratch_d2.structures.masks import (
     encode_rle,
     mask_to_box,
     mask_to_polygons,
+    rle_areas,
     scratch_area,
     split_regions,
     to_rle,
@@ -87,6 +88,15 @@ def test_regions_are_whole_and_boxed(mask):
         assert region[y0:y1, x0:x1].sum() == region.sum() and x1 > x0 and y1 > y0
     union = union_of_rles([encode_rle(region) for region in regions], *mask.shape)
     np.testing.assert_array_equal(union, mask)
+
+
+@pytest.mark.parametrize("count", [0, 1, 255, 256, 600])
+def test_masks_may_be_many(count):
+    """From 256 masks on, pycocotools overflows with NumPy 2."""
+    bars = [rectangles(9, 700, (x, 0, x + 1, x % 9)) for x in range(count)]
+    rles = [encode_rle(bar) for bar in bars]
+    np.testing.assert_array_equal(rle_areas(rles), [x % 9 for x in range(count)])
+    assert union_of_rles(rles, 9, 700).sum() == sum(x % 9 for x in range(count))
 
 
 def test_boxes_agree_with_pycocotools():
