@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 from pycocotools import mask as coco_mask
 
-from scratch_d2.structures.masks import rle_areas, to_rle
+from scratch_d2.structures.dataset_dict import annotation_rle
+from scratch_d2.structures.masks import rle_areas
 from scratch_d2.structures.prediction import Prediction
 
 IOU_THRESHOLDS = np.linspace(0.5, 0.95, 10)
@@ -63,8 +64,7 @@ class Matches:
 
 def true_masks(item: Mapping[str, Any]) -> list[dict]:
     """Return the masks of the annotations of a dataset dict as RLE."""
-    size = item["height"], item["width"]
-    return [to_rle(annotation["segmentation"], *size) for annotation in item["annotations"]]
+    return [annotation_rle(item, annotation) for annotation in item["annotations"]]
 
 
 def true_regions(item: Mapping[str, Any], rles: list[dict], kind: str) -> Regions:

@@ -8,8 +8,8 @@ from pycocotools import mask as coco_mask
 
 from scratch_d2.metrics.bootstrap import interval, resample
 from scratch_d2.metrics.matching import WIDTHS, mean_width
-from scratch_d2.structures.dataset_dict import scratches_of
-from scratch_d2.structures.masks import decode_rle, rle_areas, to_rle, union_of_rles
+from scratch_d2.structures.dataset_dict import annotation_rle, scratches_of
+from scratch_d2.structures.masks import decode_rle, rle_areas, union_of_rles
 from scratch_d2.structures.prediction import Prediction
 from scratch_d2.structures.thresholds import Thresholds
 from scratch_d2.structures.verdict import scratch_mask
@@ -67,7 +67,7 @@ def _count(
     item: Mapping[str, Any], prediction: Prediction, thresholds: Thresholds
 ) -> tuple[float, ...]:
     height, width = item["height"], item["width"]
-    scratches = [to_rle(s["segmentation"], height, width) for s in scratches_of(item)]
+    scratches = [annotation_rle(item, scratch) for scratch in scratches_of(item)]
     truth, found = union_of_rles(scratches, height, width), scratch_mask(prediction, thresholds)
     right, total = np.count_nonzero(truth & found), found.sum() + truth.sum()
     widths = mean_width(rle_areas(scratches), coco_mask.toBbox(scratches))

@@ -27,6 +27,19 @@ def scratches_of(item: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 def mask_of(item: Mapping[str, Any]) -> np.ndarray:
     """Return the union of the scratches of a dataset dict, polygons or RLE, as HxW bool."""
-    height, width = item["height"], item["width"]
-    rles = [to_rle(scratch["segmentation"], height, width) for scratch in scratches_of(item)]
-    return union_of_rles(rles, height, width)
+    rles = [annotation_rle(item, scratch) for scratch in scratches_of(item)]
+    return union_of_rles(rles, item["height"], item["width"])
+
+
+def annotation_rle(item: Mapping[str, Any], annotation: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the mask of an annotation of a dataset dict as compressed RLE.
+
+    Raises ValueError as `to_rle` does, naming the image and which of its annotations it is.
+    """
+    try:
+        return to_rle(annotation["segmentation"], item["height"], item["width"])
+    except ValueError as error:
+        own = enumerate(item.get("annotations", []))
+        number = next((index for index, other in own if other is annotation), None)
+        which = "" if number is None else f", annotation {number}"
+        raise ValueError(f"{item.get('file_name')!r}{which}: {error}") from None

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from pycocotools import mask as coco_mask
 
+from scratch_d2.structures.segmentations import check_polygons, check_runs
 from scratch_d2.utils.opencv import cv2
 
 AREA_METHODS = ("contour", "pixel")
@@ -84,16 +85,20 @@ def decode_rle(rle: dict) -> np.ndarray:
 def to_rle(segmentation: list | dict, height: int, width: int) -> dict[str, Any]:
     """Turn a COCO segmentation, polygons or any RLE, into compressed RLE ready for JSON.
 
-    Raises ValueError for an RLE of another size.
+    Raises ValueError for an RLE of another size or whose runs do not add up to it, and for
+    polygons that are none: an odd number of coordinates, no finite ones, far from the image.
     """
-    if isinstance(segmentation, dict) and list(segmentation["size"]) != [height, width]:
-        raise ValueError(f"the mask is {segmentation['size']}, its image {[height, width]} pixels")
-    if isinstance(segmentation, dict) and not isinstance(segmentation["counts"], list):
-        rle = segmentation
-    elif isinstance(segmentation, dict):
-        rle = coco_mask.frPyObjects(segmentation, height, width)
+    if not isinstance(segmentation, dict):
+        check_polygons(segmentation, height, width)
+        rle = coco_mask.merge(coco_mask.frPyObjects(list(segmentation), height, width))
     else:
-        rle = coco_mask.merge(coco_mask.frPyObjects(segmentation, height, width))
+        if list(segmentation["size"]) != [height, width]:
+            size = segmentation["size"]
+            raise ValueError(f"the mask is {size}, its image {[height, width]} pixels")
+        rle = segmentation
+        check_runs(rle["counts"], height, width)
+        if not isinstance(rle["counts"], str | bytes):
+            rle = coco_mask.frPyObjects(rle, height, width)
     counts = rle["counts"]
     return {
         "size": [height, width],

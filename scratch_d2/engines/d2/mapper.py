@@ -10,7 +10,7 @@ from detectron2.data import detection_utils
 from detectron2.data import transforms as T
 
 from scratch_d2.data.images import read_image
-from scratch_d2.structures.masks import to_rle
+from scratch_d2.structures.dataset_dict import annotation_rle
 
 
 class ScratchMapper:
@@ -49,8 +49,7 @@ class ScratchMapper:
                 continue
             annotation = copy.copy(annotation)
             if self._mask_format == "bitmask":
-                rle = to_rle(annotation["segmentation"], item["height"], item["width"])
-                annotation["segmentation"] = rle
+                annotation["segmentation"] = annotation_rle(item, annotation)
             moved.append(
                 detection_utils.transform_instance_annotations(annotation, transforms, size)
             )

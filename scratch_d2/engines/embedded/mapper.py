@@ -12,8 +12,8 @@ from scratch_d2.data.catalog import get_dataset_dicts
 from scratch_d2.data.images import read_image
 from scratch_d2.engines.batches import DatasetDict
 from scratch_d2.engines.embedded.boxes import Size, Target, nonempty
-from scratch_d2.structures.dataset_dict import has_unknown_scratches
-from scratch_d2.structures.masks import decode_rle, to_rle
+from scratch_d2.structures.dataset_dict import annotation_rle, has_unknown_scratches
+from scratch_d2.structures.masks import decode_rle
 
 Sample = tuple[torch.Tensor, Target]
 logger = logging.getLogger("scratch_d2")
@@ -92,11 +92,10 @@ def make_target(item: DatasetDict, size: Size, flip: str) -> Target:
     Detectron2's DatasetMapper does with RLE.
     """
     boxes, masks = [np.zeros((0, 4))], [np.zeros((0, *size), dtype=bool)]
-    height, width = item["height"], item["width"]
     for annotation in item.get("annotations", []):
         if annotation.get("iscrowd", 0):
             continue
-        mask = decode_rle(to_rle(annotation["segmentation"], height, width))
+        mask = decode_rle(annotation_rle(item, annotation))
         mask = resize(mask.astype(np.uint8), size, Image.Resampling.NEAREST).astype(bool)
         masks.append(flipped(mask, flip)[None])
         boxes.append(_move_box(annotation, item, size, flip)[None])

@@ -1,0 +1,97 @@
+"""Check COCO segmentations before pycocotools sees them.
+
+It does not check them itself: runs that do not fill the image hang or read foreign memory, and
+polygons with NaN or distant points end the process.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+BITS = 5  # of a number in each character of compressed runs
+LONGEST = 7  # characters of a number below 2**32
+
+
+def check_runs(counts: Any, height: int, width: int) -> None:
+    """Raise ValueError unless the runs of a COCO RLE fill an image of height x width pixels.
+
+    Args:
+        counts: a list of runs, or the text (str or bytes) that COCO compresses them to.
+    """
+    runs = _parse(counts) if isinstance(counts, str | bytes) else _as_runs(counts)
+    total = int(runs.sum())
+    if (runs < 0).any() or total != height * width:
+        least = f", the least of them {int(runs.min())}" if (runs < 0).any() else ""
+        raise ValueError(
+            f"the runs of the mask add up to {total}{least}; its image has "
+            f"{height} x {width} = {height * width} pixels"
+        )
+
+
+def _as_runs(counts: Any) -> np.ndarray:
+    runs = np.asarray(counts)
+    if runs.ndim != 1 or not len(runs) or runs.dtype.kind not in "iu":
+        raise ValueError(f"the runs of the mask are {_short(counts)}; whole numbers are expected")
+    if np.abs(runs.astype(np.float64)).max() >= 2**32:
+        raise ValueError(f"the mask has a run of {np.abs(runs).max()}; accepted is below 2**32")
+    return runs.astype(np.int64)
+
+
+def _parse(counts: str | bytes) -> np.ndarray:
+    """Return the runs that COCO's text stands for, as rleFrString of pycocotools does."""
+    octets = counts.encode("utf-8") if isinstance(counts, str) else counts
+    digits = np.frombuffer(octets, np.uint8).astype(np.int64) - 48
+    ends = np.flatnonzero(digits & 32 == 0)
+    strange = not len(digits) or digits.min() < 0 or digits.max() > 63
+    if strange or not len(ends) or ends[-1] != len(digits) - 1:
+        raise ValueError(f"the runs of the mask are {_short(counts)}, which is no compressed RLE")
+    lengths = np.diff(ends, prepend=-1)
+    if lengths.max() > LONGEST:
+        raise ValueError("the mask has a run that is too long for any image")
+    starts = ends - lengths + 1
+    places = np.arange(len(digits)) - np.repeat(starts, lengths)
+    values = np.add.reduceat((digits & 31) << (BITS * places), starts)
+    runs = values - np.where(digits[ends] & 16, 1 << (BITS * lengths), 0)
+    for first in (1, 2):  # from the fourth on, each is told as the difference to the last but one
+        runs[first::2] = np.cumsum(runs[first::2])
+    return runs
+
+
+def check_polygons(polygons: Any, height: int, width: int) -> None:
+    """Raise ValueError unless each polygon is [x0, y0, x1, y1, x2, y2, ...] in or near an image.
+
+    Near is less than the image's longer side outside of it: enough for a careless hand.
+    """
+    if not isinstance(polygons, Sequence) or not len(polygons):
+        raise ValueError(f"the mask is {_short(polygons)}; polygons or an RLE are expected")
+    margin = max(height, width)
+    for number, polygon in enumerate(polygons):
+        points = _as_points(polygon, number)
+        x, y = points[::2], points[1::2]
+        outside = np.minimum(x, y).min() < -margin or x.max() > width + margin
+        if outside or y.max() > height + margin:
+            raise ValueError(
+                f"polygon {number} reaches from ({x.min():g}, {y.min():g}) to ({x.max():g}, "
+                f"{y.max():g}), far outside of its image of {width} x {height} pixels"
+            )
+
+
+def _as_points(polygon: Any, number: int) -> np.ndarray:
+    try:
+        points = np.asarray(polygon, np.float64)
+    except (TypeError, ValueError):
+        raise ValueError(f"polygon {number} is {_short(polygon)}; numbers are expected") from None
+    if points.ndim != 1 or len(points) < 6 or len(points) % 2:
+        raise ValueError(
+            f"polygon {number} has {points.size} coordinates; an even number, 6 or more, is "
+            "expected"
+        )
+    if not np.isfinite(points).all():
+        raise ValueError(f"polygon {number} has a coordinate that is no finite number")
+    return points
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 40 else f"{text[:36]} ..."
