@@ -46,10 +46,16 @@ def convert_weights(source: str | Path, target: str | Path, to: str) -> int:
 def _release(content: dict[str, Any]) -> dict[str, Any]:
     """Keep the weights and what a gate says of itself; norms and biases stay float32."""
     model = {
-        name: value.half() if value.dtype == torch.float32 and value.dim() > 1 else value
+        name: value.half() if _fits_half(value) else value
         for name, value in content["model"].items()
     }
     return {"model": model} | {key: content[key] for key in ("gate",) if key in content}
+
+
+def _fits_half(value: torch.Tensor) -> bool:
+    if value.dtype != torch.float32 or value.dim() < 2:
+        return False
+    return not value.numel() or value.abs().max() <= torch.finfo(torch.float16).max
 
 
 def _rename(model: Tensors, source: str | Path) -> Tensors:

@@ -1,7 +1,7 @@
 """Choose weights, check that they fit a model, and load them into it."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from scratch_d2.checkpoints.files import read_checkpoint
-from scratch_d2.checkpoints.names import BACKBONE, Tensors, to_detectron2
+from scratch_d2.checkpoints.names import BACKBONE, Tensors, is_caffe2, to_detectron2
 
 logger = logging.getLogger(__name__)
 
@@ -42,15 +42,39 @@ def load_weights(model: nn.Module, path: str | Path) -> dict[str, Any]:
     return content
 
 
-def load_initial_weights(model: nn.Module, path: str | Path) -> None:
+def load_initial_weights(
+    model: nn.Module,
+    path: str | Path,
+    rename: Callable[[nn.Module, Tensors], Tensors] | None = None,
+) -> None:
     """Start training from a checkpoint, a gate or a bare ResNet-50: load all that fits, in place.
 
     The backbone has to fit whole; other parameters that are missing or of another shape keep
-    their initial values. Raises FileNotFoundError or ValueError as `load_weights` does.
+    their initial values.
+
+    Args:
+        rename: gives the tensors of a file the names that a model wants; without it, names of
+            Caffe2 are refused.
+
+    Raises FileNotFoundError or ValueError as `load_weights` does, and ValueError where nothing
+    fits.
     """
     found, wanted = read_detector_checkpoint(path)["model"], model.state_dict()
+    if rename is not None:
+        found = rename(model, found)
+    elif is_caffe2(found):
+        raise ValueError(
+            f"weights {str(path)!r} have Caffe2's names ({next(iter(found))}, ...), which "
+            "Detectron2 translates (SCRATCH.ENGINE d2); accepted here are Detectron2's "
+            "torchvision/R-50.pkl and ResNets of timm and torchvision"
+        )
     check_fits(found, wanted, path)
     fitting = {name: found[name] for name in wanted if _same(found.get(name), wanted[name])}
+    if not fitting:
+        raise ValueError(
+            f"weights {str(path)!r} share no parameter with the model of the config; they hold "
+            f"{', '.join(list(found)[:3]) or 'nothing'}, wanted are {', '.join(list(wanted)[:3])}"
+        )
     model.load_state_dict(fitting, strict=False)
     logger.info("%s: %d of %d parameters loaded", path, len(fitting), len(wanted))
 

@@ -6,6 +6,8 @@ import torch
 
 Tensors = dict[str, torch.Tensor]
 BACKBONE = "backbone.bottom_up."
+# What DistributedDataParallel and Lightning put before every name.
+WRAPPERS = ("module.", "model.")
 
 # Modules of a block in a ResNet of timm or torchvision, and so in the gate's trunk, and what
 # Detectron2 calls them.
@@ -28,11 +30,19 @@ def is_resnet(model: Tensors) -> bool:
     return "conv1.weight" in model and "layer1.0.conv3.weight" in model
 
 
+def is_caffe2(model: Tensors) -> bool:
+    """Whether the names are Caffe2's, as in Detectron2's ImageNetPretrained/MSRA/R-50.pkl."""
+    return any(name == "conv1_w" or name.endswith("_branch2a_w") for name in model)
+
+
 def strip_wrappers(model: Tensors) -> Tensors:
-    """Drop what DistributedDataParallel and the gate put before the names."""
-    return {
-        name.removeprefix("module.").removeprefix("trunk."): value for name, value in model.items()
-    }
+    """Drop what wrappers put before names: before all of them, or, as torch.compile, within."""
+    model = {name.replace("_orig_mod.", ""): value for name, value in model.items()}
+    while prefix := next(
+        (p for p in WRAPPERS if model and all(n.startswith(p) for n in model)), ""
+    ):
+        model = {name.removeprefix(prefix): value for name, value in model.items()}
+    return model
 
 
 def to_detectron2(model: Tensors) -> Tensors:
@@ -41,7 +51,7 @@ def to_detectron2(model: Tensors) -> Tensors:
     Accepted are detectors of either engine, the gate, ResNets of timm and torchvision, and a
     backbone alone as in Detectron2's torchvision/R-50.pkl.
     """
-    model = strip_wrappers(model)
+    model = {name.removeprefix("trunk."): value for name, value in strip_wrappers(model).items()}
     if is_resnet(model):
         return resnet_to_backbone(model)
     if "stem.conv1.weight" in model:

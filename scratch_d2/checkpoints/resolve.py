@@ -8,6 +8,7 @@ from typing import Any
 
 from fvcore.common.config import CfgNode
 
+from scratch_d2.checkpoints.addresses import local_file
 from scratch_d2.structures.thresholds import CONFIG_KEYS, FILE_NAME, Thresholds, read_thresholds
 from scratch_d2.utils.files import file_sha256
 
@@ -29,7 +30,7 @@ def choose_weights(cfg: CfgNode, opts: Sequence[str] = ()) -> Path:
             f"no weights for the detector: OUTPUT_DIR {cfg.OUTPUT_DIR!r} holds no trained model; "
             "train one, or add MODEL.WEIGHTS and the path of a checkpoint to the command"
         )
-    return Path(cfg.MODEL.WEIGHTS)
+    return local_file(cfg.MODEL.WEIGHTS)
 
 
 def put_thresholds(cfg: CfgNode, thresholds: Thresholds, keep: Sequence[str] = ()) -> None:
@@ -67,7 +68,7 @@ def adopt_saved_thresholds(cfg: CfgNode, weights: str | Path, opts: Sequence[str
 
 def gate_weights(cfg: CfgNode) -> str:
     """Return the gate's checkpoint, "" where there is none or it is switched off."""
-    return cfg.GATE.WEIGHTS if cfg.GATE.ENABLED else ""
+    return str(local_file(cfg.GATE.WEIGHTS)) if cfg.GATE.ENABLED and cfg.GATE.WEIGHTS else ""
 
 
 def _differs(calibration: Mapping[str, Any], key: str, path: str | Path) -> str | None:

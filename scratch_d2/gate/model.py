@@ -66,7 +66,8 @@ class Gate:
     def __call__(self, images: list[np.ndarray]) -> np.ndarray:
         """Return p(Bad) [N] float32 of N images, HxWx3 uint8 RGB of any sizes.
 
-        Raises ValueError for an array of another kind.
+        Raises ValueError for an array of another kind, FloatingPointError where a score is NaN or
+        infinite.
         """
         strips = [self.preprocessing.letterbox(image) for image in images]
         logits = torch.zeros(len(images))
@@ -75,6 +76,12 @@ class Gate:
                 chunk = members[start : start + self.batch_size]
                 stacked = torch.from_numpy(np.stack([strips[index] for index in chunk]))
                 logits[chunk] = self.logits(stacked.permute(0, 3, 1, 2)).cpu()
+        if not logits.isfinite().all():
+            index = int((~logits.isfinite()).nonzero()[0])
+            raise FloatingPointError(
+                f"the gate's score of image {index} is {logits[index]:g}, no finite number; its "
+                "weights are damaged, or its training failed"
+            )
         return logits.sigmoid().numpy()
 
     @torch.inference_mode()

@@ -81,6 +81,16 @@ def test_a_deeper_network_is_refused_though_it_holds_all_that_is_wanted(tmp_path
             load(Model(), tmp_path / "deep.pth")
 
 
+def test_caffe2_names_are_refused_and_so_is_what_shares_nothing(tmp_path):
+    names = ["conv1_w", "res_conv1_bn_s", "res2_0_branch2a_w"]
+    (tmp_path / "R-50.pkl").write_bytes(pickle.dumps({name: np.ones(2) for name in names}))
+    with pytest.raises(ValueError, match="R-50.pkl' have Caffe2's names .conv1_w.*ENGINE d2"):
+        load_initial_weights(Model(), tmp_path / "R-50.pkl")
+    torch.save({"other.weight": torch.ones(1)}, tmp_path / "other.pth")
+    with pytest.raises(ValueError, match="share no parameter with.*hold other.weight, wanted are"):
+        load_initial_weights(nn.Linear(1, 1), tmp_path / "other.pth")
+
+
 class Deeper(nn.Linear):
     def __init__(self):
         super().__init__(3, 4)
