@@ -25,6 +25,7 @@ from detectron2.solver import build_optimizer
 from detectron2.utils.events import EventStorage
 from PIL import Image
 
+from scratch_d2.checkpoints.bundle import thresholds_from_config
 from scratch_d2.checkpoints.loading import load_weights
 from scratch_d2.config import load_config
 from scratch_d2.data import get_dataset_dicts, read_image, register_scratch_dataset
@@ -37,7 +38,6 @@ from scratch_d2.engines.embedded.mapper import TrainingMapper
 from scratch_d2.engines.embedded.solver import make_optimizer
 from scratch_d2.engines.embedded.train import make_scaler, step
 from scratch_d2.structures.masks import decode_rle
-from scratch_d2.structures.thresholds import Thresholds
 from scratch_d2.structures.verdict import judge
 from scratch_d2.synthetic.dataset import write_dataset
 
@@ -113,7 +113,7 @@ def predictions(cfg, weights, photos, rounds):
         lambda photo: d2([photo])[0],
         lambda photo: predictor(photo[:, :, ::-1]),
     ]
-    thresholds = Thresholds.from_config(cfg)
+    thresholds = thresholds_from_config(cfg)
     pairs = [in_turn(calls, photo, 0)[1][:2] for photo in photos]
     worst = np.max([compare(*pair) for pair in pairs], axis=0)
     verdicts = [[judge(found, None, thresholds).label for found in pair] for pair in pairs]

@@ -19,6 +19,7 @@ import torch
 from scratch_d2.config import load_config
 from scratch_d2.data import register_scratch_dataset
 from scratch_d2.engines import get_engine
+from scratch_d2.evaluation.settings import EvaluationSettings
 from scratch_d2.synthetic.dataset import write_dataset
 
 NAME = "benchmark_training"
@@ -55,7 +56,7 @@ def train(args, root, first, second=None):
     engine = get_engine(second or first)
     with contextlib.redirect_stdout(open(os.devnull, "w")):
         weights = engine.train(cfg, resume=bool(second))
-        results = engine.evaluate(cfg, weights)
+        results = engine.evaluate(cfg, weights, EvaluationSettings.in_training(cfg))
     return results["segm"], torch.load(weights, weights_only=True)["model"]
 
 

@@ -23,15 +23,16 @@ from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
 from scratch_d2.cli.common import run
-from scratch_d2.config import load_config
 from scratch_d2.data import get_dataset_dicts, register_scratch_dataset
 from scratch_d2.data.coco import CATEGORY_ID, write_coco_json
 from scratch_d2.evaluation.offline import evaluate_results
 from scratch_d2.evaluation.results_io import read_results
+from scratch_d2.evaluation.settings import EvaluationSettings
 from scratch_d2.metrics.coco_ap import KINDS, NAMES, average_precision
 from scratch_d2.report import write_report_of
 from scratch_d2.structures.dataset_dict import scratches_of
 from scratch_d2.structures.masks import decode_rle, encode_rle, mask_to_box, to_rle
+from scratch_d2.structures.thresholds import Thresholds
 from scratch_d2.synthetic.dataset import write_dataset
 
 ROUNDS = 5
@@ -149,9 +150,8 @@ def main() -> int:
     compare_ap(folder, dicts)
 
     out = args.output / "evaluation"
-    cfg = load_config(None, ["DATASETS.TRAIN", "('labels',)", "SCRATCH.AREA_THRESHOLD", "300.0"])
-    opts = ["SCRATCH.AREA_THRESHOLD", "300.0"]
-    figures, made = timed(lambda: evaluate_results(cfg, "labels", folder / "run", out, opts))
+    settings = EvaluationSettings(Thresholds(area=300.0), train_datasets=("labels",))
+    figures, made = timed(lambda: evaluate_results("labels", folder / "run", out, settings))
     page, report = timed(lambda: write_report_of(out, "labels"))
     print("| | |\n|---|---:|")
     print(f"| scan of the dataset, as it came | {scan:.1f} s |")

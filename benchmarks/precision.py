@@ -17,14 +17,13 @@ import warnings
 import numpy as np
 import torch
 
-from scratch_d2.checkpoints.resolve import adopt_saved_thresholds
+from scratch_d2.checkpoints.bundle import resolve_bundle
 from scratch_d2.config import load_config
 from scratch_d2.data.images import read_image
 from scratch_d2.engines import get_engine
 from scratch_d2.gate import Gate
 from scratch_d2.inspection.inputs import find_sources
 from scratch_d2.inspection.margins import MARGINS, gate_is_close, verdict_is_close
-from scratch_d2.structures.thresholds import Thresholds
 from scratch_d2.structures.verdict import judge, measure_area, passes_gate
 
 
@@ -79,7 +78,7 @@ def compare_gates(args, images, thresholds):
     )
     differ = [passes_gate(p, thresholds) != passes_gate(q, thresholds) for p, q in zip(exact, fast)]
     close = [gate_is_close(float(q), thresholds, MARGINS[args.precision]) for q in fast]
-    tell(f"passing below {thresholds.gate_skip:g}", differ, close, seconds, len(images))
+    tell(f"passing below {thresholds.gate_threshold:g}", differ, close, seconds, len(images))
 
 
 def compare_detectors(args, cfg, images, thresholds):
@@ -111,9 +110,9 @@ def main():
     args = parse_args()
     warnings.simplefilter("ignore")
     opts = ["MODEL.DEVICE", "cpu", *args.opts, "GATE.WEIGHTS", args.gate]
+    opts += ["MODEL.WEIGHTS", args.weights]
     cfg = load_config(args.config_file, opts)
-    adopt_saved_thresholds(cfg, args.weights, opts)
-    thresholds = Thresholds.from_config(cfg)
+    thresholds = resolve_bundle(cfg, opts).thresholds
     sources = list(find_sources(args.input))
     random.Random(0).shuffle(sources)
     images = [read_image(source.path) for source in sources[: args.images]]

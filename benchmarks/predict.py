@@ -26,7 +26,7 @@ import torch
 from PIL import Image
 from torch.utils.flop_counter import FlopCounterMode
 
-from scratch_d2.checkpoints.resolve import adopt_saved_thresholds
+from scratch_d2.checkpoints.bundle import resolve_bundle
 from scratch_d2.config import load_config
 from scratch_d2.data.images import read_image
 from scratch_d2.engines import get_engine
@@ -37,7 +37,6 @@ from scratch_d2.inspection.predict import Options, predict_files
 from scratch_d2.inspection.processors import pick_workers, shared_by
 from scratch_d2.inspection.rows import RowFile
 from scratch_d2.inspection.summary import describe_times
-from scratch_d2.structures.thresholds import Thresholds
 from scratch_d2.structures.verdict import judge
 from scratch_d2.synthetic.dataset import write_dataset
 from scratch_d2.utils.installed import detectron2_installed
@@ -70,8 +69,7 @@ def setup(args, precision="auto"):
 def one_by_one(args, folder, find):
     """Read an image, find, judge, next; `find` gets HxWx3 uint8 RGB."""
     cfg, opts = setup(args)
-    adopt_saved_thresholds(cfg, args.weights, opts)
-    thresholds = Thresholds.from_config(cfg)
+    thresholds = resolve_bundle(cfg, opts).thresholds
     find(read_image(next(find_sources([folder])).path))
     begin, labels = time.perf_counter(), []
     for source in find_sources([folder]):
@@ -226,7 +224,7 @@ def print_limit(args, seconds, paths):
     inspector = Inspector.from_config(cfg, get_engine("embedded"), opts)
     images = [read_image(path) for path in paths]
     scores = inspector.models.gate(images)
-    doubtful = [i for i, p in zip(images, scores) if p >= inspector.thresholds.gate_skip]
+    doubtful = [i for i, p in zip(images, scores) if p >= inspector.thresholds.gate_threshold]
     gate = mean_work(inspector.models.gate, images)
     detector = mean_work(inspector.models.detector, doubtful)
     total = gate * len(images) + detector * len(doubtful)

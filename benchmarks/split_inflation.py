@@ -25,6 +25,7 @@ from scratch_d2.config import load_config
 from scratch_d2.data import register_scratch_dataset
 from scratch_d2.data.records import Record, scan_folder
 from scratch_d2.engines import get_engine
+from scratch_d2.evaluation.settings import EvaluationSettings
 from scratch_d2.gate.train import train_gate
 from scratch_d2.synthetic.dataset import write_dataset
 from scratch_d2.utils.logging import setup_logger
@@ -101,7 +102,7 @@ def evaluate(cfg: CfgNode, seed: int) -> dict[str, Results]:
     """Return the results of both tests."""
     cfg.DATASETS.TEST = tuple(f"{part}_{seed}" for part in TESTS)
     weights = Path(cfg.OUTPUT_DIR) / "model_final.pth"
-    results = get_engine("embedded").evaluate(cfg, weights)
+    results = get_engine("embedded").evaluate(cfg, weights, EvaluationSettings.in_training(cfg))
     found = {part: results[f"{part}_{seed}"] for part in TESTS}
     for figures in found.values():
         images = sum(figures["image"][f"area_{t}_as_{v}"] for t in KINDS for v in KINDS)

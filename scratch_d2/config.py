@@ -3,10 +3,12 @@
 Config files are Detectron2's YAML, `_BASE_` included, and load with or without Detectron2.
 """
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 import yaml
 from fvcore.common.config import CfgNode
@@ -25,7 +27,7 @@ RANGES = {
     "SCRATCH.DUPLICATE_DISTANCE": (-1, 256),
     "SCRATCH.FOLDS": (0, 1000),
     "SCRATCH.ASPECT_GROUPS": (1, 100),
-    "GATE.SKIP_BELOW": (0, 1),
+    "GATE.THRESHOLD": (0, 1),
     "GATE.WIDTH": (0.05, 4),
     "GATE.IMAGE_SIZE": (32, 4096),
     "GATE.EPOCHS": (1, 100000),
@@ -33,6 +35,11 @@ RANGES = {
     "GATE.POS_WEIGHT": (0, float("inf")),
     "GATE.MASK_LOSS_WEIGHT": (0, float("inf")),
 }
+
+# Keys of earlier releases: those with another name now, and those that say nothing any more.
+RENAMED_KEYS = {"GATE.SKIP_BELOW": "GATE.THRESHOLD"}
+REMOVED_KEYS = ("SCRATCH.CALIBRATED_ON",)
+logger = logging.getLogger(__name__)
 
 
 def add_scratch_config(cfg: CfgNode) -> None:
@@ -58,11 +65,8 @@ def add_scratch_config(cfg: CfgNode) -> None:
     # From 3 on, scratch_text_fold0_{train,val,test} and so on are registered as well.
     cfg.SCRATCH.FOLDS = 0
     # A splits.json, as training writes it beside the checkpoint, that lists the images which the
-    # model has seen; "" means the file beside the weights and, without one, DATASETS.TRAIN.
+    # model has seen; "" means the file beside the weights.
     cfg.SCRATCH.TRAINED_ON = ""
-    # Hash of the images on which the thresholds were chosen, taken from thresholds.json, so that an
-    # evaluation on the same images can say so.
-    cfg.SCRATCH.CALIBRATED_ON = ""
     # In a grey mask file, pixels above this level (0..255) are scratch.
     cfg.SCRATCH.MASK_THRESHOLD = 127
     # The area rule. An instance counts from this score on; an image is Bad from this area on.
@@ -95,7 +99,10 @@ def add_scratch_config(cfg: CfgNode) -> None:
     # The image is turned to lie, and its longer side scaled to so many pixels.
     cfg.GATE.IMAGE_SIZE = 224
     # An image with p(Bad) below this is Good without a look by the detector.
-    cfg.GATE.SKIP_BELOW = 0.05
+    cfg.GATE.THRESHOLD = 0.05
+    # An image with p(Bad) from this on is Bad whatever its scratch area, the detector only shows
+    # where; null leaves all such verdicts to the area rule.
+    cfg.GATE.UPPER_THRESHOLD = None
     cfg.GATE.OUTPUT_DIR = "./output/gate"
     cfg.GATE.EPOCHS = 20
     cfg.GATE.BATCH_SIZE = 32
@@ -107,6 +114,11 @@ def add_scratch_config(cfg: CfgNode) -> None:
     # Weight of a second loss, which asks at which places the masks are; 0 leaves it out. With it
     # the gate learns sooner, and what it learns holds better on photographs of another kind.
     cfg.GATE.MASK_LOSS_WEIGHT = 3.0
+
+    for old, new in RENAMED_KEYS.items():
+        cfg.register_renamed_key(old, new)
+    for old in REMOVED_KEYS:
+        cfg.register_deprecated_key(old)
 
 
 def default_config() -> CfgNode:
@@ -151,7 +163,8 @@ def load_config(file: str | Path | None = None, opts: Sequence[str] = ()) -> Cfg
     if file is not None:
         path = find_config(file)
         try:
-            cfg.merge_from_file(str(path), allow_unsafe=False)
+            loaded = CfgNode.load_yaml_with_base(str(path), allow_unsafe=False)
+            cfg.merge_from_other_cfg(CfgNode(_with_new_names(loaded, str(path))))
         except (KeyError, ValueError, AssertionError, yaml.YAMLError) as error:
             raise ValueError(f"{path}: {_explain(error)}") from None
     late = [text for text in opts if text.startswith("--")]
@@ -160,12 +173,38 @@ def load_config(file: str | Path | None = None, opts: Sequence[str] = ()) -> Cfg
     if len(opts) % 2:
         raise ValueError(f"KEY VALUE pairs expected after the options, but got {list(opts)}")
     for key, value in zip(opts[::2], opts[1::2]):
+        key = _new_name(key, "the command line")
         try:
             cfg.merge_from_list([key, value])
         except (KeyError, ValueError, AssertionError) as error:
             raise ValueError(f"option {key} {value}: {_explain(error, key)}") from None
     check_config(cfg)
     return cfg
+
+
+def override(cfg: CfgNode, values: Mapping[str, object]) -> CfgNode:
+    """Return a copy of a config with other values, {"OUTPUT_DIR": "runs/a", ...}; it is frozen."""
+    copy = cfg.clone()
+    copy.defrost()
+    copy.merge_from_list([part for pair in values.items() for part in pair])
+    copy.freeze()
+    return copy
+
+
+def _with_new_names(loaded: dict[str, Any], file: str) -> dict[str, Any]:
+    """Give the keys of earlier releases in a loaded config file their present names, in place."""
+    for old in RENAMED_KEYS:
+        block, leaf = old.split(".")
+        if isinstance(loaded.get(block), dict) and leaf in loaded[block]:
+            new = _new_name(old, file).split(".")[1]
+            loaded[block][new] = loaded[block].pop(leaf)
+    return loaded
+
+
+def _new_name(key: str, where: str) -> str:
+    if key in RENAMED_KEYS:
+        logger.warning("%s in %s is now called %s", key, where, RENAMED_KEYS[key])
+    return RENAMED_KEYS.get(key, key)
 
 
 def _explain(error: Exception, option: str = "") -> str:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from scratch_d2.checkpoints.resolve import choose_weights
+from scratch_d2.checkpoints.bundle import resolve_bundle
 from scratch_d2.config import load_config
 from scratch_d2.data.images import read_image
 from scratch_d2.data.records import scan_folder
@@ -42,5 +42,9 @@ def test_files_fit_into_a_repository_and_say_where_they_are_from():
 def test_training_starts_from_them(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.chdir(ROOT)
     cfg = load_config(CONFIG)
-    assert choose_weights(cfg) == Path("weights/detector.pth")
-    assert cfg.GATE.WEIGHTS == "weights/gate.pth"
+    bundle = resolve_bundle(cfg)
+    assert (bundle.detector, bundle.gate) == (
+        Path("weights/detector.pth"),
+        Path("weights/gate.pth"),
+    )
+    assert bundle.thresholds == read_thresholds("weights/thresholds.json")[0]

@@ -15,7 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from scratch_d2.cli.common import run
-from scratch_d2.config import load_config
+from scratch_d2.config import load_config, override
 from scratch_d2.engines import get_engine
 
 
@@ -41,11 +41,9 @@ def main() -> int:
     from scratch_d2.calibration import calibrate, read_goal
     from scratch_d2.calibration.source import check_weights, evaluate_for, read_source
     from scratch_d2.calibration.table import format_calibration
-    from scratch_d2.checkpoints.resolve import adopt_saved_thresholds, choose_weights
+    from scratch_d2.checkpoints.bundle import resolve_bundle
     from scratch_d2.data.builtin import register_builtin
-    from scratch_d2.evaluation.files import hash_weights
-    from scratch_d2.evaluation.leaks import adopt_training_record
-    from scratch_d2.structures.thresholds import RULES, Thresholds, measures_alike
+    from scratch_d2.structures.thresholds import RULES, measures_alike
     from scratch_d2.utils.files import prepare_output_dir
 
     args = parse_args()
@@ -54,16 +52,13 @@ def main() -> int:
     engine = get_engine(args.engine or cfg.SCRATCH.ENGINE)
     register_builtin(cfg)
     if args.dataset:
-        cfg.DATASETS.TEST = (args.dataset,)
-    weights = choose_weights(cfg, args.opts)
-    adopt_saved_thresholds(cfg, weights, args.opts)
-    adopt_training_record(cfg, weights)
-    before = Thresholds.from_config(cfg)
-    hashes = hash_weights(cfg, weights)
-    output = prepare_output_dir(args.output or weights.parent)
+        cfg = override(cfg, {"DATASETS.TEST": (args.dataset,)})
+    bundle = resolve_bundle(cfg, args.opts)
+    before, hashes = bundle.thresholds, bundle.hash_weights()
+    output = prepare_output_dir(args.output or bundle.detector.parent)
 
-    source = read_source(args.inference or evaluate_for(goal, cfg, engine, weights, output))
-    check_weights(cfg, source, hashes)
+    source = read_source(args.inference or evaluate_for(goal, cfg, engine, bundle, output))
+    check_weights(bundle, source)
     alike = measures_alike(before, source.thresholds)
     made = calibrate(source.images, before if alike else source.thresholds, goal, args.review)
     made = replace(made, warnings=source.warnings + made.warnings)

@@ -32,16 +32,25 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> int:
     from scratch_d2.data.builtin import register_builtin
-    from scratch_d2.evaluation.offline import evaluate_results
+    from scratch_d2.evaluation.offline import RunRecord, evaluate_results, offline_settings
     from scratch_d2.evaluation.table import format_evaluation
     from scratch_d2.report import write_report_of
 
     args = parse_args()
     cfg = load_config(args.config_file, args.opts)
     register_builtin(cfg)
-    evaluate_results(cfg, args.dataset, args.results, args.output, args.opts, args.allow_missing)
+    settings = offline_settings(cfg, RunRecord.read(args.results), args.opts)
+    mask_threshold = cfg.SCRATCH.MASK_THRESHOLD
+    evaluate_results(
+        args.dataset,
+        args.results,
+        args.output,
+        settings,
+        mask_threshold,
+        args.allow_missing,
+    )
     print(format_evaluation(args.output))
-    print(f"\nwritten: {write_report_of(args.output, args.dataset, cfg.SCRATCH.MASK_THRESHOLD)}")
+    print(f"\nwritten: {write_report_of(args.output, args.dataset, mask_threshold)}")
     return 0
 
 

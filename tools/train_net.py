@@ -31,10 +31,10 @@ def parse_args() -> argparse.Namespace:
 
 def main(args: argparse.Namespace) -> int:
     """Run in each process that the engine launches."""
-    from scratch_d2.checkpoints.resolve import adopt_saved_thresholds, choose_weights
+    from scratch_d2.checkpoints.bundle import resolve_bundle
     from scratch_d2.data.builtin import register_builtin
-    from scratch_d2.evaluation.files import hash_weights, sign_evaluation
-    from scratch_d2.evaluation.leaks import adopt_training_record
+    from scratch_d2.evaluation.files import sign_evaluation
+    from scratch_d2.evaluation.settings import EvaluationSettings
     from scratch_d2.evaluation.table import format_evaluation
     from scratch_d2.report import write_report_of
 
@@ -46,12 +46,11 @@ def main(args: argparse.Namespace) -> int:
         return 0
     if not cfg.DATASETS.TEST:
         raise ValueError("DATASETS.TEST is empty; --eval-only needs the name of a dataset")
-    weights = choose_weights(cfg, args.opts)
-    adopt_saved_thresholds(cfg, weights, args.opts)
-    adopt_training_record(cfg, weights)
-    if not engine.evaluate(cfg, weights):
+    bundle = resolve_bundle(cfg, args.opts)
+    settings = EvaluationSettings.of_bundle(cfg, bundle)
+    if not engine.evaluate(cfg, bundle.detector, settings):
         return 0  # another process writes the results
-    hashes = hash_weights(cfg, weights)
+    hashes = bundle.hash_weights()
     folder, names = Path(cfg.OUTPUT_DIR) / "inference", list(cfg.DATASETS.TEST)
     for name in names:
         own = folder / name if len(names) > 1 else folder

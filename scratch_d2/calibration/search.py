@@ -57,8 +57,8 @@ def choose_thresholds(
     budget = math.floor(review_share * len(images) + 1e-9)
     weight = goal.value if goal.name == "cost" else 1.0
     band = review_band(area[reach], bad[reach], limit, budget, weight)
-    skip = thresholds.gate_skip if images.p_bad is None else skip
-    return replace(thresholds, gate_skip=skip, area=limit, review_band=band)
+    skip = thresholds.gate_threshold if images.p_bad is None else skip
+    return replace(thresholds, gate_threshold=skip, area=limit, review_band=band)
 
 
 def gate_gaps(p_bad: np.ndarray, bad: np.ndarray) -> Iterator[tuple[float, float]]:

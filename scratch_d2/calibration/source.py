@@ -1,8 +1,7 @@
 """The images that a calibration is made on, as an evaluation wrote them."""
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +9,12 @@ from fvcore.common.config import CfgNode
 
 from scratch_d2.calibration.figures import Figures, measure
 from scratch_d2.calibration.goal import Goal
-from scratch_d2.checkpoints.resolve import gate_weights, put_thresholds
+from scratch_d2.checkpoints.bundle import ModelBundle
+from scratch_d2.config import override
 from scratch_d2.engines.base import Engine
-from scratch_d2.evaluation.files import hash_weights, read_figures, sign_evaluation
+from scratch_d2.evaluation.files import read_figures, sign_evaluation
 from scratch_d2.evaluation.images import ImageTable
+from scratch_d2.evaluation.settings import EvaluationSettings
 from scratch_d2.structures.thresholds import RULES, Thresholds, measures_alike
 
 
@@ -26,7 +27,8 @@ class Source:
         thresholds: those in force in the evaluation.
         dataset: its name.
         data_sha256: hash of its images, see `scratch_d2.data.split.data_hash`.
-        weights: hashes of the weights that looked at them, see `hash_weights`; {} if not known.
+        weights: hashes of the weights that looked at them, see `ModelBundle.hash_weights`; {} if
+            not known.
         notes: what the evaluation said of its figures, one sentence each.
         warnings: what speaks against calibrating on them, likewise.
     """
@@ -97,7 +99,7 @@ def read_source(folder: str | Path) -> Source:
 
 
 def evaluate_for(
-    goal: Goal | str, cfg: CfgNode, engine: Engine, weights: Path, output: Path
+    goal: Goal | str, cfg: CfgNode, engine: Engine, bundle: ModelBundle, output: Path
 ) -> Path:
     """Evaluate on the one dataset of DATASETS.TEST in the way that a goal or a rule needs.
 
@@ -110,19 +112,20 @@ def evaluate_for(
         raise ValueError(f"DATASETS.TEST is {names}; calibration takes one dataset, --dataset NAME")
     refuse_test_set(names[0])
     if isinstance(goal, str):
-        put_thresholds(cfg, RULES[goal])
-    cfg.OUTPUT_DIR = str(output / "calibration")
-    engine.evaluate(cfg, weights)
-    sign_evaluation(output / "calibration" / "inference", hash_weights(cfg, weights))
-    return output / "calibration" / "inference"
+        bundle = replace(bundle, thresholds=RULES[goal])
+    folder = output / "calibration"
+    settings = EvaluationSettings.of_bundle(cfg, bundle)
+    engine.evaluate(override(cfg, {"OUTPUT_DIR": str(folder)}), bundle.detector, settings)
+    sign_evaluation(folder / "inference", bundle.hash_weights())
+    return folder / "inference"
 
 
-def check_weights(cfg: CfgNode, source: Source, hashes: Mapping[str, str | None]) -> None:
-    """Raise ValueError where other weights than those of `hash_weights` looked at the images."""
-    gate = gate_weights(cfg)
+def check_weights(bundle: ModelBundle, source: Source) -> None:
+    """Raise ValueError where other weights than those of the bundle looked at the images."""
+    gate, hashes = bundle.gate, bundle.hash_weights()
     if len(source.images) and bool(gate) != (source.images.p_bad is not None):
         raise ValueError(
-            f"GATE.WEIGHTS is {gate!r}, but the images were evaluated "
+            f"GATE.WEIGHTS is {str(gate or '')!r}, but the images were evaluated "
             f"{'without a gate' if gate else 'with one'}; name the gate of that evaluation"
         )
     for key, kind in (("weights_sha256", "detector"), ("gate_sha256", "gate")):

@@ -53,8 +53,8 @@ def describe(thresholds: Thresholds) -> str:
         low, high = thresholds.review_band
         text += f"review from {low:.10g} to {high:.10g}, "
     return text + (
-        f"gate skips p(Bad) below {thresholds.gate_skip:g}"
-        if thresholds.gate_skip
+        f"gate skips p(Bad) below {thresholds.gate_threshold:g}"
+        if thresholds.gate_threshold
         else "gate skips nothing"
     )
 

@@ -6,8 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from fvcore.common.config import CfgNode
-
+from scratch_d2.checkpoints.bundle import SPLITS_FILE
 from scratch_d2.data.dataset_spec import DatasetSpec, read_records
 from scratch_d2.data.duplicates import DISTANCE
 from scratch_d2.data.groups import BURST_GAP
@@ -15,7 +14,6 @@ from scratch_d2.data.probe import Region
 from scratch_d2.data.records import Record
 from scratch_d2.data.split import (
     FRACTIONS,
-    SPLITS_FILE,
     SplitSettings,
     read_splits_file,
     split_names,
@@ -126,16 +124,23 @@ def _read_dicts(name: str, spec: DatasetSpec) -> list[dict[str, Any]]:
 
 
 def save_training_splits(
-    cfg: CfgNode, folder: str | Path, start: str = "", resume: bool = False
+    train: Sequence[str],
+    val: Sequence[str],
+    folder: str | Path,
+    start: str = "",
+    resume: bool = False,
 ) -> Path:
     """Write folder/splits.json, from which an evaluation knows what a model has seen.
 
-    "train" lists the images of DATASETS.TRAIN and those that the weights it starts from have seen,
-    by the splits.json beside `start`, or the earlier part of a run that goes on, by the one in the
-    folder; "val" those of DATASETS.TEST. Datasets of other projects are left out, and the
-    log says so.
+    Datasets of other projects are left out, and the log says so.
+
+    Args:
+        train, val: names of datasets; their images are listed as "train" and "val".
+        start: the checkpoint that training starts from; the training images listed in the
+            splits.json beside it count as seen.
+        resume: so do those in the folder's own splits.json.
     """
-    names = {"train": list(cfg.DATASETS.TRAIN), "val": list(cfg.DATASETS.TEST)}
+    names = {"train": list(train), "val": list(val)}
     foreign = [name for part in names.values() for name in part if name not in _SPECS]
     if foreign:
         logger.info("%s leaves out %s, not registered here", SPLITS_FILE, ", ".join(foreign))

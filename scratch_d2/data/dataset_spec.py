@@ -3,8 +3,9 @@
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from scratch_d2.checkpoints.bundle import SPLITS_FILE
 from scratch_d2.data.records import Record, ScanReport, scan_folder
-from scratch_d2.data.split import SPLITS_FILE, SplitSettings, add_folds, draw_splits
+from scratch_d2.data.split import SplitSettings, add_folds, draw_splits
 from scratch_d2.data.splits_file import read_frozen, thaw_splits
 
 ALL = "all"

@@ -16,7 +16,6 @@ from scratch_d2.data.records import Record
 from scratch_d2.structures.labels import BAD
 from scratch_d2.utils.files import write_atomically
 
-SPLITS_FILE = "splits.json"
 VERSION = 1
 ROW = ("file", "verdict", "group", "sha256", "phash")
 

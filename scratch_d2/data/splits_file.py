@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
+from scratch_d2.checkpoints.bundle import SPLITS_FILE
 from scratch_d2.data.groups import find_bursts
 from scratch_d2.data.records import Record
 from scratch_d2.data.split import (
-    SPLITS_FILE,
     SplitSettings,
     add_folds,
     read_splits_file,

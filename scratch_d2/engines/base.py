@@ -8,6 +8,7 @@ from typing import Protocol
 import numpy as np
 from fvcore.common.config import CfgNode
 
+from scratch_d2.evaluation.settings import EvaluationSettings
 from scratch_d2.structures.prediction import Prediction
 
 
@@ -34,7 +35,9 @@ class Engine(Protocol):
                 are faster and find nearly the same, see `scratch_d2.checkpoints.precision`.
         """
 
-    def evaluate(self, cfg: CfgNode, weights: str | Path) -> dict[str, dict[str, float]]:
+    def evaluate(
+        self, cfg: CfgNode, weights: str | Path, settings: EvaluationSettings
+    ) -> dict[str, dict[str, float]]:
         """Evaluate a checkpoint on cfg.DATASETS.TEST as in training; bbox, segm and image."""
 
     def launch(self, main: Callable[[argparse.Namespace], object], args: argparse.Namespace):

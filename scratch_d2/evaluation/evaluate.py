@@ -5,8 +5,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from fvcore.common.config import CfgNode
-
 from scratch_d2.data.catalog import get_dataset_dicts
 from scratch_d2.data.images import ImageError, read_batches
 from scratch_d2.data.split import data_hash
@@ -14,6 +12,7 @@ from scratch_d2.evaluation.files import Evaluation, Results, write_evaluation
 from scratch_d2.evaluation.gate_cost import gate_metrics
 from scratch_d2.evaluation.images import ImageTable, judge_images, tabulate
 from scratch_d2.evaluation.leaks import find_leaks, leak_metrics, training_images
+from scratch_d2.evaluation.settings import DEFAULT_SETTINGS, EvaluationSettings
 from scratch_d2.evaluation.slices import family_metrics
 from scratch_d2.evaluation.timing import speed_metrics
 from scratch_d2.gate.loading import load_gate
@@ -23,17 +22,16 @@ from scratch_d2.metrics.image_metrics import image_metrics
 from scratch_d2.metrics.pixel_metrics import pixel_metrics
 from scratch_d2.structures.dataset_dict import has_unknown_scratches
 from scratch_d2.structures.prediction import Prediction
-from scratch_d2.structures.thresholds import Thresholds
 
 
 def evaluate_predictions(
-    cfg: CfgNode,
     dataset_name: str,
     predictions: Mapping[Any, Prediction],
+    settings: EvaluationSettings = DEFAULT_SETTINGS,
     output_dir: str | Path | None = None,
     seconds: Mapping[str, float] | None = None,
 ) -> Results:
-    """Evaluate the detector's predictions on a registered dataset, with the gate of the config.
+    """Evaluate the detector's predictions on a registered dataset, with the gate of the settings.
 
     Args:
         predictions: one per image of the dataset, by image_id.
@@ -42,25 +40,25 @@ def evaluate_predictions(
         seconds: what reading and detecting took in all, by the keys "read" and "detector".
 
     Returns `Evaluation.results`. The image metrics come under the prefixes `area_` (area rule
-    alone) and, where GATE.WEIGHTS names a gate, `gate_` (Bad unless the gate lets it pass) and
-    `both_` (gate, then area rule).
+    alone) and, where the settings name a gate, `gate_` (Bad from gate_threshold on) and `both_`
+    (gate, then area rule).
 
     Raises ValueError where an image of the dataset has no prediction.
     """
     dicts, seconds = get_dataset_dicts(dataset_name), dict(seconds or {})
-    p_bad = score_by_gate(cfg, dicts, seconds)
-    evaluation = evaluate_dicts(cfg, dataset_name, dicts, predictions, p_bad, seconds)
+    p_bad = score_by_gate(settings, dicts, seconds)
+    evaluation = evaluate_dicts(dataset_name, dicts, predictions, p_bad, settings, seconds)
     if output_dir is not None:
         write_evaluation(evaluation, predictions, output_dir)
     return evaluation.results
 
 
 def evaluate_dicts(
-    cfg: CfgNode,
     dataset_name: str,
     dicts: Sequence[Mapping[str, Any]],
     predictions: Mapping[Any, Prediction],
     p_bad: Sequence[float] | None,
+    settings: EvaluationSettings = DEFAULT_SETTINGS,
     seconds: Mapping[str, float] | None = None,
 ) -> Evaluation:
     """Evaluate predictions and gate scores, each in the order of the dataset dicts.
@@ -75,12 +73,12 @@ def evaluate_dicts(
             f"dataset {dataset_name!r}: {len(missing)} of {len(dicts)} images have no prediction, "
             f"the first is {missing[0]!r}"
         )
-    thresholds, seconds = Thresholds.from_config(cfg), dict(seconds or {})
+    thresholds, seconds = settings.thresholds, dict(seconds or {})
     begin = time.perf_counter()
     images = tabulate(dicts, predictions, p_bad, thresholds)
     seconds["rule"] = time.perf_counter() - begin
     judged = judge_images(images, thresholds)
-    most = cfg.TEST.DETECTIONS_PER_IMAGE
+    most = settings.max_detections
 
     results = average_precision(dicts, predictions, most, resample(images.group))
     results["image"] = {
@@ -89,9 +87,8 @@ def evaluate_dicts(
         for name, value in image_metrics(images.bad, called_bad, score, images.group).items()
     }
     results["pixel"] = pixel_metrics(dicts, predictions, thresholds, images.group)
-    training, told = training_images(cfg)
-    own = cfg.SCRATCH
-    leaks = find_leaks(dicts, training, own.DUPLICATE_DISTANCE, own.BURST_GAP)
+    training, told = training_images(settings)
+    leaks = find_leaks(dicts, training, settings.duplicate_distance, settings.burst_gap)
     results["leak"] = leak_metrics(dicts, predictions, images, judged, training, leaks, most)
     results["gate"] = gate_metrics(images, judged)
     results["speed"] = speed_metrics(seconds, images, thresholds)
@@ -105,23 +102,25 @@ def evaluate_dicts(
         "groups": len(set(images.group)),
         "max_detections": most,
     }
-    told += _notes(cfg, dicts, predictions, images, about, int(leaks.any_kind.sum()))
+    calibrated_here = settings.calibrated_on == about["data_sha256"]
+    told += _notes(dicts, predictions, images, calibrated_here, int(leaks.any_kind.sum()))
     return Evaluation(results, images, thresholds, {**about, "notes": told})
 
 
 def score_by_gate(
-    cfg: CfgNode, dicts: Sequence[Mapping[str, Any]], seconds: dict[str, float]
+    settings: EvaluationSettings, dicts: Sequence[Mapping[str, Any]], seconds: dict[str, float]
 ) -> list[float] | None:
-    """Return p(Bad) of each image by the gate of a config, or None without one.
+    """Return p(Bad) of each image by the gate of the settings, or None without one.
 
     What that took is added to `seconds` under "gate", reading aside.
     """
-    gate = load_gate(cfg)
+    gate = load_gate(settings.gate, settings.gate_device)
     if gate is None:
         return None
     scores: list[float] = []
     seconds["gate"] = 0.0
-    for batch in read_batches([Path(item["file_name"]) for item in dicts], cfg.GATE.BATCH_SIZE):
+    paths = [Path(item["file_name"]) for item in dicts]
+    for batch in read_batches(paths, settings.gate_batch_size):
         broken = [reason for _, image, reason in batch if image is None]
         if broken:
             raise ImageError(broken[0])
@@ -132,11 +131,10 @@ def score_by_gate(
 
 
 def _notes(
-    cfg: CfgNode,
     dicts: Sequence[Mapping[str, Any]],
     predictions: Mapping[Any, Prediction],
     images: ImageTable,
-    about: Mapping[str, Any],
+    calibrated_here: bool,
     leaked: int,
 ) -> list[str]:
     """Say what limits the figures, a sentence each."""
@@ -144,9 +142,7 @@ def _notes(
     said = {
         f"{leaked} of {len(dicts)} images are, or show the label of, images that the model was "
         "trained on; the group leak holds the figures without them": leaked,
-        "the thresholds were chosen on these very images; expect less on others": (
-            cfg.SCRATCH.CALIBRATED_ON == about["data_sha256"]
-        ),
+        "the thresholds were chosen on these very images; expect less on others": calibrated_here,
         "there is no Bad image: recall, AUC and AP say nothing": not bad,
         "there is no Good image: false alarms and AUC cannot be known": bad == len(images),
         f"{unmarked} of {bad} Bad images have no mask: they count for Good/Bad, not for AP": (

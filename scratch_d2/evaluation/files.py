@@ -7,15 +7,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from fvcore.common.config import CfgNode
-
-from scratch_d2.checkpoints.resolve import gate_weights
 from scratch_d2.data.coco import to_coco_results
 from scratch_d2.evaluation.images import ImageTable, judge_images
 from scratch_d2.evaluation.plots import write_plots
 from scratch_d2.structures.prediction import Prediction
 from scratch_d2.structures.thresholds import Thresholds
-from scratch_d2.utils.files import file_sha256, write_atomically
+from scratch_d2.utils.files import write_atomically
 
 Results = dict[str, dict[str, float]]
 FIGURES = "evaluation.json"
@@ -82,15 +79,8 @@ def read_figures(folder: str | Path) -> tuple[Results, dict[str, Any]]:
 
 
 def sign_evaluation(folder: str | Path, hashes: Mapping[str, str | None]) -> None:
-    """Add to evaluation.json which weights were evaluated, as `hash_weights` states it."""
+    """Add the hashes of `ModelBundle.hash_weights` to evaluation.json."""
     path = Path(folder) / FIGURES
     content = json.loads(path.read_text("utf-8"))
     content["about"].update(hashes)
     write_atomically(json.dumps(content, indent=2) + "\n", path)
-
-
-def hash_weights(cfg: CfgNode, weights: str | Path) -> dict[str, str | None]:
-    """Return the hashes of the detector and the gate that look at images; None without a gate."""
-    gate = gate_weights(cfg)
-    gate_sha256 = file_sha256(gate) if gate else None
-    return {"weights_sha256": file_sha256(weights), "gate_sha256": gate_sha256}

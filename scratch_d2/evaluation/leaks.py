@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from fvcore.common.config import CfgNode
 
+from scratch_d2.checkpoints.bundle import SPLITS_FILE
 from scratch_d2.data.catalog import get_dataset_dicts
 from scratch_d2.data.duplicates import near_duplicates
 from scratch_d2.data.groups import find_bursts, time_of
-from scratch_d2.data.split import SPLITS_FILE, read_splits_file
+from scratch_d2.data.split import read_splits_file
 from scratch_d2.evaluation.images import ImageTable, Judged
+from scratch_d2.evaluation.settings import EvaluationSettings
 from scratch_d2.metrics.coco_ap import average_precision
 from scratch_d2.metrics.image_metrics import image_metrics
 from scratch_d2.structures.prediction import Prediction
@@ -21,35 +22,30 @@ FIGURES = ("precision_bad", "recall_bad", "F1_bad", "accuracy", "AUC")
 Images = Sequence[Mapping[str, str]]
 
 
-def training_images(cfg: CfgNode) -> tuple[Images | None, list[str]]:
-    """Return file, sha256 and phash of the images that detector and gate have seen.
+def training_images(settings: EvaluationSettings) -> tuple[Images | None, list[str]]:
+    """Return file, sha256 and phash of the images that detector and gate have seen, and notes.
 
-    They stand in SCRATCH.TRAINED_ON, or else are those of DATASETS.TRAIN, and in the splits.json
-    beside GATE.WEIGHTS. Sentences say which cannot be known; None stands where none can.
+    They are listed in the records of the settings or, while the detector is being trained, are
+    those of its datasets. The notes say which images are not known; None means that none are.
 
     Raises ValueError where a splits.json is damaged.
     """
-    files = [cfg.SCRATCH.TRAINED_ON] if cfg.SCRATCH.TRAINED_ON else []
-    seen, told = [], []
-    if cfg.GATE.ENABLED and cfg.GATE.WEIGHTS:
-        beside_gate = Path(cfg.GATE.WEIGHTS).parent / SPLITS_FILE
-        if beside_gate.is_file():
-            files.append(str(beside_gate))
-        else:
-            told.append(_unchecked(f"there is no {SPLITS_FILE} beside the gate's weights"))
-    for file in files:
-        rows, foreign = _listed(file)
+    seen, notes = [], []
+    if settings.gate and not settings.gate_record:
+        notes.append(_unchecked(f"there is no {SPLITS_FILE} beside the gate's weights"))
+    for file in filter(None, (settings.detector_record, settings.gate_record)):
+        rows, left_out = _listed(file)
         seen += rows
-        if foreign:
-            told.append(_unchecked(f"{file} does not list those of {', '.join(foreign)}"))
-    if not cfg.SCRATCH.TRAINED_ON:
+        if left_out:
+            notes.append(_unchecked(f"{file} does not list those of {', '.join(left_out)}"))
+    if not settings.detector_record:
         try:
-            seen += [item for name in cfg.DATASETS.TRAIN for item in get_dataset_dicts(name)]
+            seen += [item for name in settings.train_datasets for item in get_dataset_dicts(name)]
         except (FileNotFoundError, ValueError) as error:
-            told.append(_unchecked(" ".join(str(error).split())))
-    if not seen and not told:
-        told = [_unchecked("DATASETS.TRAIN is empty")]
-    return seen or None, told
+            notes.append(_unchecked(" ".join(str(error).split())))
+        if not settings.train_datasets:
+            notes.append(_unchecked(f"there is no {SPLITS_FILE} beside the detector's weights"))
+    return seen or None, notes
 
 
 def _unchecked(reason: str) -> str:
@@ -65,16 +61,6 @@ def _listed(path: str | Path) -> tuple[list[Mapping[str, str]], list[str]]:
     if "train" not in splits:
         raise ValueError(f"{path}: lists {', '.join(splits)}; a split named train is expected")
     return list(splits["train"]), [str(name) for name in settings.get("left_out") or []]
-
-
-def adopt_training_record(cfg: CfgNode, weights: str | Path) -> None:
-    """Put the splits.json beside a checkpoint into SCRATCH.TRAINED_ON, in place, if there is one.
-
-    A config that names one already keeps it.
-    """
-    beside = Path(weights).parent / SPLITS_FILE
-    if str(weights) and not cfg.SCRATCH.TRAINED_ON and beside.is_file():
-        cfg.SCRATCH.TRAINED_ON = str(beside)
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,52 +3,54 @@
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import fields, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 from fvcore.common.config import CfgNode
 
-from scratch_d2.checkpoints.resolve import put_thresholds
+from scratch_d2.checkpoints.bundle import override_thresholds, record_beside
 from scratch_d2.data.catalog import find_dataset_dicts
 from scratch_d2.evaluation.evaluate import evaluate_dicts
 from scratch_d2.evaluation.files import Evaluation, write_evaluation
-from scratch_d2.evaluation.leaks import adopt_training_record
 from scratch_d2.evaluation.results_io import read_results
-from scratch_d2.structures.thresholds import Thresholds
+from scratch_d2.evaluation.settings import DEFAULT_SETTINGS, EvaluationSettings
+from scratch_d2.structures.thresholds import RENAMED, Thresholds
 from scratch_d2.utils.files import prepare_output_dir
 
 
 def evaluate_results(
-    cfg: CfgNode,
     dataset: str,
     path: str | Path,
     output: str | Path,
-    opts: Sequence[str] = (),
+    settings: EvaluationSettings = DEFAULT_SETTINGS,
+    mask_threshold: int = 127,
     allow_missing: bool = False,
 ) -> Evaluation:
-    """Evaluate results of a former run on a registered dataset or a folder, and write a folder.
+    """Evaluate results of an earlier run on a registered dataset or a folder, and write a folder.
 
-    The thresholds are those of the run where it states them (`settings.json` of tools/predict.py),
-    but for the keys in `opts`, KEY VALUE pairs already merged into `cfg`. Of images that its gate
-    let pass the detector has seen nothing: there is no verdict of the area rule alone then.
+    The detector of the run has not seen the images with p(Bad) below the run's gate threshold, so
+    that there is no verdict of the area rule alone on them.
 
     Args:
+        settings: what to evaluate by; `offline_settings` takes them from the run.
+        mask_threshold: grey level in 0..255 above which a mask pixel is scratch; for folders.
         allow_missing: evaluate the images that have a result, where some have none.
 
-    Raises what `read_results` raises, ValueError where an image has no result or GATE.SKIP_BELOW is
-    lower than it was, and OSError where the folder cannot be written.
+    Raises what `read_results` raises, ValueError where an image has no result or the gate threshold
+    is lower than that of the run, and OSError where the folder cannot be written.
     """
     if Path(output).resolve() in (Path(path).resolve(), Path(path).resolve().parent):
         raise ValueError(f"{str(output)!r} holds the results; choose another folder for figures")
     prepare_output_dir(output)
-    dicts = find_dataset_dicts(dataset, cfg.SCRATCH.MASK_THRESHOLD)
+    dicts = find_dataset_dicts(dataset, mask_threshold)
     saved, notes = read_results(path, dicts), []
-    stated = adopt_settings(cfg, path, opts)
-    hidden = bool(stated) and any(p < stated.gate_skip for p in saved.p_bad.values())
-    if hidden and cfg.GATE.SKIP_BELOW < stated.gate_skip:
+    run = RunRecord.read(path)
+    inspected_from = run.thresholds.gate_threshold if run else 0.0
+    hidden = any(p < inspected_from for p in saved.p_bad.values())
+    if hidden and settings.thresholds.gate_threshold < inspected_from:
         raise ValueError(
-            f"GATE.SKIP_BELOW is {cfg.GATE.SKIP_BELOW:g}, but the detector has not seen the images "
-            f"with p(Bad) below {stated.gate_skip:g}; inspect them again"
+            f"GATE.THRESHOLD is {settings.thresholds.gate_threshold:g}, but the detector has not "
+            f"seen the images with p(Bad) below {inspected_from:g}; inspect them again"
         )
     present = [item for item in dicts if item["image_id"] in saved.predictions]
     missing = [d["file_name"] for d in dicts if d["image_id"] not in saved.predictions]
@@ -61,9 +63,9 @@ def evaluate_results(
     if p_bad and None in p_bad:
         file = present[p_bad.index(None)]["file_name"]
         raise ValueError(f"{path}: {file!r} has no score of the gate, others have")
-    made = evaluate_dicts(cfg, dataset, present, saved.predictions, p_bad)
+    made = evaluate_dicts(dataset, present, saved.predictions, p_bad, settings)
     made = replace(made, about={**made.about, "notes": notes + saved.notes + made.about["notes"]})
-    made = _hide_unseen(made, stated.gate_skip) if hidden else made
+    made = _hide_unseen(made, inspected_from) if hidden else made
     write_evaluation(made, saved.predictions, output)
     return made
 
@@ -82,25 +84,57 @@ def _hide_unseen(made: Evaluation, skipped_below: float) -> Evaluation:
     return replace(made, results=results, about=about)
 
 
-def adopt_settings(cfg: CfgNode, path: str | Path, opts: Sequence[str] = ()) -> Thresholds | None:
-    """Put what a folder of tools/predict.py states into a config, in place.
+@dataclass(frozen=True)
+class RunRecord:
+    """What settings.json says of a prediction run.
 
-    That is its thresholds, the images they were chosen on, its gate where the config names none,
-    and what its detector was trained on. Returns the thresholds; None where nothing is stated.
+    Attributes:
+        thresholds: those that judged.
+        weights, gate_weights: the checkpoints, "" where there was no gate.
+        calibrated_on: hash of the images on which the thresholds were chosen, "" if not known.
     """
-    file = Path(path) / "settings.json"
-    if not file.is_file():
-        return None
-    try:
-        stated = json.loads(file.read_text("utf-8"))
-        names = [column.name for column in fields(Thresholds)]
-        thresholds = Thresholds.from_dict({name: stated[name] for name in names})
-        texts = [stated.get(key) or "" for key in ("weights", "gate_weights", "calibrated_on")]
-        weights, gate, calibrated_on = map(str, texts)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise ValueError(f"{file}: not the settings of tools/predict.py ({error!r})") from None
-    put_thresholds(cfg, thresholds, keep=opts[::2])
-    cfg.SCRATCH.CALIBRATED_ON = cfg.SCRATCH.CALIBRATED_ON or calibrated_on
-    cfg.GATE.WEIGHTS = cfg.GATE.WEIGHTS or gate
-    adopt_training_record(cfg, weights)
-    return thresholds
+
+    thresholds: Thresholds
+    weights: str
+    gate_weights: str
+    calibrated_on: str
+
+    @classmethod
+    def read(cls, folder: str | Path) -> "RunRecord | None":
+        """Read settings.json of a folder of `scratch-d2 predict`; None where there is none.
+
+        Raises ValueError naming the file where it is something else.
+        """
+        file = Path(folder) / "settings.json"
+        if not file.is_file():
+            return None
+        try:
+            stated = json.loads(file.read_text("utf-8"))
+            names = {column.name for column in fields(Thresholds)} | RENAMED.keys()
+            thresholds = Thresholds.from_dict({n: stated[n] for n in names & stated.keys()})
+            texts = [stated.get(key) or "" for key in ("weights", "gate_weights", "calibrated_on")]
+            return cls(thresholds, *map(str, texts))
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise ValueError(f"{file}: not the settings of a prediction run ({error!r})") from None
+
+
+def offline_settings(
+    cfg: CfgNode, run: RunRecord | None, opts: Sequence[str] = ()
+) -> EvaluationSettings:
+    """Return the settings that evaluate a run: its own thresholds, gate and training records.
+
+    What a config names overrides the run's gate and record, and the keys in `opts`, KEY VALUE pairs
+    already merged into it, override the run's thresholds.
+    """
+    settings = replace(EvaluationSettings.in_training(cfg), train_datasets=())
+    if run is None:
+        return settings
+    gate = settings.gate or (Path(run.gate_weights) if run.gate_weights else None)
+    return replace(
+        settings,
+        thresholds=override_thresholds(run.thresholds, cfg, opts),
+        gate=gate,
+        detector_record=settings.detector_record or record_beside(run.weights),
+        gate_record=record_beside(gate) if gate else None,
+        calibrated_on=run.calibrated_on,
+    )

@@ -43,7 +43,8 @@ def train_gate(cfg: CfgNode, resume: bool = False) -> Path:
     last = _read_last(cfg, folder, resume)
     seed = _choose_seed(cfg.SEED, last)
     examples, held_out = _load_data(cfg, seed)
-    save_training_splits(cfg, folder, cfg.GATE.WEIGHTS, resume)
+    datasets = cfg.DATASETS.TRAIN, cfg.DATASETS.TEST
+    save_training_splits(*datasets, folder, cfg.GATE.WEIGHTS, resume)
     per_epoch = len(make_batches(examples.heights, cfg.GATE.BATCH_SIZE, seed, 0))
     info = _describe(cfg, examples, seed)
     training = set_up(cfg, info, cfg.GATE.EPOCHS * per_epoch, last)

@@ -10,11 +10,11 @@ from typing import NamedTuple
 import numpy as np
 from fvcore.common.config import CfgNode
 
-from scratch_d2.checkpoints.resolve import adopt_saved_thresholds
+from scratch_d2.checkpoints.bundle import ModelBundle, resolve_bundle
 from scratch_d2.config import load_config
 from scratch_d2.engines import get_engine
 from scratch_d2.engines.base import Detector, Engine
-from scratch_d2.gate.loading import Gate, load_gate
+from scratch_d2.gate.loading import GateScorer, load_gate
 from scratch_d2.inspection.margins import MARGINS, Margins, gate_is_close, verdict_is_close
 from scratch_d2.inspection.stopwatch import Stopwatch
 from scratch_d2.structures.images import check_rgb
@@ -36,7 +36,7 @@ class Inspection:
 class Models(NamedTuple):
     """A gate, or None to send every image to the detector, and a detector."""
 
-    gate: Gate | None
+    gate: GateScorer | None
     detector: Detector
 
 
@@ -45,18 +45,18 @@ class Inspector:
 
     Attributes:
         thresholds: what turns scores into verdicts.
-        about: what it was made of, as tools/predict.py writes it into settings.json.
+        metadata: what it was made of, as prediction writes it into settings.json.
     """
 
     def __init__(
         self,
-        gate: Gate | None,
+        gate: GateScorer | None,
         detector: Detector,
         thresholds: Thresholds,
         exact: Models | None = None,
         margins: Margins = MARGINS["bfloat16"],
         detector_batch: int = 1,
-        about: dict[str, object] | None = None,
+        metadata: dict[str, object] | None = None,
     ) -> None:
         """Put an inspector together.
 
@@ -72,7 +72,7 @@ class Inspector:
         """
         self.models, self.thresholds = Models(gate, detector), thresholds
         self.exact, self.margins = exact, margins
-        self.detector_batch, self.about = detector_batch, dict(about or {})
+        self.detector_batch, self.metadata = detector_batch, dict(metadata or {})
 
     @classmethod
     def load(
@@ -91,30 +91,36 @@ class Inspector:
 
     @classmethod
     def from_config(cls, cfg: CfgNode, engine: Engine, opts: Sequence[str] = ()) -> Inspector:
-        """Load what a config names; `opts`, merged into it, go before saved thresholds."""
+        """Load what a config names; `opts`, merged into it, override saved thresholds."""
+        return cls.from_bundle(resolve_bundle(cfg, opts), cfg, engine)
+
+    @classmethod
+    def from_bundle(cls, bundle: ModelBundle, cfg: CfgNode, engine: Engine) -> Inspector:
+        """Load the models of a bundle; the config says their architecture, device and precision."""
         from scratch_d2.checkpoints.precision import pick_precision
-        from scratch_d2.checkpoints.resolve import choose_weights
         from scratch_d2.utils.device import pick_device
 
-        weights = choose_weights(cfg, opts)
-        adopt_saved_thresholds(cfg, weights, opts)
         device = pick_device(cfg.MODEL.DEVICE)
         precision = pick_precision(cfg.SCRATCH.PRECISION, device)
         together = GPU_BATCH if device.type == "cuda" else 1
-        exact = Models(load_gate(cfg), engine.load(cfg, weights))
-        about = {
+
+        def load(precision: str) -> Models:
+            gate = load_gate(bundle.gate, cfg.MODEL.DEVICE, precision)
+            return Models(gate, engine.load(cfg, bundle.detector, precision))
+
+        metadata = {
             "engine": engine.name,
             "device": str(device),
             "precision": precision,
-            "weights": str(weights),
-            "gate_weights": cfg.GATE.WEIGHTS if exact.gate else None,
-            "calibrated_on": cfg.SCRATCH.CALIBRATED_ON,
+            "weights": str(bundle.detector),
+            "gate_weights": str(bundle.gate) if bundle.gate else None,
+            "calibrated_on": bundle.calibrated_on,
         }
-        thresholds = Thresholds.from_config(cfg)
+        exact = load("exact")
         if precision == "exact":
-            return cls(*exact, thresholds, detector_batch=together, about=about)
-        fast = Models(load_gate(cfg, precision), engine.load(cfg, weights, precision))
-        return cls(*fast, thresholds, exact, MARGINS[precision], together, about)
+            return cls(*exact, bundle.thresholds, detector_batch=together, metadata=metadata)
+        margins = MARGINS[precision]
+        return cls(*load(precision), bundle.thresholds, exact, margins, together, metadata)
 
     def inspect(
         self, images: Sequence[np.ndarray], stopwatch: Stopwatch | None = None

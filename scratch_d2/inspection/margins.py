@@ -25,7 +25,7 @@ MARGINS = {"bfloat16": Margins(0.25, 0.04, 0.1), "float32": Margins(1e-3, 1e-3, 
 
 def gate_is_close(p_bad: float, thresholds: Thresholds, margins: Margins) -> bool:
     """Whether a gate that computes a little differently might decide otherwise."""
-    skip = thresholds.gate_skip
+    skip = thresholds.gate_threshold
     if not (0 < p_bad < 1 and 0 < skip < 1):
         return p_bad == skip
     return abs(_logit(p_bad) - _logit(skip)) < margins.logit

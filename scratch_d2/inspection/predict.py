@@ -103,7 +103,7 @@ def predict_watched(
 def _settings(inspector: Inspector, options: Options) -> dict[str, Any]:
     """Return all that the bytes of the results depend on."""
     return {
-        **inspector.about,
+        **inspector.metadata,
         **asdict(inspector.thresholds),
         "review_band": list(inspector.thresholds.review_band or []),
         "batch_size": options.batch_size,

@@ -5,7 +5,7 @@ function reasonOf(images, thresholds, i) {
   const unit = thresholds.area_unit;
   const pBad = images.p_bad ? images.p_bad[i] : null;
   if (passesGate(pBad, thresholds)) {
-    return `the gate's p(Bad) of ${formatFigure(pBad)} is below ${formatShort(thresholds.gate_skip)}`;
+    return `the gate's p(Bad) of ${formatFigure(pBad)} is below ${formatShort(thresholds.gate_threshold)}`;
   }
   const [area, count] = [images.area[i], images.count[i]];
   const found = count

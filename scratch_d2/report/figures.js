@@ -51,7 +51,7 @@ function ruleInWords(thresholds, gated) {
     parts.push(`From ${low} to below ${high} it goes to review instead.`);
   }
   if (gated) {
-    const skip = formatShort(thresholds.gate_skip);
+    const skip = formatShort(thresholds.gate_threshold);
     parts.push(`With a p(Bad) below ${skip} the gate lets it pass as Good unseen.`);
   }
   return parts.join(" ");

@@ -7,7 +7,7 @@ const REVIEW = "review";
 
 /** Whether the gate is sure enough that an image is Good; never without a gate (null). */
 function passesGate(pBad, thresholds) {
-  return pBad !== null && !(pBad >= thresholds.gate_skip);
+  return pBad !== null && !(pBad >= thresholds.gate_threshold);
 }
 
 /** "good", "bad" or "review" for a scratch area in the unit of the thresholds. */

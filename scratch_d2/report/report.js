@@ -21,8 +21,8 @@ const controls = {
     id: "gate",
     values: images.p_bad,
     ceiling: 1,
-    saved: saved.gate_skip,
-    onChange: (skip, field) => change({ gate_skip: skip }, field),
+    saved: saved.gate_threshold,
+    onChange: (skip, field) => change({ gate_threshold: skip }, field),
   }),
   review: wireReviewBand(
     () => thresholds.area,
@@ -56,7 +56,7 @@ function makePlots() {
 
 /** Take new thresholds and show what they do; `typedInto` is a field to be left as it is. */
 function change(values, typedInto = null) {
-  const gateMoved = "gate_skip" in values && values.gate_skip !== thresholds.gate_skip;
+  const gateMoved = "gate_threshold" in values && values.gate_threshold !== thresholds.gate_threshold;
   Object.assign(thresholds, values);
   if (gateMoved) delete view.ranked.both;
   view.judged = judgeAll(images, thresholds);
@@ -94,11 +94,11 @@ function showControls(typedInto) {
     thresholds.area,
   );
   if (gate) {
-    gate.show(thresholds.gate_skip, `${formatShort(thresholds.gate_skip)}: ${outcome}`, typedInto);
+    gate.show(thresholds.gate_threshold, `${formatShort(thresholds.gate_threshold)}: ${outcome}`, typedInto);
     const fixedByArea = fixedForGate(images, thresholds);
     gate.strip(
       tradeOff(images, images.p_bad, gate.distinct, gate.steps.length, fixedByArea),
-      thresholds.gate_skip,
+      thresholds.gate_threshold,
     );
   }
   review.show(thresholds.review_band, typedInto);
@@ -109,7 +109,7 @@ function showControls(typedInto) {
 
 /** Whether the thresholds are others than the saved ones. */
 function areMoved() {
-  return ["area", "gate_skip"].some((name) => thresholds[name] !== saved[name])
+  return ["area", "gate_threshold"].some((name) => thresholds[name] !== saved[name])
     || JSON.stringify(thresholds.review_band) !== JSON.stringify(saved.review_band);
 }
 

@@ -9,25 +9,20 @@ from numbers import Real
 from pathlib import Path
 from typing import Any
 
-from fvcore.common.config import CfgNode
-
-from scratch_d2.config import flatten
 from scratch_d2.structures.masks import AREA_METHODS
 from scratch_d2.utils.files import write_atomically
 
 AREA_UNITS = ("pixel", "fraction")
-FILE_NAME = "thresholds.json"
+THRESHOLDS_FILE = "thresholds.json"
 CALIBRATION = "calibration"
-# Which config key stands behind each threshold.
-CONFIG_KEYS = {
-    "SCRATCH.SCORE_THRESHOLD": "score",
-    "SCRATCH.AREA_THRESHOLD": "area",
-    "SCRATCH.AREA_METHOD": "area_method",
-    "SCRATCH.AREA_UNIT": "area_unit",
-    "SCRATCH.REVIEW_BAND": "review_band",
-    "GATE.SKIP_BELOW": "gate_skip",
+# Names of earlier releases, which files may still hold.
+RENAMED = {"gate_skip": "gate_threshold"}
+UPPER_BOUNDS = {
+    "score": 1.0,
+    "area": math.inf,
+    "gate_threshold": 1.0,
+    "gate_upper_threshold": 1.0,
 }
-HIGHEST = {"score": 1.0, "area": math.inf, "gate_skip": 1.0}
 HASHES = ("data_sha256", "weights_sha256", "gate_sha256")
 logger = logging.getLogger(__name__)
 
@@ -52,7 +47,9 @@ class Thresholds:
         area_method: "contour" or "pixel", see `scratch_d2.structures.masks.scratch_area`.
         area_unit: "pixel" of the original image, or "fraction" of it.
         review_band: areas in [low, high) are for review; None judges every image.
-        gate_skip: an image goes to the detector from this p(Bad) on, 0..1.
+        gate_threshold: an image with a lower p(Bad), 0..1, is Good without the detector.
+        gate_upper_threshold: an image with at least this p(Bad) is Bad whatever its scratch area;
+            None leaves every such verdict to the area rule.
 
     Raises ValueError naming the threshold whose value is not accepted.
     """
@@ -62,7 +59,8 @@ class Thresholds:
     area_method: str = "contour"
     area_unit: str = "pixel"
     review_band: tuple[float, float] | None = None
-    gate_skip: float = 0.05
+    gate_threshold: float = 0.05
+    gate_upper_threshold: float | None = None
 
     def __post_init__(self) -> None:
         if self.area_method not in AREA_METHODS or self.area_unit not in AREA_UNITS:
@@ -70,25 +68,32 @@ class Thresholds:
                 f"area is measured as {self.area_method!r} in {self.area_unit!r}; accepted are "
                 f"{', '.join(AREA_METHODS)} in {', '.join(AREA_UNITS)}"
             )
-        for name, highest in HIGHEST.items():
+        for name, upper in UPPER_BOUNDS.items():
             value = getattr(self, name)
-            if not (_is_number(value) and 0 <= value <= highest):
-                accepted = "from 0 on" if highest == math.inf else "in 0..1"
+            if value is None and name == "gate_upper_threshold":
+                continue
+            if not (_is_number(value) and 0 <= value <= upper):
+                accepted = "from 0 on" if upper == math.inf else "in 0..1"
                 raise ValueError(f"{name} is {value!r}; accepted is a number {accepted}")
+        if (self.gate_upper_threshold or 1.0) < self.gate_threshold:
+            raise ValueError(
+                f"gate_upper_threshold is {self.gate_upper_threshold:g}, below gate_threshold "
+                f"{self.gate_threshold:g}; accepted is that value or more"
+            )
         if self.review_band is not None and not _is_band(self.review_band):
             raise ValueError(
                 f"review_band is {self.review_band!r}; accepted are two areas, the lower one first"
             )
 
     @classmethod
-    def from_config(cls, cfg: CfgNode) -> "Thresholds":
-        """Return the thresholds that a config states."""
-        known = flatten(cfg)
-        return cls.from_dict({name: known[key] for key, name in CONFIG_KEYS.items()})
-
-    @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "Thresholds":
-        """Return thresholds from what a config or JSON holds, a review band as a list, or none."""
+        """Return thresholds from what a config or JSON holds, a review band as a list or [].
+
+        Names of earlier releases are accepted, with a warning that gives the new one.
+        """
+        for old in RENAMED.keys() & values.keys():
+            logger.warning("%s is now called %s", old, RENAMED[old])
+        values = {RENAMED.get(name, name): value for name, value in values.items()}
         band = values.get("review_band")
         band = tuple(band) or None if isinstance(band, list | tuple) else band
         return cls(**{**values, "review_band": band})
@@ -105,7 +110,7 @@ class Thresholds:
             calibration: how they were chosen, as `Calibration.block` states it. Without it, the
                 log says so where calibrated thresholds are replaced.
         """
-        path = Path(folder) / FILE_NAME
+        path = Path(folder) / THRESHOLDS_FILE
         content = asdict(self)
         if calibration is not None:
             content[CALIBRATION] = dict(calibration)
@@ -121,7 +126,7 @@ class Thresholds:
 
 # Thresholds known by name. "seed" is the system that this one descends from: a label was Bad with
 # a contour area of more than 500 px. Contour areas are multiples of 0.5, so that is 500.5 or more.
-RULES = {"seed": Thresholds(score=0.5, area=500.5, area_method="contour", gate_skip=0.0)}
+RULES = {"seed": Thresholds(score=0.5, area=500.5, area_method="contour", gate_threshold=0.0)}
 
 
 def measures_alike(one: Thresholds, other: Thresholds) -> bool:
@@ -140,7 +145,7 @@ def read_thresholds(file: str | Path) -> tuple[Thresholds, dict[str, Any]]:
         if not isinstance(values, dict):
             raise ValueError(f"a dict is expected, not {values!r}")
         calibration = values.pop(CALIBRATION, {})
-        unknown = set(values) - {field.name for field in fields(Thresholds)}
+        unknown = set(values) - {field.name for field in fields(Thresholds)} - RENAMED.keys()
         if unknown:
             raise ValueError(f"unknown keys {sorted(unknown)}")
         if not isinstance(calibration, dict):

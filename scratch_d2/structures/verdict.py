@@ -33,7 +33,7 @@ def passes_gate(p_bad: float | None, thresholds: Thresholds) -> bool:
         return False
     if not math.isfinite(p_bad):
         raise ValueError(f"the gate's score must be a number in 0..1, but got {p_bad}")
-    return not p_bad >= thresholds.gate_skip
+    return not p_bad >= thresholds.gate_threshold
 
 
 def counts(prediction: Prediction, thresholds: Thresholds) -> np.ndarray:
@@ -72,7 +72,7 @@ def judge(prediction: Prediction | None, p_bad: float | None, thresholds: Thresh
         p_bad: score of the gate in 0..1, or None without a gate.
     """
     if passes_gate(p_bad, thresholds):
-        reason = f"the gate's p(Bad) of {p_bad:.3f} is below {thresholds.gate_skip:g}"
+        reason = f"the gate's p(Bad) of {p_bad:.3f} is below {thresholds.gate_threshold:g}"
         return Verdict("good", 0.0, p_bad, reason)
     if prediction is None:
         raise ValueError("an image that the gate does not let pass needs a prediction, got None")

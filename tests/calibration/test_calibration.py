@@ -86,7 +86,7 @@ def test_the_choice_is_the_best_of_all_by_trying_each(images, text):
         for area, low, high in middles([0.0, *images.area[reach], 2 * images.area.max()]):
             value = worth(goal, images, reach & (images.area >= area))
             found.append((value, int((~reach).sum()), high - low, low, high))
-    chosen = choose_thresholds(images, Thresholds(gate_skip=0.0), goal)
+    chosen = choose_thresholds(images, Thresholds(gate_threshold=0.0), goal)
     called, _, skipped, _ = give_verdicts(images, chosen).T
     value, most, widest, _, _ = max(found)
     assert worth(goal, images, called > 0) == pytest.approx(value)
@@ -99,13 +99,13 @@ def test_the_choice_is_the_best_of_all_by_trying_each(images, text):
 def test_without_a_gate_the_choice_is_that_of_the_precision_recall_curve(images, least):
     curve = precision_recall_curve(images.bad, images.area)
     precision, recall = (values[:-1][curve[2] > 0] for values in curve[:2])
-    best = choose_thresholds(images, Thresholds(gate_skip=0.3), Goal("f1"))
+    best = choose_thresholds(images, Thresholds(gate_threshold=0.3), Goal("f1"))
     called = images.area >= best.area
     hits = (called & images.bad).sum()
     f1 = 2 * hits / (called.sum() + images.bad.sum())
     whole = precision + recall
     highest = np.divide(2 * precision * recall, whole, out=np.zeros_like(whole), where=whole > 0)
-    assert f1 == pytest.approx(highest.max()) and best.gate_skip == 0.3
+    assert f1 == pytest.approx(highest.max()) and best.gate_threshold == 0.3
     called = images.area >= choose_thresholds(images, Thresholds(), Goal("recall", least)).area
     enough = recall >= min(least, recall.max())
     assert (called & images.bad).sum() / images.bad.sum() in recall[enough]
@@ -119,7 +119,7 @@ def test_no_review_band_leaves_less_cost_outside(images, text, share):
     weight = goal.value if goal.name == "cost" else 1.0
     chosen = choose_thresholds(images, Thresholds(), goal, share)
     gated = images.p_bad is not None
-    reach = images.p_bad >= chosen.gate_skip if gated else np.ones(len(images), bool)
+    reach = images.p_bad >= chosen.gate_threshold if gated else np.ones(len(images), bool)
 
     def outside(low: float, high: float) -> tuple[float, int]:
         """Cost of the errors outside a band, and how many images are in it."""
@@ -196,7 +196,7 @@ MANY = [False] * 25 + [True] * 25
     ],
 )
 def test_where_nothing_can_be_chosen_the_thresholds_stay(images, goal, said):
-    before = Thresholds(area=321.0, gate_skip=0.2, review_band=(300, 400))
+    before = Thresholds(area=321.0, gate_threshold=0.2, review_band=(300, 400))
     made = calibrate(images, before, goal, 0.5)
     assert made.thresholds == before and made.expected is None and not made.chosen
     assert len(made.warnings) == 1 and said in made.warnings[0]
@@ -225,11 +225,11 @@ def test_what_limits_a_choice_is_said(images, goal, said):
     assert made.chosen and (made.expected is None) == ("of one group" in said)
 
 
-def test_clear_cut_images_give_no_warning_and_the_gate_skips_all_good_ones():
+def test_clear_cut_images_give_no_warning_and_the_gate_thresholds_all_good_ones():
     scores = [0.125] * 25 + [0.875] * 25
     made = calibrate(make_images(MANY, [0] * 25 + [100] * 25, scores), Thresholds(), "recall=0.98")
     assert made.warnings == ()
-    assert (made.thresholds.area, made.thresholds.gate_skip) == (50, 0.5)
+    assert (made.thresholds.area, made.thresholds.gate_threshold) == (50, 0.5)
     assert made.figures["F1_bad"] == made.expected["F1_bad"] == 1
     assert made.figures["skipped"] == 0.5 and made.figures["bad_skipped"] == 0
 

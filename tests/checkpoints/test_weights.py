@@ -5,6 +5,7 @@ import pytest
 import torch
 from torch import nn
 
+from scratch_d2.checkpoints.bundle import find_detector_weights
 from scratch_d2.checkpoints.files import read_checkpoint
 from scratch_d2.checkpoints.loading import (
     load_initial_weights,
@@ -12,7 +13,6 @@ from scratch_d2.checkpoints.loading import (
     read_detector_checkpoint,
 )
 from scratch_d2.checkpoints.names import resnet_to_backbone
-from scratch_d2.checkpoints.resolve import choose_weights
 from scratch_d2.config import load_config
 from scratch_d2.gate.network import GateNetwork
 from scratch_d2.structures.prediction import Prediction
@@ -167,14 +167,14 @@ def test_a_broken_file_is_named(tmp_path, name):
 def test_which_weights_are_taken(tmp_path):
     cfg = load_config(None, ["OUTPUT_DIR", str(tmp_path)])
     with pytest.raises(FileNotFoundError, match="no weights for the detector.*MODEL.WEIGHTS"):
-        choose_weights(cfg)
+        find_detector_weights(cfg)
     cfg.MODEL.WEIGHTS = "start.pth"
-    assert choose_weights(cfg).name == "start.pth"
+    assert find_detector_weights(cfg).name == "start.pth"
     (tmp_path / "model_final.pth").touch()
-    assert choose_weights(cfg).name == "model_final.pth"
+    assert find_detector_weights(cfg).name == "model_final.pth"
     (tmp_path / "model_best.pth").touch()
-    assert choose_weights(cfg).name == "model_best.pth"
-    assert choose_weights(cfg, ["MODEL.WEIGHTS", "start.pth"]).name == "start.pth"
+    assert find_detector_weights(cfg).name == "model_best.pth"
+    assert find_detector_weights(cfg, ["MODEL.WEIGHTS", "start.pth"]).name == "start.pth"
 
 
 def broken(**changes):

@@ -115,7 +115,7 @@ def test_the_rule_of_the_former_system_is_measured_and_written(work, calibrate_h
     options = ("--goal", "seed", "--dataset", "scratch_text_val", "--output", tmp_path)
     assert calibrate_here(work, *options)[0] == 0
     thresholds, block = read_thresholds(tmp_path / "thresholds.json")
-    assert thresholds == Thresholds(score=0.5, area=500.5, gate_skip=0)
+    assert thresholds == Thresholds(score=0.5, area=500.5, gate_threshold=0)
     assert block["figures"] == block["expected"]
 
 

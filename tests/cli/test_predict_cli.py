@@ -42,7 +42,7 @@ def predict(work: Path, output: Path, *options: object, engine: str = "embedded"
     fixed = ("--config-file", TINY, "--output", output, "--engine", engine, "--batch-size", 2)
     keys = ("MODEL.WEIGHTS", work / "detector.pth", "GATE.WEIGHTS", work / "gate.pth")
     rule = ("SCRATCH.SCORE_THRESHOLD", "0.3", "SCRATCH.AREA_THRESHOLD", "50.0")
-    return command("predict.py", *fixed, *options, *keys, *rule, "GATE.SKIP_BELOW", "0.0")
+    return command("predict.py", *fixed, *options, *keys, *rule, "GATE.THRESHOLD", "0.0")
 
 
 def call(arguments: list[str], **options: object) -> subprocess.CompletedProcess:

@@ -7,7 +7,7 @@ from scratch_d2.evaluation.slices import family_metrics
 from scratch_d2.evaluation.timing import speed_metrics
 from scratch_d2.structures.thresholds import Thresholds
 
-THRESHOLDS = Thresholds(area=100, gate_skip=0.2)
+THRESHOLDS = Thresholds(area=100, gate_threshold=0.2)
 
 
 def table(bad, area, p_bad=None, names=None):

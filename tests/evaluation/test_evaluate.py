@@ -4,10 +4,10 @@ import math
 import pytest
 from PIL import Image
 
-from scratch_d2.config import load_config
 from scratch_d2.data import get_dataset_dicts, register_scratch_dataset
 from scratch_d2.evaluation import evaluate_predictions
 from scratch_d2.evaluation.images import judge_images, tabulate
+from scratch_d2.evaluation.settings import EvaluationSettings
 from scratch_d2.evaluation.table import format_results
 from scratch_d2.metrics.coco_ap import average_precision
 from scratch_d2.structures.dataset_dict import has_unknown_scratches
@@ -17,9 +17,9 @@ from tests.builders import predict_boxes, predict_truth, write_dataset
 
 
 def test_perfect_predictions_reach_every_maximum(labels, tmp_path):
-    cfg = load_config(None, ["SCRATCH.AREA_THRESHOLD", "100.0"])
+    settings = EvaluationSettings(Thresholds(area=100))
     predictions = predict_truth(get_dataset_dicts("tests_labels"))
-    results = evaluate_predictions(cfg, "tests_labels", predictions, tmp_path)
+    results = evaluate_predictions("tests_labels", predictions, settings, tmp_path)
     assert results["segm"]["AP"] == results["bbox"]["AP50"] == pytest.approx(100)
     image = results["image"]
     assert image["area_F1_bad"] == image["area_F1_good"] == image["area_AUC"] == 1.0
@@ -34,7 +34,7 @@ def test_perfect_predictions_reach_every_maximum(labels, tmp_path):
 def test_finding_nothing_scores_zero_not_nothing(labels):
     dicts = get_dataset_dicts("tests_labels")
     empty = {d["image_id"]: Prediction.empty(d["height"], d["width"]) for d in dicts}
-    results = evaluate_predictions(load_config(), "tests_labels", empty)
+    results = evaluate_predictions("tests_labels", empty)
     assert results["segm"]["AP"] == results["bbox"]["AP"] == 0.0
     assert results["image"]["area_recall_bad"] == 0.0 and results["image"]["area_AUC"] == 0.5
 
@@ -60,14 +60,14 @@ def test_nobody_is_punished_for_scratches_nobody_marked(tmp_path):
 
 def test_a_missing_prediction_is_named(labels):
     with pytest.raises(ValueError, match="10 of 10 images have no prediction.*good0.png"):
-        evaluate_predictions(load_config(), "tests_labels", {})
+        evaluate_predictions("tests_labels", {})
 
 
 def test_gate_and_area_rule_are_judged_apart_and_together():
     dicts = [{"image_id": i, "file_name": f"{i}.png"} for i in range(4)]
     found = enumerate([0.9, 0.9, 0.9, 0.2])
     predictions = {i: predict_boxes(50, 50, {(0, 0, 31, 21): score}) for i, score in found}
-    thresholds = Thresholds(gate_skip=0.05)
+    thresholds = Thresholds(gate_threshold=0.05)
     judged = judge_images(
         tabulate(dicts, predictions, [0.9, 0.01, 0.05, 0.9], thresholds), thresholds
     )
@@ -82,7 +82,7 @@ def test_gate_and_area_rule_are_judged_apart_and_together():
 
 def test_the_table_shows_every_judge(labels):
     dicts = get_dataset_dicts("tests_labels")
-    results = evaluate_predictions(load_config(), "tests_labels", predict_truth(dicts))
+    results = evaluate_predictions("tests_labels", predict_truth(dicts))
     table = format_results(results)
     assert "masks" in table and "area rule" in table and "gate" not in table
     (line,) = [line for line in table.splitlines() if line.startswith("bad_as_good")]

@@ -1,20 +1,23 @@
 """Images of the test set that were in training: found, counted, and the figures without them."""
 
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from scratch_d2.config import load_config
 from scratch_d2.data import get_dataset_dicts, register_scratch_dataset
 from scratch_d2.data.catalog import save_training_splits
-from scratch_d2.data.split import read_splits, write_splits
+from scratch_d2.data.duplicates import DISTANCE
+from scratch_d2.data.split import data_hash, read_splits, write_splits
 from scratch_d2.evaluation.evaluate import evaluate_dicts, evaluate_predictions
-from scratch_d2.evaluation.leaks import adopt_training_record, find_leaks, training_images
+from scratch_d2.evaluation.leaks import find_leaks, training_images
+from scratch_d2.evaluation.settings import EvaluationSettings
+from scratch_d2.structures.thresholds import Thresholds
 from tests.builders import draw_label, predict_boxes, predict_truth, save, write_dataset
 
-AREA = ["SCRATCH.AREA_THRESHOLD", "100.0"]
+IN_TRAINING = EvaluationSettings(Thresholds(area=100), train_datasets=("leak_train",))
 
 
 @pytest.fixture
@@ -33,14 +36,13 @@ def sets(tmp_path):
 
 def test_copies_and_near_duplicates_are_found(sets):
     dicts, training = get_dataset_dicts("leak_test"), get_dataset_dicts("leak_train")
-    distance = load_config().SCRATCH.DUPLICATE_DISTANCE
-    leaks = find_leaks(dicts, training, distance, gap=30)
+    leaks = find_leaks(dicts, training, DISTANCE, gap=30)
     names = [d["file_name"].rsplit("/", 1)[1] for d in dicts]
     assert [n for n, out in zip(names, leaks.same_files) if out] == ["copied.png"]
     assert [n for n, out in zip(names, leaks.near_duplicates) if out] == ["again.jpg"]
     assert not leaks.same_bursts.any() and leaks.any_kind.sum() == 2
     assert find_leaks(dicts, training, -1, gap=30).any_kind.sum() == 1  # equal files alone
-    assert not find_leaks(dicts, None, distance, gap=30).any_kind.any()
+    assert not find_leaks(dicts, None, DISTANCE, gap=30).any_kind.any()
 
 
 @pytest.mark.parametrize(("gap", "found"), [(30, [1, 2]), (20, []), (60, [0, 1, 2])])
@@ -63,14 +65,13 @@ def test_shots_of_a_burst_in_training_are_found_by_their_names(gap, found):
 
 
 def test_the_figures_without_them_stand_beside(sets):
-    cfg = load_config(None, [*AREA, "DATASETS.TRAIN", "('leak_train',)"])
     dicts = get_dataset_dicts("leak_test")
     predictions = predict_truth(dicts)
     (leaked_bad,) = [d["image_id"] for d in dicts if d["file_name"].endswith(".jpg")]
     for item in dicts:  # only the leaked scratch is found
         if item["image_id"] != leaked_bad:
             predictions[item["image_id"]] = predict_boxes(64, 96, {})
-    made = evaluate_dicts(cfg, "leak_test", dicts, predictions, None)
+    made = evaluate_dicts("leak_test", dicts, predictions, None, IN_TRAINING)
     leak = made.results["leak"]
     assert leak["training_images"] == 8 and leak["test_images"] == 2 and leak["same_files"] == 1
     assert made.results["image"]["area_recall_bad"] == pytest.approx(1 / 3)
@@ -79,30 +80,31 @@ def test_the_figures_without_them_stand_beside(sets):
     assert "2 of 9 images are, or show the label of," in made.about["notes"][0]
 
 
-def test_the_record_beside_the_checkpoint_goes_before_the_config(sets, tmp_path):
+def test_the_record_overrides_the_datasets(sets, tmp_path):
     dicts = get_dataset_dicts("leak_test")
     rows = [{**d, "file": d["file_name"]} for d in dicts if d["verdict"] == "bad"]
-    write_splits({"train": rows}, tmp_path / "splits.json", {})
-    cfg = load_config(None, ["DATASETS.TRAIN", "('leak_train',)"])
-    adopt_training_record(cfg, tmp_path / "model_final.pth")
-    seen, told = training_images(cfg)
+    record = write_splits({"train": rows}, tmp_path / "splits.json", {})
+    settings = replace(IN_TRAINING, detector_record=record)
+    seen, told = training_images(settings)
     assert [row["sha256"] for row in seen] == [row["sha256"] for row in rows] and not told
-    results = evaluate_predictions(cfg, "leak_test", predict_truth(dicts))
+    results = evaluate_predictions("leak_test", predict_truth(dicts), settings)
     assert results["leak"]["test_images"] == results["leak"]["same_files"] == 3
 
 
 @pytest.mark.parametrize(
     ("train", "said"),
-    [("()", "DATASETS.TRAIN is empty"), ("('nowhere',)", "dataset 'nowhere' is not registered")],
+    [
+        ((), "there is no splits.json beside the detector's weights"),
+        (("nowhere",), "dataset 'nowhere' is not registered"),
+    ],
 )
 def test_what_cannot_be_checked_is_said(labels, train, said):
-    seen, told = training_images(load_config(None, ["DATASETS.TRAIN", train]))
+    seen, told = training_images(EvaluationSettings(train_datasets=train))
     assert seen is None and said in told[0] and "SCRATCH.TRAINED_ON may name" in told[0]
 
 
 def test_a_gate_without_a_record_is_not_taken_for_clean(sets, tmp_path):
-    opts = ["DATASETS.TRAIN", "('leak_train',)", "GATE.WEIGHTS", str(tmp_path / "gate.pth")]
-    seen, told = training_images(load_config(None, opts))
+    seen, told = training_images(replace(IN_TRAINING, gate=tmp_path / "gate.pth"))
     assert len(seen) == 8 and "there is no splits.json beside the gate's weights" in told[0]
 
 
@@ -111,8 +113,7 @@ def test_what_the_first_weights_have_seen_is_handed_down(sets, tmp_path):
 
     def save(folder, dataset, weights="", resume=False):
         folder.mkdir(exist_ok=True)
-        keys = ["DATASETS.TRAIN", f"('leak_{dataset}',)", "DATASETS.TEST", "()"]
-        path = save_training_splits(load_config(None, keys), folder, weights, resume)
+        path = save_training_splits([f"leak_{dataset}"], [], folder, weights, resume)
         return {row["sha256"] for row in read_splits(path)["train"]}
 
     both = hashes["train"] | hashes["test"]
@@ -124,27 +125,27 @@ def test_what_the_first_weights_have_seen_is_handed_down(sets, tmp_path):
 
 def test_training_on_datasets_of_other_projects_is_not_taken_for_clean(labels, tmp_path):
     path = write_splits({"train": []}, tmp_path / "splits.json", {"left_out": ["coco_2017_train"]})
-    seen, told = training_images(load_config(None, ["SCRATCH.TRAINED_ON", str(path)]))
+    seen, told = training_images(EvaluationSettings(detector_record=path))
     assert seen is None and "does not list those of coco_2017_train" in told[0]
 
 
 def test_a_damaged_record_is_refused(labels, tmp_path):
     (tmp_path / "splits.json").write_text("[]")
-    cfg = load_config(None, ["SCRATCH.TRAINED_ON", str(tmp_path / "splits.json")])
+    settings = EvaluationSettings(detector_record=tmp_path / "splits.json")
     with pytest.raises(ValueError, match=r"splits\.json: not a file of splits"):
-        training_images(cfg)
+        training_images(settings)
     write_splits({"test": []}, tmp_path / "splits.json", {})
     with pytest.raises(ValueError, match="a split named train is expected"):
-        training_images(cfg)
+        training_images(settings)
 
 
 def test_the_thresholds_own_images_are_noticed(labels):
     dicts = get_dataset_dicts("tests_labels")
-    cfg = load_config(None, AREA)
-    about = evaluate_dicts(cfg, "tests_labels", dicts, predict_truth(dicts), None).about
-    cfg.SCRATCH.CALIBRATED_ON = about["data_sha256"]
-    about = evaluate_dicts(cfg, "tests_labels", dicts, predict_truth(dicts), None).about
-    assert any("thresholds were chosen on these very images" in note for note in about["notes"])
+    for calibrated_on, noticed in (("another", False), (data_hash(dicts), True)):
+        settings = EvaluationSettings(calibrated_on=calibrated_on)
+        made = evaluate_dicts("tests_labels", dicts, predict_truth(dicts), None, settings)
+        notes = " ".join(made.about["notes"])
+        assert ("thresholds were chosen on these very images" in notes) == noticed
 
 
 @pytest.mark.parametrize(("good", "bad"), [(3, 0), (0, 3)])
@@ -155,7 +156,7 @@ def test_one_class_only_is_explained(tmp_path, good, bad):
     register_scratch_dataset("one_class", root, replace=True)
     dicts = get_dataset_dicts("one_class")
     nothing = {d["image_id"]: predict_boxes(64, 96, {}) for d in dicts}
-    made = evaluate_dicts(load_config(None, AREA), "one_class", dicts, nothing, [0.5] * 3)
+    made = evaluate_dicts("one_class", dicts, nothing, [0.5] * 3)
     assert np.isnan(made.results["image"]["both_AUC"])
     said = " ".join(made.about["notes"])
     assert ("there is no Bad image" in said) == (not bad)

@@ -15,12 +15,14 @@ from scratch_d2.evaluation.comparison import compare_runs
 from scratch_d2.evaluation.evaluate import evaluate_predictions
 from scratch_d2.evaluation.files import read_figures
 from scratch_d2.evaluation.images import ImageTable
-from scratch_d2.evaluation.offline import evaluate_results
+from scratch_d2.evaluation.offline import RunRecord, evaluate_results, offline_settings
 from scratch_d2.evaluation.results_io import read_results
+from scratch_d2.evaluation.settings import EvaluationSettings
+from scratch_d2.structures.thresholds import Thresholds
 from tests.builders import predict_boxes, predict_truth, write_dataset
 
 SETTINGS = {"score": 0.5, "area": 100.0, "area_method": "contour", "area_unit": "pixel"}
-SETTINGS |= {"review_band": [], "gate_skip": 0.2, "weights": "gone.pth"}
+SETTINGS |= {"review_band": [], "gate_threshold": 0.2, "weights": "gone.pth"}
 
 
 @pytest.fixture
@@ -51,11 +53,15 @@ def write_rows(folder, dicts, scores=None):
     return folder
 
 
+def settings_of(folder, *opts):
+    return offline_settings(load_config(None, opts), RunRecord.read(folder), opts)
+
+
 def test_coco_results_give_the_figures_of_the_run_itself(dicts, entries, tmp_path):
-    cfg = load_config(None, ["SCRATCH.AREA_THRESHOLD", "100.0", "DATASETS.TRAIN", "()"])
+    settings = EvaluationSettings(Thresholds(area=100))
     file = write(tmp_path / "results.json", entries[::-1])
-    evaluate_results(cfg, "tests_labels", file, tmp_path / "saved")
-    evaluate_predictions(cfg, "tests_labels", predict_truth(dicts), tmp_path / "direct")
+    evaluate_results("tests_labels", file, tmp_path / "saved", settings)
+    evaluate_predictions("tests_labels", predict_truth(dicts), settings, tmp_path / "direct")
     (saved, about), (direct, _) = (read_figures(tmp_path / n) for n in ("saved", "direct"))
     saved.pop("speed"), direct.pop("speed")
     assert saved.keys() == direct.keys()
@@ -67,25 +73,25 @@ def test_coco_results_give_the_figures_of_the_run_itself(dicts, entries, tmp_pat
 def test_the_folder_of_predict_is_matched_by_file_and_brings_its_thresholds(dicts, tmp_path):
     scores = [0.1] * 6 + [0.9] * 4  # the gate lets the Good pass
     folder = write_rows(tmp_path / "run", dicts[::-1], scores[::-1])
-    made = evaluate_results(load_config(), "tests_labels", folder, tmp_path / "out")
-    assert made.results["image"]["both_F1_bad"] == 1.0 and made.thresholds.gate_skip == 0.2
-    opts = ["GATE.SKIP_BELOW", "0.95"]
-    made = evaluate_results(load_config(None, opts), "tests_labels", folder, tmp_path / "o2", opts)
+    made = evaluate_results("tests_labels", folder, tmp_path / "out", settings_of(folder))
+    assert made.results["image"]["both_F1_bad"] == 1.0 and made.thresholds.gate_threshold == 0.2
+    opts = ["GATE.THRESHOLD", "0.95"]
+    made = evaluate_results("tests_labels", folder, tmp_path / "o2", settings_of(folder, *opts))
     assert made.results["image"]["both_recall_bad"] == 0.0
 
 
 def test_what_the_gate_hid_from_the_detector_is_not_judged(dicts, tmp_path):
     folder = write_rows(tmp_path / "run", dicts, [0.1] * 7 + [0.9] * 3)
-    made = evaluate_results(load_config(), "tests_labels", folder, tmp_path / "out")
+    made = evaluate_results("tests_labels", folder, tmp_path / "out", settings_of(folder))
     assert made.results["gate"]["skipped_good"] == 6 and made.results["gate"]["skipped_bad"] == 1
     assert math.isnan(made.results["gate"]["recall_lost"])
     assert not any(name.startswith("area_") for name in made.results["image"])
     assert "has not seen the images with p(Bad) below 0.2" in made.about["notes"][0]
     with pytest.raises(ValueError, match="calibrate on an evaluation of all"):
         read_source(tmp_path / "out")
-    opts = ["GATE.SKIP_BELOW", "0.05"]
-    with pytest.raises(ValueError, match="GATE.SKIP_BELOW is 0.05, but the detector has not seen"):
-        evaluate_results(load_config(None, opts), "tests_labels", folder, tmp_path / "o3", opts)
+    opts = ["GATE.THRESHOLD", "0.05"]
+    with pytest.raises(ValueError, match="GATE.THRESHOLD is 0.05, but the detector has not seen"):
+        evaluate_results("tests_labels", folder, tmp_path / "o3", settings_of(folder, *opts))
 
 
 def test_results_that_would_be_matched_wrongly_are_refused(dicts, entries, tmp_path):
@@ -101,7 +107,7 @@ def test_results_that_would_be_matched_wrongly_are_refused(dicts, entries, tmp_p
     with pytest.raises(ValueError, match="none of its entries .* image_id is '6' in the first, 0"):
         read_results(write(tmp_path / "r.json", others), dicts)
     with pytest.raises(ValueError, match="holds the results; choose another folder"):
-        evaluate_results(load_config(), "tests_labels", folder, folder)
+        evaluate_results("tests_labels", folder, folder)
 
 
 @pytest.mark.parametrize("mask", [None, "abc", [], [[1, 2]], {"size": [64, 96], "counts": None}])
@@ -116,10 +122,9 @@ def test_unknown_images_are_left_out_and_missing_ones_named(dicts, entries, tmp_
     saved = read_results(file, dicts)
     assert len(saved.predictions) == 10 and "1 images that the dataset" in saved.notes[0]
     folder = write_rows(tmp_path / "run", dicts[:-1])
-    cfg = load_config()
     with pytest.raises(ValueError, match="1 of 10 images have no result.*bad3.png.*allow-missing"):
-        evaluate_results(cfg, "tests_labels", folder, tmp_path / "out")
-    made = evaluate_results(cfg, "tests_labels", folder, tmp_path / "out", allow_missing=True)
+        evaluate_results("tests_labels", folder, tmp_path / "out")
+    made = evaluate_results("tests_labels", folder, tmp_path / "out", allow_missing=True)
     assert made.about["images"] == 9 and "1 of 10 images have no result" in made.about["notes"][0]
     assert len(ImageTable.load(tmp_path / "out")) == 9
 
@@ -168,18 +173,18 @@ def test_masks_are_needed(dicts, entries, tmp_path):
 
 
 def test_runs_stand_side_by_side(dicts, tmp_path):
-    cfg = load_config(None, ["SCRATCH.AREA_THRESHOLD", "100.0"])
+    settings = EvaluationSettings(Thresholds(area=100))
     predictions = predict_truth(dicts)
-    evaluate_predictions(cfg, "tests_labels", predictions, tmp_path / "a" / "inference")
+    evaluate_predictions("tests_labels", predictions, settings, tmp_path / "a" / "inference")
     worse = {**predictions, 9: predict_boxes(64, 96, {})}
-    evaluate_predictions(cfg, "tests_labels", worse, tmp_path / "b")
+    evaluate_predictions("tests_labels", worse, settings, tmp_path / "b")
     table = compare_runs([tmp_path / "a", tmp_path / "b"])
     (row,) = [line for line in table.splitlines() if line.startswith("| recall (Bad)")]
     assert "| 1.000 0.510-1.000 | 0.750" in row and "| a | b |" in table
     assert "not evaluated on the same" not in table
     register_scratch_dataset("tests_others", write_dataset(tmp_path / "o", seed=5), replace=True)
     others = predict_truth(get_dataset_dicts("tests_others"))
-    evaluate_predictions(cfg, "tests_others", others, tmp_path / "c")
+    evaluate_predictions("tests_others", others, settings, tmp_path / "c")
     table = compare_runs([tmp_path / "a", tmp_path / "c"])
     assert "not evaluated on the same images and masks (a: tests_labels, c: tests_others)" in table
     shutil.copy(tmp_path / "a/inference/images.jsonl", tmp_path / "c" / "evaluation.json")

@@ -27,7 +27,7 @@ def bright_detector(images: list[np.ndarray]) -> list[Prediction]:
 
 def bright_inspector() -> Inspector:
     """An inspector that calls bright images Bad."""
-    return Inspector(None, bright_detector, THRESHOLDS, about={"weights": "a.pth"})
+    return Inspector(None, bright_detector, THRESHOLDS, metadata={"weights": "a.pth"})
 
 
 def photograph(bright: bool) -> np.ndarray:

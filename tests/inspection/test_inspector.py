@@ -121,14 +121,16 @@ def test_an_inspector_is_loaded_from_the_folder_of_a_training(tmp_path, tiny_cfg
     fill(network)
     folder = prepare_output_dir(tiny_cfg.OUTPUT_DIR, tiny_cfg)
     torch.save({"model": network.state_dict()}, folder / "model_final.pth")
-    Thresholds(area=7.0, gate_skip=0.0).save(folder)
+    Thresholds(area=7.0, gate_threshold=0.0).save(folder)
     save_gate(tmp_path / "gate.pth")
     opts = ["GATE.WEIGHTS", str(tmp_path / "gate.pth"), "SCRATCH.PRECISION", precision]
     inspector = Inspector.load(folder / "config.yaml", opts, engine="embedded")
-    assert inspector.thresholds == Thresholds(area=7.0, gate_skip=0.0)
+    assert inspector.thresholds == Thresholds(area=7.0, gate_threshold=0.0)
     assert (inspector.exact is None) == (precision == "exact")
     assert precision == "exact" or inspector.margins == MARGINS[precision]
-    assert inspector.about["precision"] == precision and inspector.about["engine"] == "embedded"
+    assert (
+        inspector.metadata["precision"] == precision and inspector.metadata["engine"] == "embedded"
+    )
     results = inspector.inspect([photograph(True), photograph(False)])
     assert all(0 < result.verdict.p_bad < 1 for result in results)
     assert all(len(result.prediction) > 0 for result in results)

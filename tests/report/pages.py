@@ -14,7 +14,7 @@ from scratch_d2.structures.thresholds import Thresholds
 from scratch_d2.structures.verdict import label_of, passes_gate
 from tests.builders import draw_label, predict_boxes, rectangles, save
 
-SAVED = Thresholds(area=200.0, gate_skip=0.1)
+SAVED = Thresholds(area=200.0, gate_threshold=0.1)
 HOSTILE = (
     "<!--<script><b>.png",
     "a\"b'&amp;<!--.png",

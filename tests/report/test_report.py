@@ -40,7 +40,7 @@ def test_figures_follow_the_thresholds_as_in_python(visit, written):
         area = float(page.locator("#area-number").input_value())
         lowest_bad = [*sorted(set(images.area)), np.inf][place]
         assert sum(images.area >= area) == sum(images.area >= lowest_bad)
-        check(page, images, Thresholds(area=area, gate_skip=skip))
+        check(page, images, Thresholds(area=area, gate_threshold=skip))
         passed = sum(images.p_bad < skip)
         share = f"{passed} ({100 * passed / 40:.1f}%)"
         assert page.locator("#tally-skipped").inner_text() == share
@@ -54,7 +54,7 @@ def test_review_counts_as_bad_and_apart(visit, written):
     low, high = float(images.area[2]), 300.0
     set_input(page, "#review-low", low)
     set_input(page, "#review-high", high)
-    thresholds = Thresholds(area=200.0, gate_skip=0.1, review_band=(low, high))
+    thresholds = Thresholds(area=200.0, gate_threshold=0.1, review_band=(low, high))
     check(page, images, thresholds)
     assert counted(page)["bad_labelled_review"] + counted(page)["good_labelled_review"] > 0
     set_input(page, "#review-high", low)  # an empty band is refused and changes nothing
@@ -67,7 +67,7 @@ def test_intervals_are_those_of_python(visit, written, area, tolerance):
     page, images = visit(written[0]), written[1]
     set_input(page, "#gate-number", 0)
     set_input(page, "#area-number", area)
-    called, score = judge_images(images, Thresholds(area=area, gate_skip=0.0))["both"]
+    called, score = judge_images(images, Thresholds(area=area, gate_threshold=0.0))["both"]
     expected = image_metrics(images.bad, called, score, images.group)
     page.locator("#tile-recall_bad-interval", has_text=" to ").wait_for()
     names = ("recall_bad",) if area == 0 else ("recall_bad", "precision_bad", "F1_bad", "accuracy")
@@ -85,7 +85,7 @@ def test_strips_count_what_each_step_would_give(browser, band):
     area = np.round(rng.random(60) * 300, -1) * (rng.random(60) < 0.7)
     names = [str(i) for i in range(60)]
     images = ImageTable(names, names, names, bad, area, p_bad)
-    now = {"area": 120.0, "gate_skip": 0.3, "review_band": band}
+    now = {"area": 120.0, "gate_threshold": 0.3, "review_band": band}
     source = resources.files("scratch_d2.report").joinpath("metrics.js").read_text()
     columns = {"bad": bad.tolist(), "area": area.tolist(), "p_bad": p_bad.tolist()}
     page = browser.new_page()
@@ -93,7 +93,7 @@ def test_strips_count_what_each_step_would_give(browser, band):
         f"""([images, now]) => {{ {source}
         const judged = judgeAll(images, now);
         const sides = {{ area: [images.area, Infinity, fixedForArea(images, judged)],
-                         gate_skip: [images.p_bad, 1, fixedForGate(images, now)] }};
+                         gate_threshold: [images.p_bad, 1, fixedForGate(images, now)] }};
         return Object.entries(sides).map(([name, [values, ceiling, fixed]]) => {{
           const {{ distinct, steps }} = thresholdSteps(values, ceiling);
           return [name, steps, tradeOff(images, values, distinct, steps.length, fixed)];
@@ -116,7 +116,7 @@ def test_downloaded_thresholds_can_be_loaded(visit, written, tmp_path):
     download.value.save_as(tmp_path / "thresholds.json")
     assert download.value.suggested_filename == "thresholds.json"
     loaded = Thresholds.load(tmp_path / "thresholds.json")
-    assert loaded == Thresholds(area=123.4567890123, gate_skip=0.1)
+    assert loaded == Thresholds(area=123.4567890123, gate_threshold=0.1)
     block = json.loads((tmp_path / "thresholds.json").read_text())["calibration"]
     figures = block.pop("figures")
     assert block == {

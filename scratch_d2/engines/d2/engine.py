@@ -3,6 +3,7 @@
 import argparse
 import logging
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from detectron2.config import CfgNode as D2CfgNode
@@ -14,15 +15,15 @@ from detectron2.utils import comm
 from detectron2.utils.logger import setup_logger
 from fvcore.common.config import CfgNode
 
+from scratch_d2.checkpoints.bundle import find_detector_weights, thresholds_from_config
 from scratch_d2.checkpoints.loading import load_weights
-from scratch_d2.checkpoints.resolve import choose_weights
 from scratch_d2.config import add_scratch_config
 from scratch_d2.data.catalog import save_training_splits
 from scratch_d2.engines.base import Detector
 from scratch_d2.engines.d2.detector import D2Detector
 from scratch_d2.engines.d2.trainer import Trainer
 from scratch_d2.engines.plain_config import save_plain_config
-from scratch_d2.structures.thresholds import Thresholds
+from scratch_d2.evaluation.settings import EvaluationSettings
 from scratch_d2.utils.device import pick_device
 from scratch_d2.utils.files import prepare_output_dir
 
@@ -48,20 +49,23 @@ class D2Engine:
         d2_cfg, final = self._setup(cfg), Path(cfg.OUTPUT_DIR) / "model_final.pth"
         if comm.is_main_process():
             save_plain_config(cfg, final)
-            save_training_splits(cfg, cfg.OUTPUT_DIR, cfg.MODEL.WEIGHTS, resume)
+            datasets = cfg.DATASETS.TRAIN, cfg.DATASETS.TEST
+            save_training_splits(*datasets, cfg.OUTPUT_DIR, cfg.MODEL.WEIGHTS, resume)
         trainer = Trainer(d2_cfg)
         trainer.resume_or_load(resume=resume)
         trainer.train()
         if comm.is_main_process():
-            Thresholds.from_config(cfg).save(cfg.OUTPUT_DIR)
-            save_plain_config(cfg, choose_weights(cfg))
+            thresholds_from_config(cfg).save(cfg.OUTPUT_DIR)
+            save_plain_config(cfg, find_detector_weights(cfg))
         return final
 
     def load(self, cfg: CfgNode, weights: str | Path, precision: str = "exact") -> Detector:
         """Return a batched detector; any checkpoint of this architecture will do."""
         return D2Detector(to_d2_config(cfg), weights, precision)
 
-    def evaluate(self, cfg: CfgNode, weights: str | Path) -> dict[str, dict[str, float]]:
+    def evaluate(
+        self, cfg: CfgNode, weights: str | Path, settings: EvaluationSettings
+    ) -> dict[str, dict[str, float]]:
         """Evaluate as the trainer does, and write OUTPUT_DIR/inference."""
         cfg = self._setup(cfg)
         for name in cfg.DATASETS.TEST:
@@ -69,7 +73,8 @@ class D2Engine:
                 raise ValueError(f"dataset {name!r} holds no image; there is nothing to evaluate")
         model = build_model(cfg)
         load_weights(model, weights)
-        return Trainer.test(cfg, model)
+        build = partial(Trainer.build_evaluator, cfg, settings=settings)
+        return Trainer.test(cfg, model, [build(name) for name in cfg.DATASETS.TEST])
 
     def launch(self, main: Callable[[argparse.Namespace], object], args: argparse.Namespace):
         """Run `main(args)` once per GPU of every machine, as the arguments of d2's tools say."""

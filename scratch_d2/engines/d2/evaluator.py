@@ -13,6 +13,7 @@ from torch.utils.hooks import RemovableHandle
 
 from scratch_d2.engines.d2.detector import to_prediction
 from scratch_d2.evaluation import evaluate_predictions
+from scratch_d2.evaluation.settings import EvaluationSettings
 from scratch_d2.structures.prediction import Prediction
 
 
@@ -25,15 +26,22 @@ class ScratchEvaluator(DatasetEvaluator):
     """
 
     def __init__(
-        self, cfg: CfgNode, dataset_name: str, output_dir: str | Path | None = None
+        self,
+        cfg: CfgNode,
+        dataset_name: str,
+        output_dir: str | Path | None = None,
+        settings: EvaluationSettings | None = None,
     ) -> None:
         """
         Args:
             cfg: a config with the keys of `add_scratch_config`.
             dataset_name: a name given to `register_scratch_dataset`.
             output_dir: where results and plots are written; None writes nothing.
+            settings: what to evaluate by; None takes thresholds and gate from `cfg`, and
+                DATASETS.TRAIN for the training images.
         """
-        self._cfg, self._name, self._output_dir = cfg, dataset_name, output_dir
+        self._settings = settings or EvaluationSettings.in_training(cfg)
+        self._name, self._output_dir = dataset_name, output_dir
         self.reset()
 
     def watch(self, model: nn.Module) -> RemovableHandle:
@@ -68,4 +76,4 @@ class ScratchEvaluator(DatasetEvaluator):
             return {}
         merged = {image_id: p for part, _ in gathered for image_id, p in part.items()}
         seconds = sum((part for _, part in gathered), Counter())
-        return evaluate_predictions(self._cfg, self._name, merged, self._output_dir, seconds)
+        return evaluate_predictions(self._name, merged, self._settings, self._output_dir, seconds)

@@ -20,6 +20,7 @@ from scratch_d2.engines.checkpoints import resume_run
 from scratch_d2.engines.d2.evaluator import ScratchEvaluator
 from scratch_d2.engines.d2.hooks import KeepBest, Reproducible
 from scratch_d2.engines.d2.mapper import ScratchMapper
+from scratch_d2.evaluation.settings import EvaluationSettings
 from scratch_d2.structures.dataset_dict import has_unknown_scratches
 
 
@@ -55,12 +56,18 @@ class Trainer(DefaultTrainer):
         return build_detection_test_loader(cfg, dataset_name, mapper=mapper)
 
     @classmethod
-    def build_evaluator(cls, cfg: CfgNode, dataset_name: str, output_folder: str | None = None):
+    def build_evaluator(
+        cls,
+        cfg: CfgNode,
+        dataset_name: str,
+        output_folder: str | None = None,
+        settings: EvaluationSettings | None = None,
+    ):
         """Return a ScratchEvaluator that writes OUTPUT_DIR/inference."""
         folder = Path(output_folder or Path(cfg.OUTPUT_DIR) / "inference")
         if len(cfg.DATASETS.TEST) > 1:
             folder /= dataset_name
-        return ScratchEvaluator(cfg, dataset_name, folder)
+        return ScratchEvaluator(cfg, dataset_name, folder, settings)
 
     @classmethod
     def test(cls, cfg: CfgNode, model: nn.Module, evaluators: list | None = None):

@@ -8,10 +8,16 @@ from fvcore.common.config import CfgNode
 
 from scratch_d2.checkpoints.loading import load_weights
 from scratch_d2.engines.base import Detector
-from scratch_d2.engines.embedded.detector import EmbeddedDetector, Results, evaluate_detector
+from scratch_d2.engines.embedded.detector import (
+    EmbeddedDetector,
+    Results,
+    evaluate_detector,
+    test_datasets,
+)
 from scratch_d2.engines.embedded.model import MaskRCNN
 from scratch_d2.engines.embedded.settings import check_settings
 from scratch_d2.engines.embedded.train import train_detector
+from scratch_d2.evaluation.settings import EvaluationSettings
 from scratch_d2.utils.device import pick_device
 from scratch_d2.utils.files import prepare_output_dir
 
@@ -40,13 +46,13 @@ class EmbeddedEngine:
         load_weights(model, weights)
         return EmbeddedDetector(cfg, model.to(pick_device(cfg.MODEL.DEVICE)).eval(), precision)
 
-    def evaluate(self, cfg: CfgNode, weights: str | Path) -> Results:
+    def evaluate(self, cfg: CfgNode, weights: str | Path, settings: EvaluationSettings) -> Results:
         """Evaluate a checkpoint on cfg.DATASETS.TEST as in training; bbox, segm and image.
 
         For several datasets the result is a dict of that by dataset name.
         """
         prepare_output_dir(cfg.OUTPUT_DIR)
-        return evaluate_detector(cfg, self.load(cfg, weights))
+        return evaluate_detector(self.load(cfg, weights), test_datasets(cfg), settings)
 
     def launch(self, main: Callable[[argparse.Namespace], object], args: argparse.Namespace):
         """Run `main(args)` in this process.

@@ -17,6 +17,9 @@ from scratch_d2.data.catalog import get_dataset_dicts
 from scratch_d2.data.images import read_image
 from scratch_d2.engines.embedded.mapper import resize, resized_shape, to_network
 from scratch_d2.engines.embedded.model import SIZE_DIVISIBILITY, MaskRCNN, to_prediction
+from scratch_d2.evaluation.evaluate import evaluate_predictions
+from scratch_d2.evaluation.settings import EvaluationSettings
+from scratch_d2.evaluation.table import headline
 from scratch_d2.structures.images import check_rgb
 from scratch_d2.structures.prediction import Prediction
 from scratch_d2.utils.batching import group_by_padding
@@ -53,24 +56,26 @@ class EmbeddedDetector:
         return to_network(resize(image, size, Image.Resampling.BILINEAR), self.cfg)
 
 
-def evaluate_detector(cfg: CfgNode, detector: EmbeddedDetector) -> Results:
-    """Evaluate on cfg.DATASETS.TEST and write OUTPUT_DIR/inference.
+def test_datasets(cfg: CfgNode) -> dict[str, Path]:
+    """Return which datasets a config evaluates on, and the folder for the results of each."""
+    names, folder = list(cfg.DATASETS.TEST), Path(cfg.OUTPUT_DIR) / "inference"
+    return {name: folder / name if len(names) > 1 else folder for name in names}
+
+
+def evaluate_detector(
+    detector: EmbeddedDetector, datasets: Mapping[str, Path], settings: EvaluationSettings
+) -> Results:
+    """Evaluate on registered datasets and write the results into the folder of each.
 
     Returns `{"bbox": {...}, "segm": {...}, "image": {...}, ...}` for one dataset, and for several
-    an OrderedDict of that by name. Images go one by one, as Detectron2 evaluates.
+    an OrderedDict of that by name. Images are detected one by one, as Detectron2 evaluates.
     """
-    from scratch_d2.evaluation import evaluate_predictions
-    from scratch_d2.evaluation.table import headline
-
-    names = list(cfg.DATASETS.TEST)
     results = OrderedDict()
-    for name in names:
+    for name, folder in datasets.items():
         predictions, seconds = _predict(get_dataset_dicts(name), detector)
-        folder = Path(cfg.OUTPUT_DIR) / "inference"
-        folder = folder / name if len(names) > 1 else folder
-        results[name] = evaluate_predictions(cfg, name, predictions, folder, seconds)
+        results[name] = evaluate_predictions(name, predictions, settings, folder, seconds)
         logger.info("%s: %s", name, headline(results[name]))
-    return results[names[0]] if len(names) == 1 else results
+    return next(iter(results.values())) if len(results) == 1 else results
 
 
 def _predict(

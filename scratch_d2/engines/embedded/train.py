@@ -10,8 +10,8 @@ import torch
 from fvcore.common.checkpoint import PeriodicCheckpointer
 from fvcore.common.config import CfgNode
 
+from scratch_d2.checkpoints.bundle import find_detector_weights, thresholds_from_config
 from scratch_d2.checkpoints.loading import load_initial_weights
-from scratch_d2.checkpoints.resolve import choose_weights
 from scratch_d2.data.catalog import save_training_splits
 from scratch_d2.engines.batches import new_seed, seed_iteration, training_loader
 from scratch_d2.engines.checkpoints import BestModel, metric_name, resume_run
@@ -20,6 +20,7 @@ from scratch_d2.engines.embedded.detector import (
     EmbeddedDetector,
     evaluate_detector,
     flatten_results,
+    test_datasets,
 )
 from scratch_d2.engines.embedded.mapper import (
     Sample,
@@ -31,7 +32,7 @@ from scratch_d2.engines.embedded.model import MaskRCNN
 from scratch_d2.engines.embedded.settings import check_settings
 from scratch_d2.engines.embedded.solver import clip_gradients, make_optimizer, make_schedule
 from scratch_d2.engines.plain_config import save_plain_config
-from scratch_d2.structures.thresholds import Thresholds
+from scratch_d2.evaluation.settings import EvaluationSettings
 from scratch_d2.utils.device import pick_device
 from scratch_d2.utils.files import prepare_output_dir
 from scratch_d2.utils.logging import MetricWriter, setup_logger
@@ -59,7 +60,8 @@ def train_detector(cfg: CfgNode, resume: bool = False) -> Path:
     set_backend(cfg)
     device, last = pick_device(cfg.MODEL.DEVICE), cfg.SOLVER.MAX_ITER
     dicts = training_dicts(cfg)
-    save_training_splits(cfg, output, cfg.MODEL.WEIGHTS, resume)
+    datasets = cfg.DATASETS.TRAIN, cfg.DATASETS.TEST
+    save_training_splits(*datasets, output, cfg.MODEL.WEIGHTS, resume)
 
     seed = new_seed(cfg)
     torch.manual_seed(seed)
@@ -109,8 +111,8 @@ def train_detector(cfg: CfgNode, resume: bool = False) -> Path:
         metrics = evaluate(cfg, model, best, max(start, last) - 1)
         if metrics:
             writer.write(max(start, last) - 1, metrics)
-    Thresholds.from_config(cfg).save(output)
-    save_plain_config(cfg, choose_weights(cfg))
+    thresholds_from_config(cfg).save(output)
+    save_plain_config(cfg, find_detector_weights(cfg))
     return final
 
 
@@ -148,7 +150,8 @@ def evaluate(cfg: CfgNode, model: MaskRCNN, best: BestModel, iteration: int) -> 
     if not cfg.DATASETS.TEST:
         return {}
     model.eval()
-    metrics = flatten_results(evaluate_detector(cfg, EmbeddedDetector(cfg, model)))
+    settings, detector = EvaluationSettings.in_training(cfg), EmbeddedDetector(cfg, model)
+    metrics = flatten_results(evaluate_detector(detector, test_datasets(cfg), settings))
     model.train()
     best.offer(model, metrics.get(metric_name(cfg.DATASETS.TEST), math.nan), iteration)
     return metrics

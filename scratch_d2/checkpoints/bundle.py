@@ -1,0 +1,149 @@
+"""Which models an inspection is made of, resolved once from a config into one frozen value."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from fvcore.common.config import CfgNode
+
+from scratch_d2.checkpoints.addresses import local_file
+from scratch_d2.config import RENAMED_KEYS, flatten
+from scratch_d2.structures.thresholds import THRESHOLDS_FILE, Thresholds, read_thresholds
+from scratch_d2.utils.files import file_sha256
+
+SPLITS_FILE = "splits.json"
+# Which config key sets each threshold.
+CONFIG_KEYS = {
+    "SCRATCH.SCORE_THRESHOLD": "score",
+    "SCRATCH.AREA_THRESHOLD": "area",
+    "SCRATCH.AREA_METHOD": "area_method",
+    "SCRATCH.AREA_UNIT": "area_unit",
+    "SCRATCH.REVIEW_BAND": "review_band",
+    "GATE.THRESHOLD": "gate_threshold",
+    "GATE.UPPER_THRESHOLD": "gate_upper_threshold",
+}
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class ModelBundle:
+    """The models of an inspection, their thresholds, and what both were made on.
+
+    Attributes:
+        detector: checkpoint of the detector.
+        gate: checkpoint of the gate; None sends every image to the detector.
+        thresholds: those in force.
+        detector_record: the splits.json that lists the detector's training images; None where
+            they are not known.
+        gate_record: the same of the gate.
+        calibrated_on: hash of the images on which the thresholds were chosen, "" where none is
+            known (`scratch_d2.data.split.data_hash`).
+    """
+
+    detector: Path
+    gate: Path | None
+    thresholds: Thresholds
+    detector_record: Path | None = None
+    gate_record: Path | None = None
+    calibrated_on: str = ""
+
+    def hash_weights(self) -> dict[str, str | None]:
+        """Return the SHA-256 of both checkpoints as `weights_sha256` and `gate_sha256`."""
+        gate_sha256 = file_sha256(self.gate) if self.gate else None
+        return {"weights_sha256": file_sha256(self.detector), "gate_sha256": gate_sha256}
+
+
+def resolve_bundle(cfg: CfgNode, opts: Sequence[str] = ()) -> ModelBundle:
+    """Resolve the models that a config names; nothing is written into it.
+
+    A thresholds.json beside the detector's checkpoint overrides the config file, and the keys in
+    `opts` (KEY VALUE pairs of the command line, already merged) override both. The log warns where
+    the thresholds were calibrated for other weights.
+
+    Raises FileNotFoundError where no weights are named, ValueError for a damaged thresholds.json.
+    """
+    detector, gate = find_detector_weights(cfg, opts), gate_weights(cfg)
+    thresholds, calibration = thresholds_from_config(cfg), {}
+    file = detector.parent / THRESHOLDS_FILE
+    if file.is_file():
+        saved, calibration = read_thresholds(file)
+        thresholds = override_thresholds(saved, cfg, opts)
+        _warn_of_other_weights(file, calibration, detector, gate)
+    record = cfg.SCRATCH.TRAINED_ON
+    return ModelBundle(
+        detector,
+        gate,
+        thresholds,
+        detector_record=Path(record) if record else record_beside(detector),
+        gate_record=record_beside(gate) if gate else None,
+        calibrated_on=calibration.get("data_sha256") or "",
+    )
+
+
+def find_detector_weights(cfg: CfgNode, opts: Sequence[str] = ()) -> Path:
+    """Return the detector's checkpoint to load: the first of these that is there.
+
+    MODEL.WEIGHTS of the command line; model_best.pth, then model_final.pth in OUTPUT_DIR;
+    MODEL.WEIGHTS of the config file. Raises FileNotFoundError saying how to name one.
+    """
+    if "MODEL.WEIGHTS" not in opts[::2]:
+        for name in ("model_best.pth", "model_final.pth"):
+            if (Path(cfg.OUTPUT_DIR) / name).is_file():
+                return Path(cfg.OUTPUT_DIR) / name
+    if not cfg.MODEL.WEIGHTS:
+        raise FileNotFoundError(
+            f"no weights for the detector: OUTPUT_DIR {cfg.OUTPUT_DIR!r} holds no trained model; "
+            "train one, or add MODEL.WEIGHTS and the path of a checkpoint to the command"
+        )
+    return local_file(cfg.MODEL.WEIGHTS)
+
+
+def gate_weights(cfg: CfgNode) -> Path | None:
+    """Return the gate's checkpoint; None where the config names none or switches the gate off."""
+    return local_file(cfg.GATE.WEIGHTS) if cfg.GATE.ENABLED and cfg.GATE.WEIGHTS else None
+
+
+def record_beside(weights: str | Path) -> Path | None:
+    """Return the splits.json beside a checkpoint, or None where there is none."""
+    file = Path(weights).parent / SPLITS_FILE
+    return file if str(weights) and file.is_file() else None
+
+
+def thresholds_from_config(cfg: CfgNode) -> Thresholds:
+    """Return the thresholds that a config states."""
+    values = flatten(cfg)
+    return Thresholds.from_dict({name: values[key] for key, name in CONFIG_KEYS.items()})
+
+
+def override_thresholds(saved: Thresholds, cfg: CfgNode, opts: Sequence[str]) -> Thresholds:
+    """Return saved thresholds, with those that KEY VALUE pairs set taken from the config."""
+    stated = asdict(thresholds_from_config(cfg))
+    keys = [RENAMED_KEYS.get(key, key) for key in opts[::2]]
+    names = [CONFIG_KEYS[key] for key in keys if key in CONFIG_KEYS]
+    return replace(saved, **{name: stated[name] for name in names})
+
+
+def _warn_of_other_weights(
+    file: Path, calibration: Mapping[str, Any], detector: Path, gate: Path | None
+) -> None:
+    used = {"weights_sha256": detector, "gate_sha256": gate}
+    others = [text for key in used if (text := _difference(calibration, key, used[key]))]
+    if others:
+        logger.warning(
+            "%s was calibrated for %s; run tools/calibrate.py again", file, " and for ".join(others)
+        )
+
+
+def _difference(calibration: Mapping[str, Any], key: str, weights: Path | None) -> str | None:
+    """Say how a file of weights differs from what was calibrated, or None where it does not."""
+    # A path that leads nowhere is refused where it is loaded.
+    if key not in calibration or (weights and not weights.is_file()):
+        return None
+    calibrated, kind = calibration[key], "gate" if key == "gate_sha256" else "checkpoint"
+    if not weights:
+        return f"use with a {kind}, and GATE.WEIGHTS names none" if calibrated else None
+    if not calibrated:
+        return f"use without a {kind}"
+    return None if calibrated == file_sha256(weights) else f"another {kind} than {weights}"

@@ -1,0 +1,115 @@
+import json
+import logging
+import re
+from pathlib import Path
+
+import pytest
+from fvcore.common.config import CfgNode
+
+from scratch_d2.checkpoints.bundle import (
+    ModelBundle,
+    override_thresholds,
+    resolve_bundle,
+    thresholds_from_config,
+)
+from scratch_d2.config import load_config
+from scratch_d2.structures.thresholds import THRESHOLDS_FILE, Thresholds
+from scratch_d2.utils.files import file_sha256
+
+
+def test_saved_thresholds_override_the_config_and_options_override_both(tmp_path):
+    Thresholds(score=0.7, area=123.0, review_band=(50, 123)).save(tmp_path)
+    opts = ["SCRATCH.SCORE_THRESHOLD", "0.6", "MODEL.WEIGHTS", str(tmp_path / "model_final.pth")]
+    bundle = resolve_bundle(load_config(None, opts), opts)
+    assert bundle.thresholds == Thresholds(score=0.6, area=123.0, review_band=(50, 123))
+    opts[3] = str(tmp_path / "elsewhere" / "model.pth")
+    assert resolve_bundle(load_config(None, opts), opts).thresholds == Thresholds(score=0.6)
+
+
+def test_a_bundle_holds_all_that_a_config_names_and_leaves_the_config_alone(tmp_path):
+    for folder in ("detector", "gate"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "splits.json").touch()
+        (tmp_path / folder / "model.pth").write_bytes(folder.encode())
+    weights = [tmp_path / folder / "model.pth" for folder in ("detector", "gate")]
+    cfg = load_config(None, ["MODEL.WEIGHTS", str(weights[0]), "GATE.WEIGHTS", str(weights[1])])
+    cfg.freeze()
+    bundle = resolve_bundle(cfg)
+    assert bundle == ModelBundle(
+        *weights,
+        Thresholds(),
+        tmp_path / "detector" / "splits.json",
+        tmp_path / "gate" / "splits.json",
+    )
+    hashes = [file_sha256(path) for path in weights]
+    assert bundle.hash_weights() == dict(zip(("weights_sha256", "gate_sha256"), hashes))
+
+
+def test_without_a_gate_or_records_a_bundle_says_so(tmp_path):
+    opts = ["MODEL.WEIGHTS", "model.pth", "GATE.WEIGHTS", "gate.pth", "GATE.ENABLED", "False"]
+    bundle = resolve_bundle(load_config(None, opts), opts)
+    assert bundle == ModelBundle(Path("model.pth"), None, Thresholds())
+
+
+def test_options_are_known_by_their_former_names_too():
+    opts = ["GATE.SKIP_BELOW", "0.3"]
+    assert override_thresholds(Thresholds(), load_config(None, opts), opts).gate_threshold == 0.3
+
+
+@pytest.fixture
+def log(caplog, monkeypatch) -> pytest.LogCaptureFixture:
+    """What the package logs, whether or not a training has set its logger up before."""
+    monkeypatch.setattr(logging.getLogger("scratch_d2"), "propagate", True)
+    return caplog
+
+
+@pytest.fixture
+def calibrated(tmp_path) -> CfgNode:
+    """A config with a gate; beside it weights, and thresholds calibrated for both."""
+    (tmp_path / "model.pth").write_bytes(b"detector")
+    (tmp_path / "gate.pth").write_bytes(b"gate")
+    hashes = {"weights_sha256": "model.pth", "gate_sha256": "gate.pth"}
+    block = {key: file_sha256(tmp_path / name) for key, name in hashes.items()}
+    Thresholds(area=7).save(tmp_path, {**block, "data_sha256": "ab", "dataset": "labels_val"})
+    weights = ["MODEL.WEIGHTS", str(tmp_path / "model.pth")]
+    return load_config(None, [*weights, "GATE.WEIGHTS", str(tmp_path / "gate.pth")])
+
+
+def test_calibrated_thresholds_say_on_which_images(calibrated, tmp_path, log):
+    bundle = resolve_bundle(calibrated)
+    assert bundle.calibrated_on == "ab" and bundle.thresholds.area == 7
+    assert not log.messages
+    Thresholds().save(tmp_path)
+    assert resolve_bundle(calibrated).calibrated_on == ""
+
+
+@pytest.mark.parametrize(
+    ("detector", "gate", "said"),
+    [
+        (b"other", b"gate", r"another checkpoint than \S+model.pth; run tools/calibrate.py again"),
+        (b"detector", b"other", r"another gate than \S+gate.pth; run"),
+        (
+            b"other",
+            b"other",
+            r"another checkpoint than \S+ and for another gate than \S+gate.pth; run",
+        ),
+        (b"detector", None, "calibrated for use with a gate, and GATE.WEIGHTS names none; run"),
+    ],
+)
+def test_other_weights_than_calibrated_are_told_once(
+    calibrated, tmp_path, log, detector, gate, said
+):
+    (tmp_path / "model.pth").write_bytes(detector)
+    (tmp_path / "gate.pth").write_bytes(gate or b"")
+    calibrated.GATE.ENABLED = gate is not None
+    resolve_bundle(calibrated)
+    (message,) = log.messages
+    assert re.search(said, message)
+
+
+def test_training_anew_replaces_calibrated_thresholds_and_says_so(calibrated, tmp_path, log):
+    thresholds_from_config(calibrated).save(tmp_path)
+    assert "the thresholds calibrated on labels_val are replaced" in log.messages[0]
+    assert "calibration" not in json.loads((tmp_path / THRESHOLDS_FILE).read_text())
+    Thresholds(area=9).save(tmp_path)
+    assert len(log.messages) == 1
