@@ -7,8 +7,8 @@ import pytest
 import torch
 
 import scratch_d2.checkpoints.addresses as addresses
+from scratch_d2.checkpoints.bundle import find_detector_weights
 from scratch_d2.checkpoints.files import read_checkpoint
-from scratch_d2.checkpoints.resolve import choose_weights
 from scratch_d2.config import load_config
 
 ZOO = "detectron2://ImageNetPretrained/torchvision/R-50.pkl"
@@ -40,7 +40,7 @@ def test_detectron2_fetches_an_address(path_manager, tmp_path):
     path_manager.get_local_path = {ZOO: str(tmp_path / "kept.pth")}.__getitem__
     assert read_checkpoint(ZOO)["model"]["a"] == 1
     cfg = load_config(None, ["OUTPUT_DIR", str(tmp_path), "MODEL.WEIGHTS", ZOO])
-    assert choose_weights(cfg) == tmp_path / "kept.pth"
+    assert find_detector_weights(cfg) == tmp_path / "kept.pth"
 
 
 def test_a_failed_download_says_what_to_do(path_manager):
