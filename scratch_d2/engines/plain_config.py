@@ -35,6 +35,7 @@ def save_plain_config(cfg: CfgNode, weights: str | Path) -> Path:
     `weights`, and MODEL.DEVICE the device that is there.
     """
     cfg = cfg.clone()
+    cfg.defrost()
     cfg.MODEL.WEIGHTS, cfg.MODEL.DEVICE = str(weights), str(pick_device(cfg.MODEL.DEVICE))
     text = to_plain_detectron2(cfg).dump()
     return write_atomically(text, Path(cfg.OUTPUT_DIR) / "config_d2.yaml")

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, overload
 
 import numpy as np
 from fvcore.common.config import CfgNode
@@ -16,21 +16,16 @@ from scratch_d2.engines import get_engine
 from scratch_d2.engines.base import Detector, Engine
 from scratch_d2.gate.loading import GateScorer, load_gate
 from scratch_d2.inspection.margins import MARGINS, Margins, gate_is_close, verdict_is_close
+from scratch_d2.inspection.result import Inspection
+from scratch_d2.inspection.sources import Image, is_image, path_of, to_rgb
 from scratch_d2.inspection.stopwatch import Stopwatch
 from scratch_d2.structures.images import check_rgb
 from scratch_d2.structures.prediction import Prediction
 from scratch_d2.structures.thresholds import Thresholds
-from scratch_d2.structures.verdict import Verdict, judge, passes_gate
+from scratch_d2.structures.verdict import judge, passes_gate
 
 GPU_BATCH = 8
-
-
-@dataclass(frozen=True)
-class Inspection:
-    """The verdict on an image and the scratches behind it; empty where the gate let it pass."""
-
-    verdict: Verdict
-    prediction: Prediction
+PRETRAINED = "reference/pretrained.yaml"
 
 
 class Models(NamedTuple):
@@ -73,6 +68,14 @@ class Inspector:
         self.models, self.thresholds = Models(gate, detector), thresholds
         self.exact, self.margins = exact, margins
         self.detector_batch, self.metadata = detector_batch, dict(metadata or {})
+
+    @classmethod
+    def from_pretrained(cls, opts: Sequence[str] = (), engine: str = "auto") -> Inspector:
+        """Load the reference models that come with the package, with their thresholds.
+
+        Args and errors are those of `load`.
+        """
+        return cls.load(PRETRAINED, opts, engine)
 
     @classmethod
     def load(
@@ -122,6 +125,38 @@ class Inspector:
         margins = MARGINS[precision]
         return cls(*load(precision), bundle.thresholds, exact, margins, together, metadata)
 
+    @overload
+    def __call__(self, source: Image) -> Inspection: ...
+
+    @overload
+    def __call__(self, source: Sequence[Image]) -> list[Inspection]: ...
+
+    @overload
+    def __call__(self, source: Iterator[Image]) -> Iterator[Inspection]: ...
+
+    def __call__(
+        self, source: Image | Sequence[Image] | Iterator[Image]
+    ) -> Inspection | list[Inspection] | Iterator[Inspection]:
+        """Inspect one image, several, or the frames of an iterator as they come.
+
+        Args:
+            source: a path, an array HxWx3 (RGB) or HxW (grey) of uint8, a PIL image; a list or
+                tuple of these; or an iterator of them, which is read frame by frame.
+
+        Returns one `Inspection`, a list in the same order, or an iterator of them.
+        Raises FileNotFoundError or ImageError naming a file that cannot be read, ValueError for
+        anything else that is no image.
+        """
+        if is_image(source):
+            return self._inspect_all([source])[0]
+        if isinstance(source, Iterator):
+            return (self._inspect_all([frame])[0] for frame in source)
+        return self._inspect_all(list(source))
+
+    def _inspect_all(self, sources: Sequence[Image]) -> list[Inspection]:
+        results = self.inspect([to_rgb(source) for source in sources])
+        return [replace(r, path=path_of(source)) for r, source in zip(results, sources)]
+
     def inspect(
         self, images: Sequence[np.ndarray], stopwatch: Stopwatch | None = None
     ) -> list[Inspection]:
@@ -143,7 +178,8 @@ class Inspector:
         results = []
         for index, image in enumerate(images):
             prediction = found.get(index, Prediction.empty(*image.shape[:2]))
-            results.append(Inspection(judge(prediction, p_bad[index], self.thresholds), prediction))
+            verdict = judge(prediction, p_bad[index], self.thresholds)
+            results.append(Inspection(verdict, prediction, self.thresholds, image))
         return results
 
     def _score(self, images: list[np.ndarray]) -> list[float | None]:

@@ -1,0 +1,78 @@
+"""A calibration from models to thresholds.json: evaluate, choose, compare, save."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from fvcore.common.config import CfgNode
+
+from scratch_d2.calibration.choice import Calibration, calibrate, read_goal
+from scratch_d2.calibration.figures import Figures
+from scratch_d2.calibration.source import Source, check_weights, evaluate_for, read_source
+from scratch_d2.checkpoints.bundle import resolve_bundle
+from scratch_d2.engines.base import Engine
+from scratch_d2.structures.thresholds import RULES, Thresholds, measures_alike
+from scratch_d2.utils.files import prepare_output_dir
+
+
+@dataclass(frozen=True, eq=False)
+class CalibrationRun:
+    """Thresholds that were chosen for the models of a config.
+
+    Attributes:
+        calibration: what was chosen.
+        source: the images that it was chosen on.
+        before: the thresholds in force until then.
+        hashes: of the weights, see `ModelBundle.hash_weights`.
+        folder: where thresholds.json belongs.
+    """
+
+    calibration: Calibration
+    source: Source
+    before: Thresholds
+    hashes: dict[str, str | None]
+    folder: Path
+
+    def compare(self) -> dict[str, tuple[Thresholds, Figures | None]]:
+        """Return the thresholds before and the rules by name, with their metrics on the images."""
+        others = {"before": self.before, **RULES}
+        return {name: (t, self.source.measure(t)) for name, t in others.items()}
+
+    def save(self) -> Path | None:
+        """Write thresholds.json; None, and nothing is written, where nothing could be chosen."""
+        if not self.calibration.chosen:
+            return None
+        block = self.calibration.block(**self.source.about(), **self.hashes)
+        return self.calibration.thresholds.save(self.folder, block)
+
+
+def run_calibration(
+    cfg: CfgNode,
+    engine: Engine,
+    goal: str = "f1",
+    review_share: float = 0.0,
+    inference: str | Path | None = None,
+    output: str | Path | None = None,
+    opts: Sequence[str] = (),
+) -> CalibrationRun:
+    """Choose thresholds for the models of a config.
+
+    Args:
+        goal: "f1", "recall=R", "cost=C" or a rule, see `scratch_d2.calibration.goal`.
+        review_share: at most this share of the images, in 0..1, goes to a person.
+        inference: folder of an evaluation made before; None evaluates on DATASETS.TEST.
+        output: folder for thresholds.json; None means beside the detector's weights.
+        opts: KEY VALUE pairs merged into `cfg`, which override saved thresholds.
+
+    Raises ValueError for an unknown goal, a test set, or an evaluation of other weights.
+    """
+    parsed = read_goal(goal, review_share)
+    bundle = resolve_bundle(cfg, opts)
+    folder = prepare_output_dir(output or bundle.detector.parent)
+    source = read_source(inference or evaluate_for(parsed, cfg, engine, bundle, folder))
+    check_weights(bundle, source)
+    alike = measures_alike(bundle.thresholds, source.thresholds)
+    start = bundle.thresholds if alike else source.thresholds
+    calibration = calibrate(source.images, start, parsed, review_share)
+    calibration = replace(calibration, warnings=source.warnings + calibration.warnings)
+    return CalibrationRun(calibration, source, bundle.thresholds, bundle.hash_weights(), folder)
