@@ -50,6 +50,7 @@ setup(
             *report,
             *export,
             *("pytest>=7", "pytest-xdist>=3", "hypothesis>=6", "playwright>=1.40"),
+            "mini-racer>=0.12",
             *("ruff>=0.4", "import-linter>=2"),
         ],
     },

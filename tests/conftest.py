@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import hypothesis
 import pytest
 import torch
 from fvcore.common.config import CfgNode
@@ -12,6 +13,11 @@ from scratch_d2.utils.installed import detectron2_installed
 from tests.builders import write_dataset
 
 TINY = "quick_schedules/tiny_mask_rcnn_R_50_FPN.yaml"
+
+# The same few examples on every run; --hypothesis-profile=ci draws more, new ones each time.
+hypothesis.settings.register_profile("quick", max_examples=25, derandomize=True, deadline=None)
+hypothesis.settings.register_profile("ci", max_examples=100, deadline=None)
+hypothesis.settings.load_profile("quick")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -14,11 +14,10 @@ import numpy as np
 from scratch_d2.calibration.goal import Goal
 from scratch_d2.evaluation.images import ImageTable
 from scratch_d2.structures.thresholds import Thresholds
+from scratch_d2.utils.rounding import between
 
 # At most this many gate skips are tried; only with more Bad images would there be more.
 GATE_CUTS = 1000
-# How far a threshold may move from the middle of its gap, as a share of the gap, to read well.
-ROUNDING = 0.1
 
 
 class Cuts(NamedTuple):
@@ -147,20 +146,3 @@ def best_index(*keys: np.ndarray) -> int:
     for key in keys:
         chosen = chosen[key[chosen] == key[chosen].max()]
     return int(chosen[0])
-
-
-def between(low: float, high: float) -> float:
-    """Return the middle of a gap, with as few digits as keep it within a tenth of the gap.
-
-    The result t is low < t <= high, or `high` where both are equal.
-    """
-    low, high = float(low), float(high)
-    middle = low + (high - low) / 2
-    if not low < middle < high:
-        return high
-    coarsest = -math.floor(math.log10(high - low)) - 1
-    for digits in range(coarsest, coarsest + 4):
-        value = round(middle, digits)
-        if low < value < high and abs(value - middle) <= ROUNDING * (high - low):
-            return value
-    return middle

@@ -3,11 +3,12 @@
 /**
  * Wire a slider that steps from outcome to outcome and a field for exact numbers.
  *
- * `id` names the elements in the template; `saved` is the threshold that its own step stands for;
+ * `id` names the elements in the template; the i-th of `outcomes` is a threshold at or below the
+ * i-th distinct value; `saved` is the threshold that its own step stands for;
  * `onChange(threshold)` is called on every move. Returns {show, strip, steps, distinct}.
  */
-function wireThreshold({ id, values, ceiling, saved, onChange }) {
-  const { distinct, steps } = thresholdSteps(values, ceiling);
+function wireThreshold({ id, values, outcomes, ceiling, saved, onChange }) {
+  const [distinct, steps] = [distinctOf(values), [...outcomes]];
   const placeIn = (threshold) => Math.min(placeOf(distinct, threshold), steps.length - 1);
   steps[placeIn(saved)] = saved;
   const [slider, field] = [byId(`${id}-slider`), byId(`${id}-number`)];

@@ -1,4 +1,4 @@
-// 95% intervals by drawing whole groups of images anew, as scratch_d2.evaluation.bootstrap does:
+// 95% intervals by drawing whole groups of images anew, as scratch_d2.metrics.bootstrap does:
 // photographs of one label are no independent trials.
 
 const REPLICATES = 1000;
@@ -33,9 +33,16 @@ function quantile(sorted, q) {
   return sorted[low] + (place - low) * (sorted[high] - sorted[low]);
 }
 
+/** The nearest integer; halves go to the even one, as in Python. */
+function roundHalfEven(number) {
+  const nearest = Math.round(number);
+  return nearest - number === 0.5 && nearest % 2 ? nearest - 1 : nearest;
+}
+
 /** The 95% Wilson score interval of a share of so many trials; null without any. */
-function wilson(part, trials) {
+function wilson(share, trials) {
   if (!trials) return null;
+  const part = roundHalfEven(share * trials) / trials;
   const z = 1.959963984540054;
   const middle = (part + (z * z) / (2 * trials)) / (1 + (z * z) / trials);
   const variance = (part * (1 - part)) / trials + ((z / trials) * (z / trials)) / 4;

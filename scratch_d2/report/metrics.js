@@ -1,5 +1,5 @@
-// The area rule and the Good/Bad metrics, as scratch_d2.inspection.verdict and
-// scratch_d2.evaluation.image_metrics compute them. Pure functions over plain values.
+// The area rule and the Good/Bad metrics, as scratch_d2.structures.verdict and
+// scratch_d2.metrics.image_metrics compute them. Pure functions over plain values.
 
 const GOOD = "good";
 const BAD = "bad";
@@ -114,28 +114,8 @@ function averagePrecision(points) {
   return allBad && allGood ? sum : NaN;
 }
 
-/** The number of fewest digits in (low, high]. */
-function between(low, high) {
-  const middle = low + (high - low) / 2;
-  for (let digits = 1; digits <= 17; digits += 1) {
-    const number = Number(middle.toPrecision(digits));
-    if (low < number && number <= high) return number;
-  }
-  return high;
-}
-
-/**
- * One threshold for every outcome: the i-th calls Bad (or lets pass to the detector) the values
- * from the i-th distinct one on, the last none of them where `ceiling` allows that.
- */
-function thresholdSteps(values, ceiling = Infinity) {
-  const distinct = [...new Set(values)].sort((a, b) => a - b);
-  const steps = distinct.map((value, i) => (i ? between(distinct[i - 1], value) : 0));
-  const last = distinct.at(-1) ?? 0;
-  if (!distinct.length) steps.push(0);
-  else if (last < ceiling) steps.push(between(last, Math.min(ceiling, last * 1.25 || 1)));
-  return { distinct, steps };
-}
+/** The distinct values, ascending. */
+const distinctOf = (values) => [...new Set(values)].sort((a, b) => a - b);
 
 /** How many of ascending values lie below a threshold: the place of its outcome. */
 function placeOf(distinct, threshold) {

@@ -15,6 +15,7 @@ import numpy as np
 
 from scratch_d2.evaluation.images import ImageTable, families
 from scratch_d2.report.outlines import grid_size, outline
+from scratch_d2.report.steps import threshold_steps
 from scratch_d2.report.thumbnails import make_thumbnails
 from scratch_d2.structures.dataset_dict import has_unknown_scratches, mask_of
 from scratch_d2.structures.prediction import Prediction
@@ -64,6 +65,10 @@ def write_report(
         "thresholds": asdict(thresholds),
         "results": results,
         "images": _columns(images, dicts, predictions, thresholds),
+        "steps": {
+            "area": threshold_steps(images.area),
+            "gate": None if images.p_bad is None else threshold_steps(images.p_bad, ceiling=1.0),
+        },
     }
     room = BUDGET - len(_dump(content)) - len(_fill({"data": ""}))
     content["pictures"] = make_thumbnails(images.file, folder, room)._asdict()

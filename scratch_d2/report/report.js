@@ -13,6 +13,7 @@ const controls = {
   area: wireThreshold({
     id: "area",
     values: images.area,
+    outcomes: data.steps.area,
     ceiling: Infinity,
     saved: saved.area,
     onChange: (area, field) => change({ area }, field),
@@ -20,6 +21,7 @@ const controls = {
   gate: images.p_bad && wireThreshold({
     id: "gate",
     values: images.p_bad,
+    outcomes: data.steps.gate,
     ceiling: 1,
     saved: saved.gate_threshold,
     onChange: (skip, field) => change({ gate_threshold: skip }, field),

@@ -84,8 +84,8 @@ def judge(prediction: Prediction | None, p_bad: float | None, thresholds: Thresh
         found = f"{count} scratch{'es' if count > 1 else ''} of {_say(area, thresholds)} in all"
     label = label_of(area, thresholds)
     if label == "review":
-        low, high = thresholds.review_band
-        reason = f"{found}, within {low:g} to {_say(high, thresholds)}, for review"
+        low, high = (_say(end, thresholds) for end in thresholds.review_band)
+        reason = f"{found}, within {low} to {high}, for review"
         return Verdict("review", area, p_bad, reason)
     if label == "bad":
         reason = f"{found}, at or above the limit of {_say(thresholds.area, thresholds)}"

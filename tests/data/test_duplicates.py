@@ -2,7 +2,7 @@ import io
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 from scipy.sparse.csgraph import connected_components
@@ -44,7 +44,6 @@ def distances(rows: list[str], columns: list[str]) -> np.ndarray:
     return np.array(bits).reshape(len(rows), len(columns))
 
 
-@settings(max_examples=100)
 @given(HASHES, DISTANCES)
 def test_clusters_are_the_components_of_near_pairs(hashes, distance):
     numbers = cluster_duplicates(hashes, distance)
@@ -52,7 +51,6 @@ def test_clusters_are_the_components_of_near_pairs(hashes, distance):
     np.testing.assert_array_equal(numbers[:, None] == numbers, expected[:, None] == expected)
 
 
-@settings(max_examples=100)
 @given(HASHES, HASHES, DISTANCES)
 def test_the_nearest_of_the_pool_is_found(queries, pool, distance):
     found = near_duplicates(queries, pool, distance)

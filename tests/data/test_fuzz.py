@@ -5,7 +5,7 @@ import zlib
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from scratch_d2.data.images import ImageError, read_image
@@ -58,7 +58,6 @@ def file(tmp_path_factory):
 
 
 @pytest.mark.parametrize("kind", FILES)
-@settings(max_examples=25, derandomize=True, deadline=None)
 @given(st.lists(edits, min_size=1, max_size=4))
 def test_whatever_a_file_holds(file, kind, changes):
     content = FILES[kind]
@@ -74,7 +73,6 @@ def test_whatever_a_file_holds(file, kind, changes):
             assert array.dtype == dtype and array.shape[2:] == channels and array.size > 0
 
 
-@settings(max_examples=100, derandomize=True, deadline=None)
 @given(st.binary(max_size=300), st.sampled_from([b"", b"BM", b"II*\0", b"\xff\xd8\xff", b"RIFF"]))
 def test_whatever_follows_the_first_bytes(file, content, head):
     file.write_bytes(head + content)
@@ -102,7 +100,6 @@ def test_every_cut_of_a_file_is_refused_or_whole(file, kind):
     st.lists(st.integers(-(10**6), 10**6), min_size=1, max_size=9),
     st.integers(1, 600),
 )
-@settings(max_examples=60, derandomize=True, deadline=None)
 def test_high_depths_keep_their_order(dtype, values, rows):
     array = np.repeat(np.array([values]).astype(dtype), rows, axis=0)
     scaled = to_uint8(array)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from scratch_d2.data.catalog import find_dataset_dicts
@@ -38,7 +38,6 @@ def make_records(groups: list[tuple[int, int]]) -> list[Record]:
     return records
 
 
-@settings(max_examples=50)
 @given(GROUPS, st.integers(0, 9))
 def test_a_split_is_a_partition_that_keeps_groups_whole(groups, seed):
     records = make_records(groups)
@@ -67,7 +66,6 @@ def test_the_seed_decides():
     assert set(backwards) == set(test[0])
 
 
-@settings(max_examples=50)
 @given(GROUPS, st.integers(3, 6))
 def test_every_image_is_tested_in_one_fold(groups, folds):
     records = make_records(groups)

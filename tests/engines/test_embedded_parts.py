@@ -57,8 +57,11 @@ def test_settings_list_every_fault():
 
 
 def test_settings_of_training_do_not_hinder_inference():
-    cfg = load_config(TINY, ["INPUT.CROP.ENABLED", "True", "VIS_PERIOD", "5"])
-    check_settings(cfg, training=False)
+    training_only = ["INPUT.CROP.ENABLED", "True", "VIS_PERIOD", "5"]
+    check_settings(load_config(TINY, training_only), training=False)
+    with pytest.raises(ValueError, match="MODEL.KEYPOINT_ON is True") as caught:
+        check_settings(load_config(TINY, [*training_only, "MODEL.KEYPOINT_ON", "True"]), False)
+    assert "CROP" not in str(caught.value) and "VIS_PERIOD" not in str(caught.value)
 
 
 def test_device_falls_back(monkeypatch):

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from scratch_d2.engines import get_engine
@@ -143,7 +143,6 @@ def places(tmp_path_factory):
     return (tmp_path_factory.mktemp("names") for _ in iter(int, 1))
 
 
-@settings(max_examples=25, derandomize=True, deadline=None)
 @given(st.lists(letters, min_size=1, max_size=4, unique=True))
 @example([os.fsencode(name) for name in NAMES])
 def test_whatever_the_names_are(places, names):

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
@@ -78,7 +78,6 @@ def by_pycocotools(dicts, predictions, kind: str, most: int) -> dict[str, float]
     return dict(zip(NAMES, means))
 
 
-@settings(max_examples=60, deadline=None)
 @given(st.integers(0, 10**6), st.sampled_from([2, 100]))
 def test_every_figure_is_that_of_pycocotools(seed, most):
     dicts, predictions = make_case(seed)

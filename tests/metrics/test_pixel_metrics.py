@@ -2,7 +2,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import f1_score, precision_score, recall_score
 
@@ -30,7 +30,6 @@ boxes = st.tuples(
 ).map(lambda b: (b[0], b[1], min(W, b[0] + b[2]), min(H, b[1] + b[3])))
 
 
-@settings(max_examples=30, deadline=None)
 @given(st.lists(st.tuples(boxes, st.lists(boxes, max_size=3)), min_size=1, max_size=4))
 def test_pooled_figures_are_those_of_scikit_learn_over_all_pixels(pairs):
     dicts = [image(i, truth) for i, (truth, _) in enumerate(pairs)]

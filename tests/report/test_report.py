@@ -1,13 +1,12 @@
 import json
 import math
 import re
-from importlib import resources
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from scratch_d2.evaluation.images import ImageTable, judge_images, tabulate
+from scratch_d2.evaluation.images import judge_images, tabulate
 from scratch_d2.metrics.image_metrics import image_metrics
 from scratch_d2.report import page as report_page
 from scratch_d2.report import write_report
@@ -62,50 +61,18 @@ def test_review_counts_as_bad_and_apart(visit, written):
     check(page, images, thresholds)
 
 
-@pytest.mark.parametrize(("area", "tolerance"), [(200.0, 0.07), (0.0, 0.001)])
-def test_intervals_are_those_of_python(visit, written, area, tolerance):
+def test_intervals_follow_the_thresholds(visit, written):
     page, images = visit(written[0]), written[1]
     set_input(page, "#gate-number", 0)
-    set_input(page, "#area-number", area)
-    called, score = judge_images(images, Thresholds(area=area, gate_threshold=0.0))["both"]
+    set_input(page, "#area-number", 0)
+    called, score = judge_images(images, Thresholds(area=0.0, gate_threshold=0.0))["both"]
     expected = image_metrics(images.bad, called, score, images.group)
     page.locator("#tile-recall_bad-interval", has_text=" to ").wait_for()
-    names = ("recall_bad",) if area == 0 else ("recall_bad", "precision_bad", "F1_bad", "accuracy")
-    for name in names:
-        low, high = map(float, page.locator(f"#tile-{name}-interval").inner_text().split(" to "))
-        # Where all replicates agree the interval is Wilson's, without chance.
-        assert low == pytest.approx(expected[f"{name}_low"], abs=tolerance)
-        assert high == pytest.approx(expected[f"{name}_high"], abs=tolerance)
-
-
-@pytest.mark.parametrize("band", [None, (40.0, 180.0)])
-def test_strips_count_what_each_step_would_give(browser, band):
-    rng = np.random.default_rng(1)
-    bad, p_bad = rng.random(60) < 0.4, np.round(rng.random(60), 1)
-    area = np.round(rng.random(60) * 300, -1) * (rng.random(60) < 0.7)
-    names = [str(i) for i in range(60)]
-    images = ImageTable(names, names, names, bad, area, p_bad)
-    now = {"area": 120.0, "gate_threshold": 0.3, "review_band": band}
-    source = resources.files("scratch_d2.report").joinpath("metrics.js").read_text()
-    columns = {"bad": bad.tolist(), "area": area.tolist(), "p_bad": p_bad.tolist()}
-    page = browser.new_page()
-    sides = page.evaluate(
-        f"""([images, now]) => {{ {source}
-        const judged = judgeAll(images, now);
-        const sides = {{ area: [images.area, Infinity, fixedForArea(images, judged)],
-                         gate_threshold: [images.p_bad, 1, fixedForGate(images, now)] }};
-        return Object.entries(sides).map(([name, [values, ceiling, fixed]]) => {{
-          const {{ distinct, steps }} = thresholdSteps(values, ceiling);
-          return [name, steps, tradeOff(images, values, distinct, steps.length, fixed)];
-        }}); }}""",
-        [columns, now],
+    ends = map(float, page.locator("#tile-recall_bad-interval").inner_text().split(" to "))
+    # All replicates agree, so that the interval is Wilson's, without chance.
+    assert list(ends) == pytest.approx(
+        [expected["recall_bad_low"], expected["recall_bad_high"]], abs=5e-4
     )
-    page.close()
-    for name, steps, trade in sides:
-        for step, missed, alarms in zip(steps, trade["missed"], trade["alarms"], strict=True):
-            labels = np.array(verdicts(images, Thresholds(**{**now, name: step})))
-            assert missed == np.sum(bad & (labels == "good")), (name, step)
-            assert alarms == np.sum(~bad & (labels == "bad")), (name, step)
 
 
 def test_downloaded_thresholds_can_be_loaded(visit, written, tmp_path):
