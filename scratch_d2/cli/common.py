@@ -7,17 +7,28 @@ import sys
 import traceback
 import warnings
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import NoReturn
+
+from scratch_d2.utils.image_names import is_image_name
 
 EXPECTED = (OSError, ValueError, ImportError, FloatingPointError)
 USAGE, INTERRUPTED = 2, 130
 
 
 def split_keys(texts: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Split off the KEY VALUE pairs that an option of several values took for its own."""
-    is_key = re.compile(r"[A-Z][A-Z0-9_]*(\.[A-Z0-9_]+)+|OUTPUT_DIR").fullmatch
-    first = next((index for index, text in enumerate(texts) if is_key(text)), len(texts))
+    """Split off the KEY VALUE pairs that an option of several values took for its own.
+
+    A file that exists, and a name like DSC_0001.PNG, is a value whatever it looks like.
+    """
+    first = next((index for index, text in enumerate(texts) if _is_key(text)), len(texts))
     return list(texts[:first]), list(texts[first:])
+
+
+def _is_key(text: str) -> bool:
+    if not re.fullmatch(r"[A-Z][A-Z0-9_]*(\.[A-Z0-9_]+)+|OUTPUT_DIR", text):
+        return False
+    return not is_image_name(Path(text)) and not Path(text).is_file()
 
 
 def run(main: Callable[[], int]) -> NoReturn:

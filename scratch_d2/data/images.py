@@ -15,7 +15,6 @@ from PIL import ExifTags, Image, UnidentifiedImageError
 
 from scratch_d2.structures.images import to_uint8
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
 FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP")
 # What no photograph needs, and a file of a few bytes can claim. Image.MAX_IMAGE_PIXELS, 89 million
 # unless it is set, limits width x height.
@@ -54,11 +53,6 @@ def _keep_quiet() -> None:
 
 
 _keep_quiet()
-
-
-def is_image_name(path: Path) -> bool:
-    """Whether a file name ends like an image; hidden files do not count."""
-    return path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
 
 
 def read_pixels(path: str | Path, convert: Callable[[Image.Image], np.ndarray]) -> np.ndarray:

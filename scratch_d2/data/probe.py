@@ -1,12 +1,13 @@
 """Look at every file of a dataset once: size, damage, hashes, and the scratches a mask marks.
 
-The facts are cached by file size and modification time, so that a second look costs nothing.
+The facts are cached by size, times and inode of the file, so that a second look costs nothing.
 """
 
 import contextlib
 import hashlib
 import json
 import os
+import tempfile
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -17,9 +18,10 @@ from scratch_d2.data.duplicates import perceptual_hash
 from scratch_d2.data.images import ImageError, read_image
 from scratch_d2.data.mask_files import read_mask
 from scratch_d2.structures.masks import mask_to_box, mask_to_polygons, split_regions
-from scratch_d2.utils.files import write_atomically
+from scratch_d2.utils.files import file_stamp, write_atomically
 
-CACHE_VERSION = 2
+CACHE_VERSION = 3
+STAMP = 5  # columns of an entry before the facts: the kind of file, and its stamp
 
 
 class Region(NamedTuple):
@@ -76,20 +78,15 @@ def probe_files(
     jobs: dict[Path, Probe] = dict.fromkeys(images, probe_image)
     jobs |= dict.fromkeys(masks, partial(probe_mask, threshold=threshold))
     kinds = dict.fromkeys(images, "image") | dict.fromkeys(masks, f"mask>{threshold}")
-    stamps = {path: [kinds[path], *_stamp(path)] for path in jobs}
+    stamps = {path: [kinds[path], *file_stamp(path.stat())] for path in jobs}
     entries = {path: known.get(str(path)) for path in jobs}
-    new = [path for path in jobs if entries[path] is None or entries[path][:3] != stamps[path]]
+    new = [path for path in jobs if entries[path] is None or entries[path][:STAMP] != stamps[path]]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         for path, fact in zip(new, pool.map(lambda path: _look(path, jobs[path]), new)):
             entries[path] = [*stamps[path], *fact]
     if new or len(entries) != len(known):
         _write_cache(cache_file, {str(path): entry for path, entry in entries.items()})
     return {path: _to_facts(entry) for path, entry in entries.items()}
-
-
-def _stamp(path: Path) -> tuple[int, int]:
-    stat = path.stat()
-    return stat.st_size, stat.st_mtime_ns
 
 
 def _look(path: Path, probe: Probe) -> FileFacts:
@@ -100,13 +97,17 @@ def _look(path: Path, probe: Probe) -> FileFacts:
 
 
 def _to_facts(entry: list[Any]) -> FileFacts:
-    fact = FileFacts(*entry[3:])
+    fact = FileFacts(*entry[STAMP:])
     return fact._replace(regions=tuple(Region(*r) for r in fact.regions)) if fact.regions else fact
 
 
 def _cache_folder() -> Path:
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(os.environ.get("SCRATCH_D2_CACHE") or Path(base) / "scratch_d2")
+    named = os.environ.get("SCRATCH_D2_CACHE")
+    if named:
+        return Path(named)
+    # Without HOME and an entry in passwd, as in containers, "~" is left as it is.
+    base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    return Path(tempfile.gettempdir() if base.startswith("~") else base) / "scratch_d2"
 
 
 def _read_cache(file: Path) -> dict[str, list[Any]]:

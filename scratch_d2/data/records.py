@@ -5,9 +5,9 @@ from pathlib import Path
 
 from scratch_d2.data.duplicates import DISTANCE
 from scratch_d2.data.groups import BURST_GAP, find_groups
-from scratch_d2.data.images import is_image_name
 from scratch_d2.data.probe import FileFacts, Region, probe_files
 from scratch_d2.structures.labels import BAD, GOOD
+from scratch_d2.utils.image_names import is_image_name
 
 
 @dataclass(frozen=True)

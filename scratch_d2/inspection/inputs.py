@@ -1,18 +1,21 @@
 """Which files to inspect, in which order, in batches of which size."""
 
+import codecs
 import glob
+import io
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
 from pathlib import Path
 from typing import NamedTuple, TextIO
 
-from scratch_d2.data.images import is_image_name
+from scratch_d2.utils.image_names import is_image_name
 
 STDIN = "-"
+BOM = "\ufeff"
 # A folder with this file in it is what an earlier run wrote; its pictures are no photographs.
 RESULTS = "results.jsonl"
-Stamp = tuple[int, int]
+Stamp = tuple[int, ...]
 
 
 class Source(NamedTuple):
@@ -20,8 +23,8 @@ class Source(NamedTuple):
 
     Attributes:
         path: as it was named, or found in a folder.
-        stamp: size in bytes and time of its last change in ns, where the file may come again
-            with other content, as in a watched folder.
+        stamp: its `file_stamp`, where the file may come again with other content, as in a watched
+            folder; rows of earlier versions hold only size and time of modification.
     """
 
     path: Path
@@ -73,7 +76,7 @@ def walk_images(folder: str | Path) -> Iterator[Path]:
 def _resolve(text: str, stdin: TextIO | None) -> Iterable[Path]:
     """Return the files that one input names."""
     if text == STDIN:
-        return _read_names(stdin or [])
+        return _read_names(stdin or io.StringIO())
     path = Path(text)
     if path.is_file():
         return [path]
@@ -93,11 +96,25 @@ def _not_empty(paths: Iterator[Path], complaint: str) -> Iterator[Path]:
     return chain([first], paths)
 
 
-def _read_names(lines: Iterable[str]) -> Iterator[Path]:
-    for line in lines:
+def _read_names(stdin: TextIO) -> Iterator[Path]:
+    for line in _decode_lines(stdin):
         name = line.rstrip("\r\n")
         if name.strip():
             yield Path(name)
+
+
+def _decode_lines(stdin: TextIO) -> Iterable[str]:
+    """Decode lines as the system decodes names of files, whatever bytes they are made of.
+
+    A byte order mark is dropped; that of UTF-16, as PowerShell writes it, decides the encoding.
+    """
+    octets = getattr(stdin, "buffer", None)
+    if octets is None:  # a stream of text without bytes behind it
+        return (line.removeprefix(BOM) for line in stdin)
+    head = octets.peek(2)[:2]
+    if head in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+        return codecs.getreader("utf-16")(octets, errors="replace")
+    return (os.fsdecode(line.removeprefix(codecs.BOM_UTF8)) for line in octets)
 
 
 def _each_once(paths: Iterable[Path]) -> Iterator[Path]:

@@ -1,6 +1,7 @@
 """The folder of a prediction run: taken by one run at a time, new, completed or replaced."""
 
 import json
+import logging
 import shutil
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -11,6 +12,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
+from scratch_d2.data.images import try_read
 from scratch_d2.inspection.inputs import RESULTS, Source
 from scratch_d2.inspection.pictures import FOLDERS
 from scratch_d2.inspection.rows import RowFile
@@ -19,6 +21,7 @@ from scratch_d2.utils.files import prepare_output_dir, write_atomically
 
 SETTINGS, LOCK = "settings.json", ".lock"
 OUTPUTS = (RESULTS, SETTINGS, "results.csv", "summary.json", "coco_instances_results.json")
+logger = logging.getLogger(__name__)
 
 
 @contextmanager
@@ -85,12 +88,21 @@ def _check_unchanged(stated: Path, settings: dict[str, Any]) -> None:
 def skip_done(
     rows: RowFile, sources: Iterable[Source], batch_size: int
 ) -> tuple[int, Iterable[Source]]:
-    """Return how many rows there are, and the sources that have none.
+    """Return the image_id of the next row, and the sources that have no row.
 
     Where the rows are those of the first sources, in order, as a killed run of the same inputs
     leaves them, rows of a batch that was not finished are cut off: in the same batches a network
-    gives the same numbers to the last bit. This needs memory for one batch only.
+    gives the same numbers to the last bit. This needs memory for one batch only. Files that could
+    not be read and now can lose their row and come first.
     """
+    left = _skip_known_batches(rows, sources, batch_size)
+    following = 1 + max((row["image_id"] for row in rows), default=-1)
+    return following, chain(_drop_repaired(rows), left)
+
+
+def _skip_known_batches(
+    rows: RowFile, sources: Iterable[Source], batch_size: int
+) -> Iterable[Source]:
     sources, count = iter(sources), 0
     last: deque[Source] = deque(maxlen=batch_size)
     for row in rows:
@@ -101,25 +113,37 @@ def skip_done(
         count += 1
     following = next(sources, None)
     if following is None:
-        return count, []
+        return []
     unfinished = count % batch_size
     if unfinished:
         rows.keep(count - unfinished)
     again = list(last)[len(last) - unfinished :]
-    return count - unfinished, chain(again, [following], sources)
+    return chain(again, [following], sources)
 
 
-def _skip_known(rows: RowFile, sources: Iterable[Source]) -> tuple[int, Iterable[Source]]:
-    names = [row["file"] for row in rows]
-    known = set(names)
-    return len(names), (source for source in sources if str(source.path) not in known)
+def _skip_known(rows: RowFile, sources: Iterable[Source]) -> Iterable[Source]:
+    known = {row["file"] for row in rows}
+    return (source for source in sources if str(source.path) not in known)
+
+
+def _drop_repaired(rows: RowFile) -> list[Source]:
+    """Take out the rows of unreadable files that can be read now, and return these files."""
+    paths = {row["file"]: Path(row["file"]) for row in rows if row["status"] == "error"}
+    repaired = {name for name, path in paths.items() if try_read(path)[0] is not None}
+    if repaired:
+        kept = (row for row in rows if row["file"] not in repaired or row["status"] != "error")
+        write_atomically("".join(json.dumps(row) + "\n" for row in kept), rows.path)
+        files = "1 file" if len(repaired) == 1 else f"{len(repaired)} files"
+        logger.warning("inspecting %s again that could not be read before", files)
+    return [Source(paths[name]) for name in paths if name in repaired]
 
 
 def read_taken(rows: RowFile) -> tuple[int, set[int]]:
-    """Return how many rows there are, and the fingerprints of the watched files among them."""
-    count, taken = 0, set()
-    for row in rows:
-        count += 1
-        if "stamp" in row:
-            taken.add(fingerprint(Source(Path(row["file"]), tuple(row["stamp"]))))
-    return count, taken
+    """Return the image_id of the next row, and the fingerprints of the watched files with a row.
+
+    Files that could not be read and now can lose their row, so that the watch takes them again.
+    """
+    following = 1 + max((row["image_id"] for row in rows), default=-1)
+    _drop_repaired(rows)
+    stamped = (row for row in rows if "stamp" in row)
+    return following, {fingerprint(Source(Path(r["file"]), tuple(r["stamp"]))) for r in stamped}

@@ -8,6 +8,9 @@ from pathlib import Path
 
 from scratch_d2.data.images import try_read
 from scratch_d2.inspection.inputs import Source, walk_images
+from scratch_d2.utils.files import file_stamp
+
+SHORT = 2  # numbers of a stamp in rows of earlier versions
 
 
 class Watch:
@@ -50,7 +53,7 @@ class Watch:
         """
         since: dict[Source, float] = {}
         while not self.stop.is_set():
-            fresh = [source for source in self._look() if fingerprint(source) not in taken]
+            fresh = [source for source in self._look() if not _is_taken(source, taken)]
             now = self.clock()
             since = {source: since.get(source, now) for source in fresh}
             ready = [source for source in fresh if self._is_complete(source, now - since[source])]
@@ -70,13 +73,18 @@ class Watch:
                 state = os.stat(path)
             except OSError:  # gone between the two looks
                 continue
-            found.append(Source(path, (state.st_size, state.st_mtime_ns)))
+            found.append(Source(path, file_stamp(state)))
         return found
 
     def _is_complete(self, source: Source, age: float) -> bool:
         if age < self.settle:
             return False
         return age >= self.patience or try_read(source.path)[0] is not None
+
+
+def _is_taken(source: Source, taken: set[int]) -> bool:
+    short = source._replace(stamp=source.stamp and source.stamp[:SHORT])
+    return fingerprint(source) in taken or fingerprint(short) in taken
 
 
 def fingerprint(source: Source) -> int:

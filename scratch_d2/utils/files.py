@@ -31,6 +31,15 @@ def prepare_output_dir(folder: str | Path, cfg: CfgNode | None = None) -> Path:
     return folder
 
 
+def file_stamp(state: os.stat_result) -> tuple[int, int, int, int]:
+    """Return what changes when a file is written, replaced or made readable.
+
+    That is size in bytes, time of modification in ns, inode, time of change in ns. Size and
+    modification alone are kept by archives, copies and renaming.
+    """
+    return state.st_size, state.st_mtime_ns, state.st_ino, state.st_ctime_ns
+
+
 def write_atomically(content: str | bytes, path: str | Path) -> Path:
     """Write a file that is either the old one or the whole new one, even if killed; text as UTF-8.
 

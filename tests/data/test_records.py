@@ -1,4 +1,5 @@
 import hashlib
+import os
 import shutil
 from pathlib import Path
 
@@ -122,3 +123,34 @@ def test_a_changed_mask_and_threshold_are_seen(tmp_path):
     assert scan_folder(tmp_path)[1].empty_masks
     boxes = [region.box for region in scan_folder(tmp_path, mask_threshold=99)[0][0].regions]
     assert boxes == [[0, 0, 5, 5], [20, 20, 30, 30]]
+
+
+def test_masks_of_one_size_and_time_that_change_places_are_read_anew(tmp_path):
+    write_dataset(tmp_path, good=0, bad=0)
+    for name, left in (("a", 10), ("b", 60)):
+        save(np.full((64, 96, 3), left, np.uint8), tmp_path / f"bad/{name}.bmp")
+        mask = rectangles(64, 96, (left, 8, left + 9, 30)).astype(np.uint8) * 255
+        save(mask, tmp_path / f"masks/{name}.bmp")
+    for path in tmp_path.rglob("*.bmp"):
+        os.utime(path, (1.7e9, 1.7e9))  # unpacked from one archive
+    boxes = [record.regions[0].box for record in scan_folder(tmp_path)[0]]
+    masks = tmp_path / "masks"
+    for old, new in (("a.bmp", "t"), ("b.bmp", "a.bmp"), ("t", "b.bmp")):
+        os.rename(masks / old, masks / new)
+    assert [record.regions[0].box for record in scan_folder(tmp_path)[0]] == boxes[::-1]
+
+
+def test_without_a_home_the_named_cache_serves(tmp_path, monkeypatch):
+    def no_home(path):
+        return path
+
+    monkeypatch.setattr("os.path.expanduser", no_home)
+    write_dataset(tmp_path / "labels", good=1, bad=0)
+    monkeypatch.setenv("SCRATCH_D2_CACHE", str(tmp_path / "cache"))
+    scan_folder(tmp_path / "labels")
+    assert len(list((tmp_path / "cache").iterdir())) == 1
+    monkeypatch.delenv("SCRATCH_D2_CACHE")
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    scan_folder(tmp_path / "labels")
+    assert len(list((tmp_path / "scratch_d2").iterdir())) == 1

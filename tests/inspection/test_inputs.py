@@ -1,4 +1,5 @@
 import io
+import os
 
 import numpy as np
 import pytest
@@ -44,6 +45,22 @@ def test_names_come_from_stdin(tree):
     lines = io.StringIO(f"{tree}/a.png\n\n{tree}/gone.png\r\n{tree}/a.png\n")
     assert names(find_sources(["-"], lines)) == ["a.png", "gone.png"]
     assert count_sources(["-", str(tree)]) is None
+
+
+@pytest.mark.parametrize(
+    "octets",
+    [
+        b"\xef\xbb\xbfa.png\r\n\xe4.png\n",
+        "a.png\n\udce4.png".encode("utf-8", "surrogateescape"),
+        "a.png\r\nä.png\r\n".encode("utf-16"),
+    ],
+    ids=["mark and Latin-1", "Latin-1", "PowerShell"],
+)
+def test_names_of_any_encoding_come_from_stdin(octets):
+    stream = io.TextIOWrapper(io.BufferedReader(io.BytesIO(octets)), encoding="ascii")
+    found = [os.fsencode(source.path) for source in find_sources(["-"], stream)]
+    assert found[0] == b"a.png" and found[1] in (b"\xe4.png", "ä.png".encode())
+    assert len(found) == 2
 
 
 def test_what_names_nothing_is_refused_before_anything_is_done(tree):

@@ -4,9 +4,11 @@ from pathlib import Path
 import pytest
 
 from scratch_d2.inspection.inputs import Source
-from scratch_d2.inspection.results import open_results, read_taken
+from scratch_d2.inspection.results import open_results, read_taken, skip_done
 from scratch_d2.inspection.rows import RowFile, error_row
 from scratch_d2.inspection.watch import fingerprint
+from tests.builders import save
+from tests.inspection.lines import photograph
 
 SETTINGS = {"weights": "a.pth", "batch_size": 2}
 
@@ -89,3 +91,27 @@ def test_watched_files_are_known_by_their_stamps(tmp_path):
     with open_results(tmp_path, SETTINGS) as rows:
         rows.append([error_row(index, source, "") for index, source in enumerate(sources)])
         assert read_taken(rows) == (2, {fingerprint(sources[0])})
+
+
+def test_files_that_can_be_read_now_lose_their_error_row_and_come_first(tmp_path, caplog):
+    names = [str(tmp_path / f"{index}.png") for index in range(4)]
+    for name in names[1:]:
+        save(photograph(True), Path(name))
+    sources = [Source(Path(name)) for name in names]
+    with open_results(tmp_path, SETTINGS) as rows:
+        rows.append([error_row(index, source, "x") for index, source in enumerate(sources[:2])])
+        rows.append([{"image_id": 2, "file": names[2], "status": "ok"}])
+        following, left = skip_done(rows, sources, batch_size=1)
+        assert [source.path.name for source in left] == ["1.png", "3.png"] and following == 3
+        assert [row["image_id"] for row in rows] == [0, 2]  # the first file is still missing
+        assert "inspecting 1 file again" in caplog.text
+        rows.append([{"image_id": 3, "file": names[1], "status": "ok"}])
+        following, left = skip_done(rows, sources, batch_size=1)
+        assert [source.path.name for source in left] == ["3.png"] and following == 4
+
+
+def test_a_watch_takes_files_again_that_can_be_read_now(tmp_path):
+    path = save(photograph(True), tmp_path / "a.png")
+    with open_results(tmp_path, SETTINGS) as rows:
+        rows.append([error_row(0, Source(path, (7, 10**18, 5, 9)), "x")])
+        assert read_taken(rows) == (1, set()) and list(rows) == []

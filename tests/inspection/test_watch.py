@@ -1,3 +1,4 @@
+import os
 import threading
 import time
 
@@ -9,6 +10,7 @@ from scratch_d2.inspection.pictures import Pictures
 from scratch_d2.inspection.predict import Options, predict_watched
 from scratch_d2.inspection.rows import RowFile
 from scratch_d2.inspection.watch import Watch, fingerprint
+from scratch_d2.utils.files import file_stamp
 from tests.builders import save
 from tests.inspection.lines import bright_inspector, photograph
 
@@ -102,11 +104,31 @@ def test_a_drive_that_is_gone_for_a_moment_brings_no_second_rows(line, tmp_path_
 def test_a_new_watch_knows_what_a_former_one_took(line):
     line.put("a.png")
     state = (line.folder / "a.png").stat()
-    source = Source(line.folder / "a.png", (state.st_size, state.st_mtime_ns))
-    again = Line(line.folder, taken=[fingerprint(source)])
-    line.put("b.png")
-    again.look()
-    assert again.look() == [["b.png"]]
+    for stamp in (file_stamp(state), (state.st_size, state.st_mtime_ns)):  # of now, and of before
+        source = Source(line.folder / "a.png", stamp)
+        again = Line(line.folder, taken=[fingerprint(source)])
+        line.put("b.png")
+        again.look()
+        assert again.look() == [["b.png"]]
+
+
+def test_a_file_of_equal_size_and_time_is_another_file(line):
+    for name, grey in (("a.bmp", 0), ("other.part", 9)):
+        save(np.full((9, 9), grey, np.uint8), line.folder / name, format="BMP")
+        os.utime(line.folder / name, (1.7e9, 1.7e9))
+    line.look()
+    assert line.look() == [["a.bmp"]]
+    os.replace(line.folder / "other.part", line.folder / "a.bmp")
+    assert [line.look(), line.look(), line.look()] == [[], [["a.bmp"]], []]
+
+
+def test_a_file_whose_permissions_come_late_is_taken_again(line):
+    line.put("a.png")
+    line.look()
+    assert line.look() == [["a.png"]]
+    time.sleep(0.02)  # the clock of a file system ticks slower
+    (line.folder / "a.png").chmod(0o600)
+    assert [line.look(), line.look()] == [[], [["a.png"]]]
 
 
 def test_it_stops_between_batches(line):

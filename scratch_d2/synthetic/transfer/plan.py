@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from scratch_d2.data.images import is_image_name
 from scratch_d2.data.probe import probe_files
+from scratch_d2.utils.image_names import is_image_name
 
 
 class Copy(NamedTuple):
