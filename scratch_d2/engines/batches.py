@@ -4,6 +4,7 @@ Both engines train on the same batches, cut and flipped alike, for the same seed
 goes on with the batches that the unbroken one would have seen.
 """
 
+import math
 import pickle
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
@@ -42,6 +43,20 @@ def name_shape(cfg: CfgNode, item: DatasetDict) -> Hashable:
     short, long = sorted((item["width"], item["height"]))
     squareness = (short * cfg.SCRATCH.ASPECT_GROUPS - 1) // long
     return item["width"] > item["height"], squareness
+
+
+def repeat_factors(cfg: CfgNode, dicts: Sequence[DatasetDict]) -> torch.Tensor | None:
+    """Return how often each image comes, [N] float32, as Detectron2's REPEAT_THRESHOLD says.
+
+    With a share f of scratched images, those come max(1, t / f) times, or its square root
+    (A. Gupta et al., "LVIS", 2019, appendix B.2). None where the sampler repeats nothing.
+    """
+    if cfg.DATALOADER.SAMPLER_TRAIN == "TrainingSampler":
+        return None
+    scratched = torch.tensor([bool(item.get("annotations")) for item in dicts])
+    ratio = cfg.DATALOADER.REPEAT_THRESHOLD / max(scratched.double().mean().item(), 1e-9)
+    factor = max(1.0, math.sqrt(ratio) if cfg.DATALOADER.get("REPEAT_SQRT", True) else ratio)
+    return torch.where(scratched, factor, 1.0).float()
 
 
 @dataclass

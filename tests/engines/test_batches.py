@@ -9,8 +9,14 @@ import torch
 
 from scratch_d2.config import load_config
 from scratch_d2.data import get_dataset_dicts
-from scratch_d2.engines.batches import TrainingOrder, name_shape, new_seed, training_loader
-from scratch_d2.engines.embedded.mapper import TrainingMapper, repeat_factors
+from scratch_d2.engines.batches import (
+    TrainingOrder,
+    name_shape,
+    new_seed,
+    repeat_factors,
+    training_loader,
+)
+from scratch_d2.engines.embedded.mapper import TrainingMapper
 from tests.engines.parity import TINY, both_configs
 
 SIZES = ["INPUT.MIN_SIZE_TRAIN", "[64, 80, 96]"]

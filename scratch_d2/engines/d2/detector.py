@@ -12,6 +12,7 @@ from detectron2.structures import Instances
 
 from scratch_d2.checkpoints.loading import load_weights
 from scratch_d2.checkpoints.precision import autocast, in_precision
+from scratch_d2.engines.finite import refuse_not_finite
 from scratch_d2.structures.images import check_rgb
 from scratch_d2.structures.masks import encode_rle
 from scratch_d2.structures.prediction import Prediction
@@ -25,6 +26,7 @@ class D2Detector:
         model = build_model(cfg).eval()
         load_weights(model, weights)
         self._model = in_precision(model, precision)
+        refuse_not_finite(self._model)
         self._precision, self._device = precision, torch.device(cfg.MODEL.DEVICE)
         self._resize = T.ResizeShortestEdge(cfg.INPUT.MIN_SIZE_TEST, cfg.INPUT.MAX_SIZE_TEST)
         self._bgr = cfg.INPUT.FORMAT == "BGR"
@@ -35,7 +37,9 @@ class D2Detector:
         sizes = [tuple(item["image"].shape[-2:]) for item in inputs]
         results: dict[int, Prediction] = {}
         with torch.inference_mode(), autocast(self._precision, self._device):
-            for members in group_by_padding(sizes, self._model.backbone.size_divisibility):
+            # A backbone without a pyramid, as of C4 and DC5, needs no padding: it says 0.
+            step = max(1, self._model.backbone.size_divisibility)
+            for members in group_by_padding(sizes, step):
                 outputs = self._model([inputs[index] for index in members])
                 for index, output in zip(members, outputs):
                     size = images[index].shape[:2]

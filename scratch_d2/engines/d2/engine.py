@@ -7,7 +7,6 @@ from functools import partial
 from pathlib import Path
 
 from detectron2.config import CfgNode as D2CfgNode
-from detectron2.config import get_cfg
 from detectron2.data import DatasetCatalog
 from detectron2.engine import default_setup, launch
 from detectron2.modeling import build_model
@@ -17,26 +16,16 @@ from fvcore.common.config import CfgNode
 
 from scratch_d2.checkpoints.bundle import find_detector_weights, thresholds_from_config
 from scratch_d2.checkpoints.loading import load_weights
-from scratch_d2.config import add_scratch_config
 from scratch_d2.data.catalog import save_training_splits
 from scratch_d2.engines.base import Detector
 from scratch_d2.engines.d2.detector import D2Detector
+from scratch_d2.engines.d2.settings import check_settings, to_d2_config
 from scratch_d2.engines.d2.trainer import Trainer
 from scratch_d2.engines.plain_config import save_plain_config
 from scratch_d2.evaluation.settings import EvaluationSettings
-from scratch_d2.utils.device import pick_device
 from scratch_d2.utils.files import prepare_output_dir
 
 logger = logging.getLogger(__name__)
-
-
-def to_d2_config(cfg: CfgNode) -> D2CfgNode:
-    """Turn a config of `load_config` into Detectron2's; without a GPU the CPU takes over."""
-    converted = get_cfg()
-    add_scratch_config(converted)
-    converted.merge_from_other_cfg(cfg)
-    converted.MODEL.DEVICE = str(pick_device(cfg.MODEL.DEVICE))
-    return converted
 
 
 class D2Engine:
@@ -61,6 +50,7 @@ class D2Engine:
 
     def load(self, cfg: CfgNode, weights: str | Path, precision: str = "exact") -> Detector:
         """Return a batched detector; any checkpoint of this architecture will do."""
+        check_settings(cfg)
         return D2Detector(to_d2_config(cfg), weights, precision)
 
     def evaluate(

@@ -17,13 +17,15 @@ class ScratchMapper:
     """Map a dataset dict as Detectron2's DatasetMapper does, with this package's image reading.
 
     It reads every kind of image that `scratch_d2.data.read_image` reads, keeps masks of one
-    pixel's width, and leaves images without instances in.
+    pixel's width, and leaves images without instances in. After INPUT.CROP boxes are drawn tight
+    around what is left of their masks.
     """
 
     def __init__(self, cfg: CfgNode, is_train: bool) -> None:
         self._is_train = is_train
         self._image_format = cfg.INPUT.FORMAT
         self._mask_format = cfg.INPUT.MASK_FORMAT
+        self._tighten = is_train and cfg.INPUT.CROP.ENABLED
         self._augmentations = T.AugmentationList(_build_augmentation(cfg, is_train))
 
     def __call__(self, dataset_dict: dict[str, Any]) -> dict[str, Any]:
@@ -54,7 +56,11 @@ class ScratchMapper:
                 detection_utils.transform_instance_annotations(annotation, transforms, size)
             )
         instances = detection_utils.annotations_to_instances(moved, size, self._mask_format)
-        return detection_utils.filter_empty_instances(instances) if moved else instances
+        if not moved:
+            return instances
+        if self._tighten:
+            instances.gt_boxes = instances.gt_masks.get_bounding_boxes()
+        return detection_utils.filter_empty_instances(instances)
 
 
 def _build_augmentation(cfg: CfgNode, is_train: bool) -> list[T.Augmentation]:

@@ -9,17 +9,18 @@ from detectron2.data import (
     build_detection_train_loader,
     get_detection_dataset_dicts,
 )
-from detectron2.data.samplers import RepeatFactorTrainingSampler
 from detectron2.engine import DefaultTrainer, hooks
 from detectron2.utils import comm
 from torch import nn
 
 from scratch_d2.checkpoints.loading import load_initial_weights
-from scratch_d2.engines.batches import SAMPLERS, training_loader
+from scratch_d2.engines.batches import SAMPLERS, repeat_factors, training_loader
 from scratch_d2.engines.checkpoints import resume_run
 from scratch_d2.engines.d2.evaluator import ScratchEvaluator
 from scratch_d2.engines.d2.hooks import KeepBest, Reproducible
 from scratch_d2.engines.d2.mapper import ScratchMapper
+from scratch_d2.engines.d2.names import match_names
+from scratch_d2.engines.finite import refuse_not_finite
 from scratch_d2.evaluation.settings import EvaluationSettings
 from scratch_d2.structures.dataset_dict import has_unknown_scratches
 
@@ -40,11 +41,7 @@ class Trainer(DefaultTrainer):
         mapper, sampler = ScratchMapper(cfg, is_train=True), cfg.DATALOADER.SAMPLER_TRAIN
         if sampler not in SAMPLERS:
             return build_detection_train_loader(cfg, mapper=mapper, dataset=usable)
-        repeats = None
-        if sampler == "RepeatFactorTrainingSampler":
-            repeats = RepeatFactorTrainingSampler.repeat_factors_from_category_frequency(
-                usable, cfg.DATALOADER.REPEAT_THRESHOLD, sqrt=cfg.DATALOADER.REPEAT_SQRT
-            )
+        repeats = repeat_factors(cfg, usable)
         place = comm.get_rank(), comm.get_world_size()
         # Where SEED leaves it to chance, the hook Reproducible brings the seed.
         return training_loader(cfg, usable, mapper, max(cfg.SEED, 0), repeats, *place)
@@ -75,6 +72,7 @@ class Trainer(DefaultTrainer):
         if evaluators is None:
             evaluators = [cls.build_evaluator(cfg, name) for name in cfg.DATASETS.TEST]
         watched = [e.watch(model) for e in evaluators if isinstance(e, ScratchEvaluator)]
+        watched += refuse_not_finite(model)
         try:
             return super().test(cfg, model, evaluators)
         finally:
@@ -100,7 +98,7 @@ class Trainer(DefaultTrainer):
             resume_run(self.checkpointer.get_checkpoint_file(), unwrapped, self)
             self.start_iter = self.iter + 1
         elif self.cfg.MODEL.WEIGHTS:
-            load_initial_weights(unwrapped, self.cfg.MODEL.WEIGHTS)
+            load_initial_weights(unwrapped, self.cfg.MODEL.WEIGHTS, match_names)
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take over the state of a run; one without mixed precision brings no scale for it."""

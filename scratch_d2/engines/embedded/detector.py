@@ -17,6 +17,7 @@ from scratch_d2.data.catalog import get_dataset_dicts
 from scratch_d2.data.images import read_image
 from scratch_d2.engines.embedded.mapper import resize, resized_shape, to_network
 from scratch_d2.engines.embedded.model import SIZE_DIVISIBILITY, MaskRCNN, to_prediction
+from scratch_d2.engines.finite import refuse_not_finite
 from scratch_d2.evaluation.evaluate import evaluate_predictions
 from scratch_d2.evaluation.settings import EvaluationSettings
 from scratch_d2.evaluation.table import headline
@@ -34,6 +35,7 @@ class EmbeddedDetector:
     def __init__(self, cfg: CfgNode, model: MaskRCNN, precision: str = "exact") -> None:
         self.cfg, self.precision = cfg, precision
         self.model = in_precision(model, precision)
+        refuse_not_finite(self.model)
 
     @torch.inference_mode()
     def __call__(self, images: list[np.ndarray]) -> list[Prediction]:

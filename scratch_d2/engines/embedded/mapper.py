@@ -1,7 +1,6 @@
 """From dataset dicts to augmented images and targets."""
 
 import logging
-import math
 
 import numpy as np
 import torch
@@ -119,20 +118,6 @@ def _move_box(annotation: DatasetDict, item: DatasetDict, size: Size, flip: str)
     elif flip == "vertical":
         y0, y1 = size[0] - y1, size[0] - y0
     return np.clip([x0, y0, x1, y1], 0, [size[1], size[0]] * 2)
-
-
-def repeat_factors(cfg: CfgNode, dicts: list[DatasetDict]) -> torch.Tensor | None:
-    """Return how often each image comes, [N] float32, as Detectron2's REPEAT_THRESHOLD says.
-
-    With a share f of scratched images, those come max(1, t / f) times, or its square root
-    (A. Gupta et al., "LVIS", 2019, appendix B.2). None where the sampler repeats nothing.
-    """
-    if cfg.DATALOADER.SAMPLER_TRAIN == "TrainingSampler":
-        return None
-    scratched = torch.tensor([bool(item.get("annotations")) for item in dicts])
-    ratio = cfg.DATALOADER.REPEAT_THRESHOLD / max(scratched.double().mean().item(), 1e-9)
-    factor = max(1.0, math.sqrt(ratio) if cfg.DATALOADER.REPEAT_SQRT else ratio)
-    return torch.where(scratched, factor, 1.0).float()
 
 
 def training_dicts(cfg: CfgNode) -> list[DatasetDict]:

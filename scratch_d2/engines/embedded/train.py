@@ -13,7 +13,7 @@ from fvcore.common.config import CfgNode
 from scratch_d2.checkpoints.bundle import find_detector_weights, thresholds_from_config
 from scratch_d2.checkpoints.loading import load_initial_weights
 from scratch_d2.data.catalog import save_training_splits
-from scratch_d2.engines.batches import new_seed, seed_iteration, training_loader
+from scratch_d2.engines.batches import new_seed, repeat_factors, seed_iteration, training_loader
 from scratch_d2.engines.checkpoints import BestModel, metric_name, resume_run
 from scratch_d2.engines.embedded.checkpoints import Checkpoints, TrainingState
 from scratch_d2.engines.embedded.detector import (
@@ -22,12 +22,7 @@ from scratch_d2.engines.embedded.detector import (
     flatten_results,
     test_datasets,
 )
-from scratch_d2.engines.embedded.mapper import (
-    Sample,
-    TrainingMapper,
-    repeat_factors,
-    training_dicts,
-)
+from scratch_d2.engines.embedded.mapper import Sample, TrainingMapper, training_dicts
 from scratch_d2.engines.embedded.model import MaskRCNN
 from scratch_d2.engines.embedded.settings import check_settings
 from scratch_d2.engines.embedded.solver import clip_gradients, make_optimizer, make_schedule

@@ -1,0 +1,27 @@
+"""Weights that are numbers, and give none: neither engine may find nothing then."""
+
+import pytest
+import torch
+
+from scratch_d2.config import load_config
+from scratch_d2.engines import get_engine
+from tests.engines.parity import TINY, fill, image
+
+
+@pytest.mark.parametrize("name", ["embedded", pytest.param("d2", marks=pytest.mark.detectron2)])
+@pytest.mark.parametrize(
+    "weight", ["backbone.fpn_lateral2.weight", "roi_heads.mask_head.predictor.weight"]
+)
+def test_numbers_that_overflow_are_an_error(tmp_path, name, weight):
+    from scratch_d2.engines.embedded import MaskRCNN
+
+    cfg = load_config(TINY, ["MODEL.DEVICE", "cpu"])
+    state = fill(MaskRCNN(cfg))
+    torch.save({"model": state}, tmp_path / "sound.pth")
+    detector = get_engine(name).load(cfg, tmp_path / "sound.pth")
+    assert len(detector([image(90, 150)])[0]) > 3
+    state[weight] = state[weight].sign() * 3e38
+    torch.save({"model": state}, tmp_path / "huge.pth")
+    detector = get_engine(name).load(cfg, tmp_path / "huge.pth")
+    with pytest.raises(FloatingPointError, match="returns values that are no finite numbers"):
+        detector([image(90, 150)])
