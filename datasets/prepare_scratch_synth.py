@@ -15,7 +15,7 @@ from scratch_d2.synthetic.transfer.dataset import write_transfer
 
 
 def parse_args() -> argparse.Namespace:
-    root = Path(os.environ.get("DETECTRON2_DATASETS", "datasets"))
+    root = Path(os.environ.get("DETECTRON2_DATASETS", "datasets")).expanduser()
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter
     )

@@ -18,7 +18,7 @@ def register_builtin(cfg: CfgNode | None = None) -> None:
     and the mask threshold. With SCRATCH.FOLDS there are also `scratch_text_fold0_{train,val,test}`
     and so on.
     """
-    base = Path(os.environ.get("DETECTRON2_DATASETS", "datasets"))
+    base = Path(os.environ.get("DETECTRON2_DATASETS", "datasets")).expanduser()
     roots = {family: base / family for family in FAMILIES}
     settings: dict[str, float] = {}
     splits = SPLITS

@@ -22,6 +22,7 @@ from scratch_d2.data.split import (
 from scratch_d2.utils.installed import detectron2_installed
 
 CLASSES = ("scratch",)
+CATEGORY_ID = 1  # in JSON files COCO counts categories from 1; dataset dicts count from 0
 SPLITS = (*FRACTIONS, "all")
 XYXY_ABS = 0  # detectron2.structures.BoxMode.XYXY_ABS, an IntEnum
 logger = logging.getLogger(__name__)
@@ -56,24 +57,24 @@ def register_scratch_dataset(
         replace: replace a registration of the same name with other arguments.
 
     Raises ValueError for an unknown split, a setting that is not accepted, or a name that already
-    means something else.
+    means something else, here or to Detectron2.
     """
     settings = SplitSettings(seed, burst_gap, duplicate_distance, folds)
     accepted = (*SPLITS, *split_names(folds)[len(FRACTIONS) :])
     if split not in accepted:
         raise ValueError(f"split {split!r} is unknown; accepted are {', '.join(accepted)}")
-    spec = DatasetSpec(Path(root), split, mask_threshold, settings)
+    spec = DatasetSpec(Path(root).expanduser(), split, mask_threshold, settings)
     if not replace and _SPECS.get(name, spec) != spec:
         raise ValueError(
             f"dataset {name!r} is already registered as {_SPECS[name]}, now asked for as {spec}; "
             "choose another name or pass replace=True"
         )
-    _SPECS[name] = spec
-
     if detectron2_installed():
         from scratch_d2.data.detectron2_catalog import register_in_detectron2
 
-        register_in_detectron2(name, partial(get_dataset_dicts, name), CLASSES)
+        classes = dict(enumerate(CLASSES, CATEGORY_ID))
+        register_in_detectron2(name, partial(get_dataset_dicts, name), classes)
+    _SPECS[name] = spec
 
 
 def get_dataset_dicts(name: str) -> list[dict[str, Any]]:
@@ -83,12 +84,18 @@ def get_dataset_dicts(name: str) -> list[dict[str, Any]]:
     and, beyond the standard, verdict ("good" or "bad"), mask_file (str or None), group, sha256
     and phash of its `Record`. What is odd in the folder is logged by name, once per process.
 
+    A name that another project has registered with Detectron2 is read as `read_foreign_dicts` has
+    it.
+
     Raises ValueError for an unknown name, FileNotFoundError for a missing folder.
     """
-    if name not in _SPECS:
+    if name in _SPECS:
+        return _read_dicts(name, _SPECS[name])
+    foreign = _read_foreign(name)
+    if foreign is None:
         known = ", ".join(sorted(_SPECS)) or "none"
         raise ValueError(f"dataset {name!r} is not registered; registered are {known}")
-    return _read_dicts(name, _SPECS[name])
+    return foreign
 
 
 def find_dataset_dicts(name_or_folder: str, mask_threshold: int = 127) -> list[dict[str, Any]]:
@@ -102,12 +109,22 @@ def find_dataset_dicts(name_or_folder: str, mask_threshold: int = 127) -> list[d
         return get_dataset_dicts(name_or_folder)
     folder = Path(name_or_folder)
     if not folder.is_dir():
+        if (foreign := _read_foreign(name_or_folder)) is not None:
+            return foreign
         known = ", ".join(sorted(_SPECS)) or "none"
         raise ValueError(
             f"{name_or_folder!r} is neither a folder nor a registered dataset; registered are "
             f"{known}"
         )
     return _read_dicts(name_or_folder, DatasetSpec(folder, "all", mask_threshold, SplitSettings()))
+
+
+def _read_foreign(name: str) -> list[dict[str, Any]] | None:
+    if not detectron2_installed():
+        return None
+    from scratch_d2.data.detectron2_catalog import read_foreign_dicts
+
+    return read_foreign_dicts(name)
 
 
 def _read_dicts(name: str, spec: DatasetSpec) -> list[dict[str, Any]]:

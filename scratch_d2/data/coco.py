@@ -5,11 +5,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from scratch_d2.data.catalog import CLASSES
+from scratch_d2.data.catalog import CATEGORY_ID, CLASSES
 from scratch_d2.structures.masks import rle_areas, to_rle
 from scratch_d2.utils.files import write_atomically
-
-CATEGORY_ID = 1  # COCO counts categories from 1
 
 
 def to_coco(dicts: Iterable[Mapping[str, Any]]) -> dict[str, Any]:

@@ -76,9 +76,11 @@ def test_builtin_names_follow_the_environment_and_the_config(tmp_path, monkeypat
 
     write_dataset(tmp_path / "scratch_synth", good=4, bad=2)
     write_dataset(tmp_path / "mine", good=1, bad=1)
-    monkeypatch.setenv("DETECTRON2_DATASETS", str(tmp_path))
-    register_builtin()
-    assert len(get_dataset_dicts("scratch_synth_all")) == 6
+    monkeypatch.setenv("HOME", str(tmp_path.parent))
+    for folder in (str(tmp_path), f"~/{tmp_path.name}"):
+        monkeypatch.setenv("DETECTRON2_DATASETS", folder)
+        register_builtin()
+        assert len(get_dataset_dicts("scratch_synth_all")) == 6
     register_builtin(load_config(None, ["SCRATCH.DATA_ROOT", str(tmp_path / "mine")]))
     assert len(get_dataset_dicts("scratch_text_all")) == 2
 

@@ -9,6 +9,7 @@ import torch
 
 from scratch_d2.data import get_dataset_dicts, read_image, read_mask, register_scratch_dataset
 from scratch_d2.engines import get_engine
+from scratch_d2.evaluation.settings import EvaluationSettings
 from tests.builders import rectangles, save, write_dataset
 
 pytestmark = pytest.mark.detectron2
@@ -42,7 +43,7 @@ def test_training_writes_what_detectron2_users_expect(trained):
 def test_evaluation_and_prediction_agree(trained):
     cfg, weights = trained
     engine = get_engine("d2")
-    results = engine.evaluate(cfg, weights)
+    results = engine.evaluate(cfg, weights, EvaluationSettings.in_training(cfg))
     assert set(results) == {"bbox", "segm", "image", "pixel", "leak", "speed"}
     assert all(isinstance(v, float) for values in results.values() for v in values.values())
     dicts = get_dataset_dicts("tests_labels")
@@ -61,7 +62,8 @@ def test_the_figures_of_an_evaluation_are_those_that_training_logged(trained):
     cfg, weights = trained
     board = EventAccumulator(str(weights.parent)).Reload()
     logged = {tag: board.Scalars(tag)[-1].value for tag in board.Tags()["scalars"]}
-    figures = flatten_results_dict(get_engine("d2").evaluate(cfg, weights))
+    settings = EvaluationSettings.in_training(cfg)
+    figures = flatten_results_dict(get_engine("d2").evaluate(cfg, weights, settings))
     assert {"image/area_F1_bad_low", "segm/AP_thin", "pixel/dice", "speed/ms_detector"} <= set(
         figures
     )
@@ -69,6 +71,33 @@ def test_the_figures_of_an_evaluation_are_those_that_training_logged(trained):
         if not name.startswith("speed/"):
             assert logged[name] == pytest.approx(value, rel=1e-6, nan_ok=True)
     assert logged["speed/ms_detector"] > 1 and figures["speed/ms_read"] > 0.01
+
+
+def test_the_evaluator_stands_beside_detectron2s_own(trained, tmp_path):
+    from detectron2.evaluation import COCOEvaluator, DatasetEvaluators
+    from detectron2.modeling import build_model
+
+    from scratch_d2.checkpoints.loading import load_weights
+    from scratch_d2.engines.d2.evaluator import ScratchEvaluator
+    from scratch_d2.engines.d2.settings import to_d2_config
+    from scratch_d2.engines.d2.trainer import Trainer
+
+    cfg = to_d2_config(trained[0])
+    cfg.TEST.DETECTIONS_PER_IMAGE = 100
+    model = build_model(cfg)
+    load_weights(model, trained[1])
+    coco = COCOEvaluator("tests_labels", ("bbox", "segm"), False, str(tmp_path / "theirs"))
+    ours = ScratchEvaluator(cfg, "tests_labels", tmp_path / "ours", tasks=["image", "pixel"])
+    results = Trainer.test(cfg, model, [DatasetEvaluators([coco, ours])])
+    assert set(results) == {"bbox", "segm", "image", "pixel"}
+    own = json.loads((tmp_path / "ours" / "evaluation.json").read_text())
+    for task in ("bbox", "segm"):
+        assert own[task]["AP50"] == pytest.approx(results[task]["AP50"], nan_ok=True)
+    for folder in ("ours", "theirs"):
+        rows = json.loads((tmp_path / folder / "coco_instances_results.json").read_text())
+        assert {row["category_id"] for row in rows} == {1}
+    with pytest.raises(ValueError, match="tasks are .'box'.; accepted is a list of bbox, segm, im"):
+        ScratchEvaluator(cfg, "tests_labels", tasks=["box"])
 
 
 def test_a_batch_gives_what_single_images_give(trained):

@@ -17,6 +17,7 @@ from scratch_d2.config import load_config
 from scratch_d2.data.catalog import get_dataset_dicts, register_scratch_dataset
 from scratch_d2.engines import get_engine
 from scratch_d2.engines.embedded import EmbeddedEngine, MaskRCNN
+from scratch_d2.evaluation.settings import EvaluationSettings
 from scratch_d2.structures.masks import decode_rle
 from tests.builders import draw_label, rectangles, save
 
@@ -109,7 +110,7 @@ def test_evaluate_again_gives_the_final_metrics(trained, tmp_path):
     last = json.loads((Path(cfg.OUTPUT_DIR) / "metrics.json").read_text().splitlines()[-1])
     cfg = cfg.clone()
     cfg.OUTPUT_DIR = str(tmp_path)
-    results = EmbeddedEngine().evaluate(cfg, final)
+    results = EmbeddedEngine().evaluate(cfg, final, EvaluationSettings.in_training(cfg))
     assert {"bbox", "segm", "image"} <= results.keys()
     assert results["segm"]["AP"] == pytest.approx(last["segm/AP"], nan_ok=True)
 

@@ -2,6 +2,7 @@
 
 import time
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,9 @@ from scratch_d2.engines.d2.detector import to_prediction
 from scratch_d2.evaluation import evaluate_predictions
 from scratch_d2.evaluation.settings import EvaluationSettings
 from scratch_d2.structures.prediction import Prediction
+
+# The keys of an evaluation's results.
+TASKS = ("bbox", "segm", "image", "pixel", "leak", "gate", "speed", "families")
 
 
 class ScratchEvaluator(DatasetEvaluator):
@@ -31,6 +35,7 @@ class ScratchEvaluator(DatasetEvaluator):
         dataset_name: str,
         output_dir: str | Path | None = None,
         settings: EvaluationSettings | None = None,
+        tasks: Sequence[str] | None = None,
     ) -> None:
         """
         Args:
@@ -39,7 +44,18 @@ class ScratchEvaluator(DatasetEvaluator):
             output_dir: where results and plots are written; None writes nothing.
             settings: what to evaluate by; None takes thresholds and gate from `cfg`, and
                 DATASETS.TRAIN for the training images.
+            tasks: which of `TASKS` to return; None returns all. Beside COCOEvaluator in
+                DatasetEvaluators leave out "bbox" and "segm", which are among its keys: no two
+                evaluators may return the same. Files hold all of them in any case.
+
+        Raises ValueError for an unknown task.
         """
+        unknown = sorted(set(tasks or ()) - set(TASKS))
+        if unknown or isinstance(tasks, str):
+            raise ValueError(
+                f"tasks are {tasks!r}; accepted is a list of {', '.join(TASKS)}, or None for all"
+            )
+        self._tasks = TASKS if tasks is None else tuple(tasks)
         self._settings = settings or EvaluationSettings.in_training(cfg)
         self._name, self._output_dir = dataset_name, output_dir
         self.reset()
@@ -76,4 +92,7 @@ class ScratchEvaluator(DatasetEvaluator):
             return {}
         merged = {image_id: p for part, _ in gathered for image_id, p in part.items()}
         seconds = sum((part for _, part in gathered), Counter())
-        return evaluate_predictions(self._name, merged, self._settings, self._output_dir, seconds)
+        results = evaluate_predictions(
+            self._name, merged, self._settings, self._output_dir, seconds
+        )
+        return {task: values for task, values in results.items() if task in self._tasks}
