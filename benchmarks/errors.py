@@ -25,7 +25,7 @@ from scratch_d2.evaluation.files import DETECTIONS
 from scratch_d2.evaluation.results_io import read_results
 from scratch_d2.metrics.bootstrap import resample
 from scratch_d2.metrics.coco_ap import precision_by_level
-from scratch_d2.metrics.matching import IOU_THRESHOLDS, Matches, match, true_masks
+from scratch_d2.metrics.matching import IOU_THRESHOLDS, Matches, match_detections, true_masks
 from scratch_d2.structures.masks import rle_areas
 
 RIGHT, MISPLACED, DOUBLE, BACKGROUND = "right", "misplaced", "double", "background"
@@ -68,7 +68,8 @@ def sort_out(dicts: list[dict], predictions: dict) -> Sorted:
         if len(truth) and len(kind):
             nobody = np.zeros(len(truth), bool)
             overlap = coco_mask.iou(found.masks, truth, nobody.astype(np.uint8).tolist())
-            chosen, best = match(overlap, nobody, nobody)[0], overlap.max(axis=1)
+            chosen = match_detections(overlap, nobody, nobody)[0]
+            best = overlap.max(axis=1)
             kind[best >= NEAR], kind[best >= FOUND], kind[chosen >= 0] = MISPLACED, DOUBLE, RIGHT
             scratch = np.where(chosen >= 0, chosen, overlap.argmax(axis=1)) + len(areas)
         kinds.append(kind), scratches.append(scratch), scores.append(found.scores)

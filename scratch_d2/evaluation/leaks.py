@@ -119,7 +119,7 @@ def leak_metrics(
     judged: Judged,
     training: Images | None,
     leaks: Leaks,
-    max_detections: int,
+    max_dets: int,
 ) -> dict[str, float]:
     """Return how many images leaked and, where some did, the figures without them.
 
@@ -135,7 +135,7 @@ def leak_metrics(
     if not leaked.any() or leaked.all():
         return counts
     clean, kept = images.select(~leaked), [item for item, out in zip(dicts, leaked) if not out]
-    ap = average_precision(kept, predictions, max_detections)["segm"]
+    ap = average_precision(kept, predictions, max_dets)["segm"]
     counts |= {"segm_AP": ap["AP"], "segm_AP50": ap["AP50"]}
     for judge, (called_bad, score) in judged.items():
         found = image_metrics(clean.bad, called_bad[~leaked], score[~leaked], clean.group)

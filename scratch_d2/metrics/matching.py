@@ -1,8 +1,10 @@
 """Match detections with true scratches as COCO does, image by image.
 
-The rules are those of pycocotools' COCOeval, for one class. They are written out here because the
-intervals of AP need to know which image each match comes from, which no library says. Equality with
-pycocotools is tested.
+The rules are those of pycocotools' COCOeval, for one class. They are written out here for three
+reasons. AP by the width of scratches needs ranges that COCOeval does not have. Intervals need AP of
+a thousand replicates of the images, and COCOeval.accumulate would compute them one by one. Boxes
+and masks of one class are matched faster (benchmarks/evaluation.py). Equality with pycocotools is
+tested.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,7 +19,7 @@ from scratch_d2.structures.masks import rle_areas
 from scratch_d2.structures.prediction import Prediction
 
 IOU_THRESHOLDS = np.linspace(0.5, 0.95, 10)
-# A detection matches at a threshold of t from an IoU of t on, with COCO's slack at 1.
+# A detection matches at a threshold t from an IoU of t on, with COCO's slack at 1.
 CEILING = 1 - 1e-10
 Range = tuple[float, float]
 # Ranges of the width of scratches in px, see `mean_width`.
@@ -30,13 +32,13 @@ WIDTHS: dict[str, Range] = {
 
 @dataclass(frozen=True, eq=False)
 class Regions:
-    """What one image holds, in truth or by detection, as boxes or as masks.
+    """The true scratches or the detections of one image, as boxes or as masks.
 
     Attributes:
         shapes: [K, 4] float64 XYWH, or K masks as RLE.
-        size: {"area", "width": [K] float64}, the measures by which ranges are drawn.
+        size: {"area", "width": [K] float64}, the measures that ranges are given in.
         scores: [K] float64 of detections, descending.
-        crowd: [K] bool of true regions: they neither reward nor punish what is found in them.
+        crowd: [K] bool of true scratches; a detection in a crowd is neither right nor wrong.
     """
 
     shapes: Any
@@ -47,19 +49,19 @@ class Regions:
 
 @dataclass(frozen=True, eq=False)
 class Matches:
-    """All detections of a dataset, best first, and whether each is right.
+    """All D detections of a dataset, highest score first, matched at T IoU thresholds.
 
     Attributes:
         image: [D] int, index of the image.
-        right: [T, D] bool, at each of `IOU_THRESHOLDS` whether it matches a scratch that counts.
-        ignored: [T, D] bool, whether it counts neither for nor against the detector.
-        wanted: [N] int, true scratches that count, per image.
+        tp: [T, D] bool, whether it matches a true scratch that counts.
+        ignore: [T, D] bool, whether it counts neither as right nor as wrong.
+        num_gt: [N] int, true scratches that count, per image.
     """
 
     image: np.ndarray
-    right: np.ndarray
-    ignored: np.ndarray
-    wanted: np.ndarray
+    tp: np.ndarray
+    ignore: np.ndarray
+    num_gt: np.ndarray
 
 
 def true_masks(item: Mapping[str, Any]) -> list[dict]:
@@ -75,18 +77,18 @@ def true_regions(item: Mapping[str, Any], rles: list[dict], kind: str) -> Region
     if kind == "bbox":
         corners = np.array([a["bbox"] for a in annotations], float).reshape(-1, 4)
         shapes = np.hstack([corners[:, :2], corners[:, 2:] - corners[:, :2]])
-    # COCO draws ranges of size by the area of the true mask, also where boxes are matched.
+    # COCO takes the area of the true mask for its ranges, also where boxes are matched.
     return Regions(shapes, _measure(rles), np.zeros(0), crowd)
 
 
-def detected_regions(prediction: Prediction, kind: str, most: int) -> Regions:
-    """Return the `most` best detections of an image as boxes or masks."""
-    scores = prediction.scores[:most].astype(float)
-    corners = prediction.boxes[:most].astype(float)
+def detected_regions(prediction: Prediction, kind: str, max_dets: int) -> Regions:
+    """Return the `max_dets` detections of an image with the highest scores, as boxes or masks."""
+    scores = prediction.scores[:max_dets].astype(float)
+    corners = prediction.boxes[:max_dets].astype(float)
     shapes: Any = np.hstack([corners[:, :2], corners[:, 2:] - corners[:, :2]])
     size = {"area": shapes[:, 2] * shapes[:, 3]}
     if kind == "segm":
-        shapes = prediction.masks[:most]
+        shapes = prediction.masks[:max_dets]
         size = _measure(shapes)
     return Regions(shapes, size, scores, np.zeros(len(scores), bool))
 
@@ -99,9 +101,9 @@ def _measure(rles: Sequence[dict]) -> dict[str, np.ndarray]:
 
 
 def mean_width(area: np.ndarray, box: np.ndarray) -> np.ndarray:
-    """Return how wide scratches are on average, in px: area by the diagonal of the box.
+    """Return the mean width of scratches in px: their area by the diagonal of their box.
 
-    That is the width of a straight streak at any angle; a square counts with 0.7 of its side.
+    For a straight streak that is its width at any angle; for a square it is 0.7 of the side.
 
     Args:
         area: [K] px.
@@ -111,71 +113,78 @@ def mean_width(area: np.ndarray, box: np.ndarray) -> np.ndarray:
 
 
 def match_images(
-    truth: Sequence[Regions], found: Sequence[Regions], ranges: Mapping[str, tuple[str, Range]]
+    ground_truth: Sequence[Regions],
+    detections: Sequence[Regions],
+    ranges: Mapping[str, tuple[str, Range]],
 ) -> dict[str, Matches]:
-    """Match the detections of N images.
+    """Match the detections of N images with their true scratches, once for each range of sizes.
 
     Args:
-        truth, found: one each per image.
-        ranges: {name: (measure, (low, high))}: which true scratches count, and which unmatched
-            detections count against the detector, both by a measure of `Regions.size`.
+        ground_truth, detections: one each per image.
+        ranges: {name: (measure, (low, high))}; true scratches and unmatched detections whose
+            measure, one of `Regions.size`, is outside do not count.
     """
-    counts = [len(f.scores) for f in found]
-    image = np.repeat(np.arange(len(found)), counts)
-    first = np.cumsum([0, *counts])
-    order = np.argsort(-np.concatenate([f.scores for f in found]), kind="stable")
-    overlaps = {i: _overlap(truth[i], found[i]) for i, t in enumerate(truth) if len(t.crowd)}
+    num_dets = [len(each.scores) for each in detections]
+    image = np.repeat(np.arange(len(detections)), num_dets)
+    first = np.cumsum([0, *num_dets])
+    order = np.argsort(-np.concatenate([each.scores for each in detections]), kind="stable")
+    ious = {
+        i: _iou(truth, detections[i]) for i, truth in enumerate(ground_truth) if len(truth.crowd)
+    }
     known: dict[tuple[int, bytes], np.ndarray] = {}  # most ranges leave the same regions out
-    matched = {}
+    matches = {}
     for name, (measure, (low, high)) in ranges.items():
-        sizes = np.concatenate([f.size[measure] for f in found])
-        wanted = np.zeros(len(truth), int)
-        hit, beside = np.zeros((2, len(IOU_THRESHOLDS), len(image)), bool)
-        for i, overlap in overlaps.items():
-            size, crowd = truth[i].size[measure], truth[i].crowd
-            out = (size < low) | (size > high) | crowd
-            wanted[i] = np.count_nonzero(~out)
-            key = i, out.tobytes()
-            chosen = known[key] = match(overlap, out, crowd) if key not in known else known[key]
+        sizes = np.concatenate([each.size[measure] for each in detections])
+        num_gt = np.zeros(len(ground_truth), int)
+        matched, ignore = np.zeros((2, len(IOU_THRESHOLDS), len(image)), bool)
+        for i, iou in ious.items():
+            size, crowd = ground_truth[i].size[measure], ground_truth[i].crowd
+            ignore_gt = (size < low) | (size > high) | crowd
+            num_gt[i] = np.count_nonzero(~ignore_gt)
+            key = i, ignore_gt.tobytes()
+            if key not in known:
+                known[key] = match_detections(iou, ignore_gt, crowd)
             own = slice(first[i], first[i + 1])
-            hit[:, own] = chosen >= 0
-            beside[:, own] = hit[:, own] & out[chosen]
-        ignored = beside | (~hit & ((sizes < low) | (sizes > high)))
-        matched[name] = Matches(image[order], (hit & ~beside)[:, order], ignored[:, order], wanted)
-    return matched
+            matched[:, own] = known[key] >= 0
+            ignore[:, own] = matched[:, own] & ignore_gt[known[key]]
+        tp = matched & ~ignore
+        ignore |= ~matched & ((sizes < low) | (sizes > high))
+        matches[name] = Matches(image[order], tp[:, order], ignore[:, order], num_gt)
+    return matches
 
 
-def _overlap(truth: Regions, found: Regions) -> np.ndarray:
-    """Return the IoU [D, K] of detections and true regions; for a crowd, the share inside it."""
-    if not len(found.scores):
+def _iou(truth: Regions, detections: Regions) -> np.ndarray:
+    """Return the IoU [D, K] of detections and true scratches; for a crowd, the share inside it."""
+    if not len(detections.scores):
         return np.zeros((0, len(truth.crowd)))
-    return coco_mask.iou(found.shapes, truth.shapes, truth.crowd.astype(np.uint8).tolist())
+    return coco_mask.iou(detections.shapes, truth.shapes, truth.crowd.astype(np.uint8).tolist())
 
 
-def match(overlap: np.ndarray, beside: np.ndarray, crowd: np.ndarray) -> np.ndarray:
-    """Return [T, D] int: the true region that each detection gets at each threshold, or -1.
+def match_detections(iou: np.ndarray, ignore_gt: np.ndarray, crowd: np.ndarray) -> np.ndarray:
+    """Return [T, D] int: the true scratch that each detection matches at each threshold, or -1.
 
-    Detections choose in the order of their scores. Each takes the free region of the highest IoU
-    among those that count, otherwise among those that do not; of equals the last. A crowd is
+    Detections choose in the order of their scores. Each takes the free scratch of the highest IoU
+    among those that count, otherwise among those that do not; of equal ones the last. A crowd is
     always free.
 
     Args:
-        overlap: [D, K] IoU.
-        beside: [K] bool, regions that do not count; `crowd`: [K] bool, those that hold several.
+        iou: [D, K].
+        ignore_gt: [K] bool, true scratches that do not count.
+        crowd: [K] bool, those that hold several scratches.
     """
-    chosen = np.full((len(IOU_THRESHOLDS), len(overlap)), -1)
-    if not overlap.size:
-        return chosen
-    hopeful = np.flatnonzero(overlap.max(axis=1) >= IOU_THRESHOLDS[0])
+    matched_gt = np.full((len(IOU_THRESHOLDS), len(iou)), -1)
+    if not iou.size:
+        return matched_gt
+    candidates = np.flatnonzero(iou.max(axis=1) >= IOU_THRESHOLDS[0])
     for level, threshold in enumerate(np.minimum(IOU_THRESHOLDS, CEILING)):
         taken: set[int] = set()
-        for detection in hopeful:
+        for detection in candidates:
             best, rank = -1, (False, threshold)
-            for region, iou in enumerate(overlap[detection]):
+            for region, value in enumerate(iou[detection]):
                 free = crowd[region] or region not in taken
-                if free and iou >= threshold and (not beside[region], iou) >= rank:
-                    best, rank = region, (not beside[region], iou)
-            chosen[level, detection] = best
+                if free and value >= threshold and (not ignore_gt[region], value) >= rank:
+                    best, rank = region, (not ignore_gt[region], value)
+            matched_gt[level, detection] = best
             if best >= 0:
                 taken.add(best)
-    return chosen
+    return matched_gt

@@ -59,7 +59,7 @@ def make_case(seed: int, images: int = 6) -> tuple[list[dict], dict[int, Predict
     return dicts, predictions
 
 
-def by_pycocotools(dicts, predictions, kind: str, most: int) -> dict[str, float]:
+def by_pycocotools(dicts, predictions, kind: str, max_dets: int) -> dict[str, float]:
     truth = COCO()
     truth.dataset = to_coco(dicts)
     rows = [row for i, p in predictions.items() for row in to_coco_results(i, p)]
@@ -68,7 +68,7 @@ def by_pycocotools(dicts, predictions, kind: str, most: int) -> dict[str, float]
     with contextlib.redirect_stdout(io.StringIO()):
         truth.createIndex()
         evaluation = COCOeval(truth, truth.loadRes(rows), kind)
-        evaluation.params.maxDets = [most]
+        evaluation.params.maxDets = [max_dets]
         evaluation.evaluate()
         evaluation.accumulate()
     values = evaluation.eval["precision"][..., -1]
@@ -79,13 +79,13 @@ def by_pycocotools(dicts, predictions, kind: str, most: int) -> dict[str, float]
 
 
 @given(st.integers(0, 10**6), st.sampled_from([2, 100]))
-def test_every_figure_is_that_of_pycocotools(seed, most):
+def test_every_figure_is_that_of_pycocotools(seed, max_dets):
     dicts, predictions = make_case(seed)
     if not any(map(len, predictions.values())):
         return
-    ours = average_precision(dicts, predictions, most)
+    ours = average_precision(dicts, predictions, max_dets)
     for kind in ("bbox", "segm"):
-        expected = by_pycocotools(dicts, predictions, kind, most)
+        expected = by_pycocotools(dicts, predictions, kind, max_dets)
         found = {name: ours[kind][name] for name in NAMES}
         assert found == pytest.approx(expected, abs=1e-9, nan_ok=True)
 
@@ -161,9 +161,9 @@ def test_an_image_may_hold_more_than_255_scratches():
     ]
     scores = np.full(len(boxes), 0.9, np.float32)
     found = Prediction(SIDE, SIDE, np.array(boxes, np.float32), scores, masks)
-    ap = average_precision([item], {0: found}, max_detections=len(boxes))
+    ap = average_precision([item], {0: found}, max_dets=len(boxes))
     assert len(boxes) == 360 and ap["bbox"]["AP"] == ap["segm"]["AP"] == pytest.approx(100)
-    half = average_precision([item], {0: found}, max_detections=180)
+    half = average_precision([item], {0: found}, max_dets=180)
     assert half["segm"]["AP50"] == pytest.approx(100 * 51 / 101)  # recalls 0, 0.01 ... 0.5
 
 
