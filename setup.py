@@ -37,6 +37,7 @@ setup(
         "pillow>=10.1",
         "fvcore>=0.1.5",
         "tensorboard>=2.12",
+        "tabulate>=0.9",
         "tqdm>=4.64",
         "filelock>=3.12",
     ],

@@ -40,7 +40,7 @@ def join(tables: list[ImageTable]) -> ImageTable:
         image_id=[(i, x) for i, table in enumerate(tables) for x in table.image_id],
         file=[file for table in tables for file in table.file],
         group=[f"{i}/{group}" for i, table in enumerate(tables) for group in table.group],
-        bad=np.concatenate([table.bad for table in tables]),
+        y_true=np.concatenate([table.y_true for table in tables]),
         area=np.concatenate([table.area for table in tables]),
         p_bad=np.concatenate([table.p_bad for table in tables]) if gated else None,
     )
@@ -60,8 +60,8 @@ def compare(images: ImageTable, goal: str, count: int, draws: int) -> np.ndarray
     for seed in range(draws):
         drawn = draw(images, count, seed)
         made, others = calibrate(images.select(drawn), Thresholds(), goal), images.select(~drawn)
-        called_bad, score = list(judge_images(others, made.thresholds).values())[-1]
-        kept = image_metrics(others.bad, called_bad, score, others.group)
+        y_pred, y_score = list(judge_images(others, made.thresholds).values())[-1]
+        kept = image_metrics(others.y_true, y_pred, y_score, others.group)
         found = (made.figures, made.expected, kept)
         rows.append([[figures[name] for name in FIGURES] for figures in found])
     return np.array(rows)

@@ -68,7 +68,7 @@ def main() -> int:
         print(f"note: {note}")
     if not made.chosen:
         return 4
-    print(f"written: {made.thresholds.save(output, made.block(**source.about(), **hashes))}")
+    print(f"written: {made.thresholds.save(output, made.to_dict(**source.about(), **hashes))}")
     return 0
 
 

@@ -1,4 +1,4 @@
-"""Choose the operating point by a goal, on validation images, and say what to expect of it."""
+"""Choose thresholds for a goal on validation images, and estimate what they achieve on others."""
 
 from scratch_d2.calibration.choice import Calibration, calibrate, read_goal
 from scratch_d2.calibration.goal import Goal

@@ -1,4 +1,4 @@
-"""What an operating point is chosen for."""
+"""The goals that thresholds can be chosen for."""
 
 import math
 from dataclasses import dataclass
@@ -20,9 +20,12 @@ class Goal:
 
     Attributes:
         name: "f1", the highest F1 of Bad; "recall", the highest precision, then the fewest false
-            alarms, among those with at least this recall of Bad; "cost", the least cost of missed
-            Bad images and false alarms.
-        value: the least recall in (0, 1]; how many false alarms a missed Bad costs as much as.
+            positives, with at least this recall of Bad; "cost", the lowest cost of false negatives
+            and false positives.
+        value: the lowest accepted recall in (0, 1]; the cost of a false negative, where a false
+            positive costs 1.
+
+    Raises ValueError for an unknown name or a value out of its range.
     """
 
     name: str
@@ -52,21 +55,23 @@ class Goal:
         return {
             "f1": "highest F1 of Bad",
             "recall": f"highest precision of Bad with a recall of at least {self.value:.10g}",
-            "cost": f"least cost, where a missed Bad costs as much as {self.value:.10g} false "
-            "alarms",
+            "cost": "lowest cost, where a missed Bad image costs as much as "
+            f"{self.value:.10g} false positives",
         }[self.name]
 
-    def rank(self, hits: np.ndarray, alarms: np.ndarray, bad: int) -> tuple[np.ndarray, ...]:
-        """Return keys, [N] each, by which the highest is the best; the first goes before the next.
+    def rank(self, tp: np.ndarray, fp: np.ndarray, positives: int) -> tuple[np.ndarray, ...]:
+        """Return sort keys, [K] each, of K operating points; the highest is the best.
+
+        A later key decides only between points that are equal in the keys before it.
 
         Args:
-            hits: [N] int, Bad images called Bad, out of `bad`.
-            alarms: [N] int, Good images called Bad.
+            tp: [K] int, Bad images judged Bad, out of `positives`.
+            fp: [K] int, Good images judged Bad.
         """
         if self.name == "f1":
-            return (hits / (hits + alarms + bad),)  # half of F1
+            return (tp / (tp + fp + positives),)  # half of F1
         if self.name == "cost":
-            return (-np.round(alarms + self.value * (bad - hits), 9),)
-        # Capped, so that more recall than asked for is no gain; out of reach, the most there is.
-        recall = np.minimum(hits / bad, self.value)
-        return recall, hits / np.maximum(hits + alarms, 1), -alarms, hits
+            return (-np.round(fp + self.value * (positives - tp), 9),)
+        # Capped: recall above the goal is no gain. If none reaches the goal, the highest is best.
+        recall = np.minimum(tp / positives, self.value)
+        return recall, tp / np.maximum(tp + fp, 1), -fp, tp

@@ -7,7 +7,7 @@ from pathlib import Path
 from fvcore.common.config import CfgNode
 
 from scratch_d2.calibration.choice import Calibration, calibrate, read_goal
-from scratch_d2.calibration.figures import Figures
+from scratch_d2.calibration.metrics import VerdictMetrics
 from scratch_d2.calibration.source import Source, check_weights, evaluate_for, read_source
 from scratch_d2.checkpoints.bundle import resolve_bundle
 from scratch_d2.engines.base import Engine
@@ -33,7 +33,7 @@ class CalibrationRun:
     hashes: dict[str, str | None]
     folder: Path
 
-    def compare(self) -> dict[str, tuple[Thresholds, Figures | None]]:
+    def compare(self) -> dict[str, tuple[Thresholds, VerdictMetrics | None]]:
         """Return the thresholds before and the rules by name, with their metrics on the images."""
         others = {"before": self.before, **RULES}
         return {name: (t, self.source.measure(t)) for name, t in others.items()}
@@ -42,7 +42,7 @@ class CalibrationRun:
         """Write thresholds.json; None, and nothing is written, where nothing could be chosen."""
         if not self.calibration.chosen:
             return None
-        block = self.calibration.block(**self.source.about(), **self.hashes)
+        block = self.calibration.to_dict(**self.source.about(), **self.hashes)
         return self.calibration.thresholds.save(self.folder, block)
 
 

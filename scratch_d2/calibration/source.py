@@ -7,8 +7,8 @@ from typing import Any
 
 from fvcore.common.config import CfgNode
 
-from scratch_d2.calibration.figures import Figures, measure
 from scratch_d2.calibration.goal import Goal
+from scratch_d2.calibration.metrics import VerdictMetrics, measure
 from scratch_d2.checkpoints.bundle import ModelBundle
 from scratch_d2.config import override
 from scratch_d2.engines.base import Engine
@@ -41,7 +41,7 @@ class Source:
     notes: tuple[str, ...]
     warnings: tuple[str, ...]
 
-    def measure(self, thresholds: Thresholds) -> Figures | None:
+    def measure(self, thresholds: Thresholds) -> VerdictMetrics | None:
         """Return the figures of other thresholds; None where they measure areas in another way."""
         alike = measures_alike(thresholds, self.thresholds)
         return measure(self.images, thresholds) if alike else None
@@ -52,7 +52,7 @@ class Source:
             "dataset": self.dataset,
             "data_sha256": self.data_sha256,
             "images": len(self.images),
-            "bad": int(self.images.bad.sum()),
+            "bad": int(self.images.y_true.sum()),
             "groups": len(set(self.images.group)),
         }
 

@@ -1,10 +1,12 @@
 """A calibration as text for the terminal."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+
+from tabulate import tabulate
 
 from scratch_d2.calibration.choice import Calibration
-from scratch_d2.calibration.figures import COUNTS, Figures
+from scratch_d2.calibration.metrics import COUNTS, VerdictMetrics
 from scratch_d2.structures.thresholds import Thresholds
 
 ROWS = {
@@ -12,65 +14,58 @@ ROWS = {
     "recall_bad": "recall of Bad",
     "F1_bad": "F1 of Bad",
     "accuracy": "accuracy",
-    "bad_as_good": "missed Bad",
-    "good_as_bad": "false alarms",
-    "skipped": "skipped by the gate",
-    "bad_skipped": "  Bad among them",
-    "review": "for review (counts as Bad)",
-    "bad_as_review": "  Bad among them",
-    "good_as_review": "  Good among them",
+    "fn": "false negatives (missed Bad)",
+    "fp": "false positives",
+    "below_threshold": "below the gate threshold",
+    "bad_below_threshold": "Bad below the gate threshold",
+    "for_review": "for review (counts as Bad)",
+    "bad_for_review": "Bad for review",
+    "good_for_review": "Good for review",
 }
 
 
 def format_calibration(
-    calibration: Calibration, others: Mapping[str, tuple[Thresholds, Figures | None]]
+    calibration: Calibration, others: Mapping[str, tuple[Thresholds, VerdictMetrics | None]]
 ) -> str:
-    """Lay out chosen thresholds, their figures, what to expect, and figures of other thresholds.
+    """Format chosen thresholds and their metrics beside those of other thresholds.
 
     Args:
-        others: by name, with their figures on the same images, None where they are not known.
+        others: other thresholds by name, with their metrics on the same images, None if unknown.
     """
     points = {"chosen": calibration.thresholds} | {n: point for n, (point, _) in others.items()}
-    lines = ["", f"{calibration.method}:"]
-    lines += [f"  {name:<8}{describe(point)}" for name, point in points.items()]
-    lines += ["", _line("", ["here", "expected (95%)", *others])]
-    columns = [calibration.figures, calibration.expected, *(found for _, found in others.values())]
-    reviewed = any(found and found["review"] for found in columns)
-    for name, text in ROWS.items():
+    lines = [f"  {name:<8}{format_thresholds(point)}" for name, point in points.items()]
+    columns = {"here": calibration.metrics, "expected (95%)": calibration.expected}
+    columns |= {name: metrics for name, (_, metrics) in others.items()}
+    reviewed = any(metrics and metrics["for_review"] for metrics in columns.values())
+    rows = []
+    for name, title in ROWS.items():
         if reviewed or "review" not in name:
-            here, expected, *rest = (_show(found, name) for found in columns)
-            expected += _interval(calibration.expected, name)
-            lines.append(_line(text, [here, expected, *rest]))
-    lines += ["", *(f"warning: {text}" for text in calibration.warnings)]
-    return "\n".join(lines)
+            here, expected, *rest = (_format_value(metrics, name) for metrics in columns.values())
+            expected += _format_interval(calibration.expected, name)
+            rows.append([title, here, expected, *rest])
+    align = ["left", *("right" for _ in columns)]
+    table = tabulate(rows, ["", *columns], "plain", disable_numparse=True, colalign=align)
+    warnings = [f"warning: {text}" for text in calibration.warnings]
+    return "\n".join(["", f"{calibration.method}:", *lines, "", table, "", *warnings])
 
 
-def describe(thresholds: Thresholds) -> str:
+def format_thresholds(thresholds: Thresholds) -> str:
     """Return thresholds in words."""
     unit = "px" if thresholds.area_unit == "pixel" else "of the image"
-    text = f"Bad from {thresholds.area:.10g} {unit} on ({thresholds.area_method}), "
+    text = f"Bad from an area of {thresholds.area:.10g} {unit} ({thresholds.area_method}), "
     if thresholds.review_band:
         low, high = thresholds.review_band
         text += f"review from {low:.10g} to {high:.10g}, "
-    return text + (
-        f"gate skips p(Bad) below {thresholds.gate_threshold:g}"
-        if thresholds.gate_threshold
-        else "gate skips nothing"
-    )
+    return text + f"gate threshold {thresholds.gate_threshold:g}"
 
 
-def _line(title: str, cells: Sequence[str]) -> str:
-    here, expected, *rest = cells
-    return f"{title:<28}{here:>8}{expected:>24}" + "".join(f"{cell:>10}" for cell in rest)
-
-
-def _show(figures: Figures | None, name: str) -> str:
-    value = math.nan if figures is None else figures[name]
+def _format_value(metrics: VerdictMetrics | None, name: str) -> str:
+    value = math.nan if metrics is None else metrics[name]
     if math.isnan(value):
         return "-"
     return f"{value:.0f}" if name in COUNTS else f"{value:.3f}"
 
 
-def _interval(figures: Figures | None, name: str) -> str:
-    low = (figures or {}).get(f"{name}_low", math.nan)
-    return "" if math.isnan(low) else f" ({low:.3f}-{figures[f'{name}_high']:.3f})"
+def _format_interval(metrics: VerdictMetrics | None, name: str) -> str:
+    low = (metrics or {}).get(f"{name}_low", math.nan)
+    return "" if math.isnan(low) else f" ({low:.3f}-{metrics[f'{name}_high']:.3f})"

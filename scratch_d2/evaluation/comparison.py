@@ -23,7 +23,7 @@ ROWS = (
     ("Dice", "pixel", "dice", 3),
     ("skeleton recall", "pixel", "skeleton_recall", 3),
     ("skeleton recall, thin", "pixel", "skeleton_recall_thin", 3),
-    ("skipped by the gate", "gate", "skipped", 3),
+    ("below the gate threshold", "gate", "below_threshold", 3),
     ("ms per image", "speed", "ms_inspect", 1),
     ("images seen in training", "leak", "test_images", 0),
 )

@@ -10,7 +10,7 @@ from scratch_d2.data.images import ImageError, read_batches
 from scratch_d2.data.split import data_hash
 from scratch_d2.evaluation.files import Evaluation, Results, write_evaluation
 from scratch_d2.evaluation.gate_cost import gate_metrics
-from scratch_d2.evaluation.images import ImageTable, judge_images, tabulate
+from scratch_d2.evaluation.images import ImageTable, judge_images, make_image_table
 from scratch_d2.evaluation.leaks import find_leaks, leak_metrics, training_images
 from scratch_d2.evaluation.settings import DEFAULT_SETTINGS, EvaluationSettings
 from scratch_d2.evaluation.slices import family_metrics
@@ -75,7 +75,7 @@ def evaluate_dicts(
         )
     thresholds, seconds = settings.thresholds, dict(seconds or {})
     begin = time.perf_counter()
-    images = tabulate(dicts, predictions, p_bad, thresholds)
+    images = make_image_table(dicts, predictions, p_bad, thresholds)
     seconds["rule"] = time.perf_counter() - begin
     judged = judge_images(images, thresholds)
     most = settings.max_detections
@@ -83,8 +83,8 @@ def evaluate_dicts(
     results = average_precision(dicts, predictions, most, resample(images.group))
     results["image"] = {
         f"{judge}_{name}": value
-        for judge, (called_bad, score) in judged.items()
-        for name, value in image_metrics(images.bad, called_bad, score, images.group).items()
+        for judge, (y_pred, y_score) in judged.items()
+        for name, value in image_metrics(images.y_true, y_pred, y_score, images.group).items()
     }
     results["pixel"] = pixel_metrics(dicts, predictions, thresholds, images.group)
     training, told = training_images(settings)
@@ -98,7 +98,7 @@ def evaluate_dicts(
         "dataset": dataset_name,
         "data_sha256": data_hash(dicts),
         "images": len(dicts),
-        "bad": int(images.bad.sum()),
+        "bad": int(images.y_true.sum()),
         "groups": len(set(images.group)),
         "max_detections": most,
     }
@@ -138,7 +138,7 @@ def _notes(
     leaked: int,
 ) -> list[str]:
     """Say what limits the figures, a sentence each."""
-    bad, unmarked = int(images.bad.sum()), sum(map(has_unknown_scratches, dicts))
+    bad, unmarked = int(images.y_true.sum()), sum(map(has_unknown_scratches, dicts))
     said = {
         f"{leaked} of {len(dicts)} images are, or show the label of, images that the model was "
         "trained on; the group leak holds the figures without them": leaked,

@@ -17,6 +17,14 @@ from scratch_d2.utils.files import write_atomically
 Results = dict[str, dict[str, float]]
 FIGURES = "evaluation.json"
 DETECTIONS = "coco_instances_results.json"
+# What earlier versions called metrics: the end of a key of the group "image", keys of "gate".
+OLD_COUNTS = {"bad_as_bad": "tp", "good_as_bad": "fp", "bad_as_good": "fn", "good_as_good": "tn"}
+OLD_GATE_KEYS = {
+    "skipped": "below_threshold",
+    "skipped_good": "good_below_threshold",
+    "skipped_bad": "bad_below_threshold",
+    "false_alarms_avoided": "fp_avoided",
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +61,7 @@ def write_evaluation(
     write_atomically(json.dumps(content, indent=2) + "\n", folder / FIGURES)
     evaluation.images.save(folder, evaluation.thresholds)
     judged = judge_images(evaluation.images, evaluation.thresholds)
-    write_plots(folder, evaluation.images.bad, judged)
+    write_plots(folder, evaluation.images.y_true, judged)
 
 
 def read_figures(folder: str | Path) -> tuple[Results, dict[str, Any]]:
@@ -70,12 +78,22 @@ def read_figures(folder: str | Path) -> tuple[Results, dict[str, Any]]:
         if not isinstance(about["notes"], list) or not isinstance(about["dataset"], str):
             raise ValueError(f"it is about {about}")
         results = {
-            task: {key: math.nan if v is None else float(v) for key, v in values.items()}
+            task: {
+                _new_key(task, k): math.nan if v is None else float(v) for k, v in values.items()
+            }
             for task, values in content.items()
         }
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{path}: not the figures of an evaluation ({error!r})") from None
     return results, about
+
+
+def _new_key(task: str, key: str) -> str:
+    """Return the present name of a metric that an earlier version may have written."""
+    if task == "gate":
+        return OLD_GATE_KEYS.get(key, key)
+    judge, _, count = key.partition("_")
+    return f"{judge}_{OLD_COUNTS[count]}" if task == "image" and count in OLD_COUNTS else key
 
 
 def sign_evaluation(folder: str | Path, hashes: Mapping[str, str | None]) -> None:

@@ -1,4 +1,4 @@
-"""What the gate costs and saves."""
+"""What the gate costs in recall, and what it saves."""
 
 import numpy as np
 
@@ -6,21 +6,25 @@ from scratch_d2.evaluation.images import ImageTable, Judged
 
 
 def gate_metrics(images: ImageTable, judged: Judged) -> dict[str, float]:
-    """Return what the gate's skipping does to the area rule; nothing without a gate.
+    """Return how the gate changes the verdicts of the area rule; {} without a gate.
 
-    `skipped` is the share of images that it lets pass, `recall_lost` the share of the Bad that the
-    area rule alone would have found and the gate let pass, `false_alarms_avoided` the number of
-    Good images likewise.
+    An image below the threshold of the gate is Good without a look by the detector.
+
+    Keys:
+        below_threshold: the share of such images; good_below_threshold and bad_below_threshold:
+            their numbers.
+        recall_lost: of the Bad images, the share that the area rule finds and the gate hides.
+        fp_avoided: the number of Good images that the area rule calls Bad and the gate hides.
     """
     if "both" not in judged:
         return {}
-    passed, alone, together = ~judged["gate"][0], judged["area"][0], judged["both"][0]
-    lost = alone & ~together
-    bads = np.count_nonzero(images.bad)
+    below, by_area, by_both = ~judged["gate"][0], judged["area"][0], judged["both"][0]
+    hidden = by_area & ~by_both
+    bad = images.y_true
     return {
-        "skipped": float(passed.mean()) if len(passed) else np.nan,
-        "skipped_good": float(np.count_nonzero(passed & ~images.bad)),
-        "skipped_bad": float(np.count_nonzero(passed & images.bad)),
-        "recall_lost": np.count_nonzero(lost & images.bad) / bads if bads else np.nan,
-        "false_alarms_avoided": float(np.count_nonzero(lost & ~images.bad)),
+        "below_threshold": float(below.mean()) if len(below) else np.nan,
+        "good_below_threshold": float(np.count_nonzero(below & ~bad)),
+        "bad_below_threshold": float(np.count_nonzero(below & bad)),
+        "recall_lost": np.count_nonzero(hidden & bad) / bad.sum() if bad.any() else np.nan,
+        "fp_avoided": float(np.count_nonzero(hidden & ~bad)),
     }

@@ -1,4 +1,4 @@
-"""One row per evaluated image: what it is, what the models said of it, how it is judged."""
+"""A table with one row per evaluated image: its truth, what the models gave, how it is judged."""
 
 import json
 import re
@@ -17,34 +17,34 @@ from scratch_d2.structures.thresholds import Thresholds
 from scratch_d2.structures.verdict import label_of, measure_area, passes_gate
 from scratch_d2.utils.files import write_atomically
 
-FILE_NAME = "images.jsonl"
+IMAGES_FILE = "images.jsonl"
 JUDGES = ("area", "gate", "both")
-# By judge: called_bad [N] bool and score [N] float.
+# By judge: y_pred [N] bool, True for Bad, and y_score [N] float.
 Judged = Mapping[str, tuple[np.ndarray, np.ndarray]]
-# Families of fewer images than this are reported together.
+# Families with fewer images than this are reported together.
 SMALL_FAMILY = 10
 OTHER_FAMILIES = "others"
 
 
 @dataclass(frozen=True, eq=False)
 class ImageTable:
-    """What an evaluation knows of N images, in the order of the dataset.
+    """The columns of images.jsonl for N images, in the order of the dataset.
 
     Attributes:
         image_id: [N], as in the dataset dicts.
         file: [N], paths as in the dataset dicts.
         group: [N], source groups; images of one group show the same label.
-        bad: [N] bool, whether the image is Bad in truth.
-        area: [N] float64, scratch area in the unit of the thresholds, whatever the gate says.
+        y_true: [N] bool, whether the image is Bad.
+        area: [N] float64, scratch area in the unit of the thresholds; the gate does not change it.
         p_bad: [N] float64 in 0..1, the gate's scores; None without a gate.
 
-    Raises ValueError where the columns are not of one length or hold what is no number.
+    Raises ValueError if the columns differ in length or a number is not finite.
     """
 
     image_id: list[Any]
     file: list[str]
     group: list[str]
-    bad: np.ndarray
+    y_true: np.ndarray
     area: np.ndarray
     p_bad: np.ndarray | None = None
 
@@ -71,36 +71,40 @@ class ImageTable:
         rows = np.arange(len(self))[chosen]
         texts = {n: [getattr(self, n)[i] for i in rows] for n in ("image_id", "file", "group")}
         p_bad = None if self.p_bad is None else self.p_bad[rows]
-        return ImageTable(**texts, bad=self.bad[rows], area=self.area[rows], p_bad=p_bad)
+        return ImageTable(**texts, y_true=self.y_true[rows], area=self.area[rows], p_bad=p_bad)
 
     def save(self, folder: str | Path, thresholds: Thresholds) -> Path:
-        """Write images.jsonl: these columns and, by the thresholds, each image's label."""
+        """Write images.jsonl: these columns, and the label of each image by the thresholds."""
         p_bads = [None] * len(self) if self.p_bad is None else self.p_bad.tolist()
         rows = zip(
-            self.image_id, self.file, self.group, self.bad.tolist(), self.area.tolist(), p_bads
+            self.image_id, self.file, self.group, self.y_true.tolist(), self.area.tolist(), p_bads
         )
         lines = []
-        for image_id, file, group, bad, area, p_bad in rows:
+        for image_id, file, group, is_bad, area, p_bad in rows:
             passed = passes_gate(p_bad, thresholds)
-            row = {"image_id": image_id, "file": file, "group": group, "bad": bad, "area": area}
+            row = {"image_id": image_id, "file": file, "group": group, "y_true": is_bad}
+            row |= {"area": area}
             label = "good" if passed else label_of(area, thresholds)
             lines.append(json.dumps({**row, "p_bad": p_bad, "label": label}) + "\n")
-        return write_atomically("".join(lines), Path(folder) / FILE_NAME)
+        return write_atomically("".join(lines), Path(folder) / IMAGES_FILE)
 
     @classmethod
     def load(cls, folder: str | Path) -> "ImageTable":
-        """Read images.jsonl; FileNotFoundError or ValueError naming the file where it cannot."""
-        path = Path(folder) / FILE_NAME
+        """Read images.jsonl, also as earlier versions wrote it, with "bad" for "y_true".
+
+        Raises FileNotFoundError or ValueError naming the file.
+        """
+        path = Path(folder) / IMAGES_FILE
         if not path.is_file():
             raise FileNotFoundError(f"{str(path)!r}: no such file; an evaluation writes it")
         try:
-            rows = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+            rows = [_read_row(line) for line in path.read_text("utf-8").splitlines()]
             columns = {n: [row[n] for row in rows] for n in (f.name for f in fields(cls))}
             for number, row in enumerate(rows, 1):
                 if not _is_row(row):
                     raise ValueError(f"line {number} is {row}")
             gated = any(p is not None for p in columns["p_bad"])
-            columns["bad"] = np.array(columns["bad"], bool)
+            columns["y_true"] = np.array(columns["y_true"], bool)
             columns["area"] = np.array(columns["area"], float)
             columns["p_bad"] = np.array(columns["p_bad"], float) if gated else None
             return cls(**columns)
@@ -108,16 +112,22 @@ class ImageTable:
             raise ValueError(f"{path}: not the images of an evaluation ({error})") from None
 
 
+def _read_row(line: str) -> dict[str, Any]:
+    row = json.loads(line)
+    if "bad" in row:  # the key of earlier versions
+        row.setdefault("y_true", row["bad"])
+    return row
+
+
 def _is_row(row: Mapping[str, Any]) -> bool:
     area, p_bad = row["area"], row["p_bad"]
     numbers = all(type(value) in (int, float) for value in (area, 0 if p_bad is None else p_bad))
     texts = isinstance(row["file"], str) and isinstance(row["group"], str)
-    return (
-        texts and isinstance(row["bad"], bool) and numbers and area >= 0 and 0 <= (p_bad or 0) <= 1
-    )
+    truth = isinstance(row["y_true"], bool)
+    return texts and truth and numbers and area >= 0 and 0 <= (p_bad or 0) <= 1
 
 
-def tabulate(
+def make_image_table(
     dicts: Sequence[Mapping[str, Any]],
     predictions: Mapping[Any, Prediction],
     p_bad: Sequence[float] | None,
@@ -128,7 +138,7 @@ def tabulate(
         image_id=[item["image_id"] for item in dicts],
         file=[item["file_name"] for item in dicts],
         group=[item.get("group", item["file_name"]) for item in dicts],
-        bad=np.array([verdict_of(item) == BAD for item in dicts], bool),
+        y_true=np.array([verdict_of(item) == BAD for item in dicts], bool),
         area=np.array([measure_area(predictions[d["image_id"]], thresholds) for d in dicts], float),
         p_bad=None if p_bad is None else np.asarray(p_bad, float),
     )
@@ -137,24 +147,25 @@ def tabulate(
 def judge_images(images: ImageTable, thresholds: Thresholds) -> Judged:
     """Judge N images by the area rule, by the gate and by both.
 
-    Returns `{judge: (called_bad [N] bool, score [N] float)}` with the judges of `JUDGES`, or only
-    "area" without gate scores. "review" counts as Bad: a person has to look. The score of both
-    is the scratch area, 0 where the gate lets the image pass.
+    Returns `{judge: (y_pred [N] bool, y_score [N] float)}` with the judges of `JUDGES`, or only
+    "area" without gate scores. "review" counts as Bad, because a person has to look. The score of
+    "both" is the scratch area, or 0 if the image is below the threshold of the gate.
     """
-    alone = np.array([label_of(area, thresholds) != "good" for area in images.area], bool)
-    judged = {"area": (alone, images.area)}
+    by_area = np.array([label_of(area, thresholds) != "good" for area in images.area], bool)
+    judged = {"area": (by_area, images.area)}
     if images.p_bad is not None:
         passed = np.array([passes_gate(p, thresholds) for p in images.p_bad], bool)
         judged["gate"] = (~passed, images.p_bad)
-        judged["both"] = (alone & ~passed, np.where(passed, 0.0, images.area))
+        judged["both"] = (by_area & ~passed, np.where(passed, 0.0, images.area))
     return judged
 
 
 def families(files: Sequence[str]) -> list[str]:
     """Return the source family of each file: its name without suffix, each number as a "#".
 
-    `03_08_2024_16_54_38.244099_classifier_input.png` is of `#_classifier_input`, `Code00973.png`
-    of `Code#`. Families of fewer than `SMALL_FAMILY` images become `OTHER_FAMILIES`.
+    The family of `03_08_2024_16_54_38.244099_classifier_input.png` is `#_classifier_input`, that
+    of `Code00973.png` is `Code#`. Families with fewer than `SMALL_FAMILY` images become
+    `OTHER_FAMILIES`.
     """
     names = [re.sub(r"\d+([_.:-]\d+)*", "#", Path(file).stem) for file in files]
     counts = Counter(names)

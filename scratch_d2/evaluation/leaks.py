@@ -137,7 +137,7 @@ def leak_metrics(
     clean, kept = images.select(~leaked), [item for item, out in zip(dicts, leaked) if not out]
     ap = average_precision(kept, predictions, max_dets)["segm"]
     counts |= {"segm_AP": ap["AP"], "segm_AP50": ap["AP50"]}
-    for judge, (called_bad, score) in judged.items():
-        found = image_metrics(clean.bad, called_bad[~leaked], score[~leaked], clean.group)
+    for judge, (y_pred, y_score) in judged.items():
+        found = image_metrics(clean.y_true, y_pred[~leaked], y_score[~leaked], clean.group)
         counts |= {f"{judge}_{name}": found[name] for name in FIGURES}
     return counts

@@ -73,7 +73,7 @@ def evaluate_results(
 def _hide_unseen(made: Evaluation, skipped_below: float) -> Evaluation:
     """Take away what an evaluation cannot know of images that the detector has not seen."""
     image = {k: v for k, v in made.results["image"].items() if not k.startswith("area_")}
-    unknown = dict.fromkeys(("recall_lost", "false_alarms_avoided"), math.nan)
+    unknown = dict.fromkeys(("recall_lost", "fp_avoided"), math.nan)
     results = {**made.results, "image": image, "gate": {**made.results["gate"], **unknown}}
     note = (
         f"the detector has not seen the images with p(Bad) below {skipped_below:g}: AP takes them "

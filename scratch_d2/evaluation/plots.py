@@ -14,13 +14,13 @@ COLOURS = {"area": "#0072B2", "gate": "#E69F00", "both": "#009E73"}
 LABELS = {"area": "area rule", "gate": "gate", "both": "gate, then area rule"}
 
 
-def write_plots(folder: Path, bad: np.ndarray, judged: Judged) -> list[Path]:
+def write_plots(folder: Path, y_true: np.ndarray, judged: Judged) -> list[Path]:
     """Write roc.png, precision_recall.png and confusion.png; without matplotlib, log a line.
 
-    ROC and precision-recall need Good and Bad images; without one of them they are left out.
+    ROC and precision-recall are left out if all images are of one class.
 
     Args:
-        bad: [N] bool, whether an image is Bad.
+        y_true: [N] bool, whether an image is Bad.
         judged: what `judge_images` returns.
     """
     try:
@@ -29,40 +29,40 @@ def write_plots(folder: Path, bad: np.ndarray, judged: Judged) -> list[Path]:
         logger.warning("no plots: matplotlib is missing, run `pip install scratch_d2[report]`")
         return []
     drawings = {"confusion": _draw_confusion}
-    if bad.any() and not bad.all():
+    if y_true.any() and not y_true.all():
         drawings.update(roc=_draw_roc, precision_recall=_draw_precision_recall)
     written = []
     for name, draw in drawings.items():
         width = 3.4 * len(judged) + 0.6 if name == "confusion" else 5.2
         figure = Figure(figsize=(width, 4.4 if name != "confusion" else 3.6), layout="constrained")
-        draw(figure, bad, judged)
+        draw(figure, y_true, judged)
         written.append(folder / f"{name}.png")
         figure.savefig(written[-1], dpi=120)
     return written
 
 
-def _draw_roc(figure, bad: np.ndarray, judged: Judged) -> None:
+def _draw_roc(figure, y_true: np.ndarray, judged: Judged) -> None:
     axes = figure.subplots()
     axes.plot([0, 1], [0, 1], color="0.8", linewidth=1)
-    for name, (called_bad, score) in judged.items():
-        false_alarms, recall, _ = roc_curve(bad, score)
-        label = f"{LABELS[name]} (AUC {auc(false_alarms, recall):.3f})"
-        axes.plot(false_alarms, recall, color=COLOURS[name], label=label)
-        point = np.mean(called_bad[~bad]), np.mean(called_bad[bad])
+    for name, (y_pred, y_score) in judged.items():
+        fpr, recall, _ = roc_curve(y_true, y_score)
+        label = f"{LABELS[name]} (AUC {auc(fpr, recall):.3f})"
+        axes.plot(fpr, recall, color=COLOURS[name], label=label)
+        point = np.mean(y_pred[~y_true]), np.mean(y_pred[y_true])
         axes.plot(*point, "o", color=COLOURS[name])
-    axes.set(xlabel="Good judged Bad (false alarm rate)", ylabel="Bad found (recall)")
+    axes.set(xlabel="false positive rate (Good judged Bad)", ylabel="recall (Bad judged Bad)")
     _finish(axes, "ROC, dots at the thresholds in force", "lower right")
 
 
-def _draw_precision_recall(figure, bad: np.ndarray, judged: Judged) -> None:
+def _draw_precision_recall(figure, y_true: np.ndarray, judged: Judged) -> None:
     axes = figure.subplots()
-    for name, (called_bad, score) in judged.items():
-        precision, recall, _ = precision_recall_curve(bad, score)
+    for name, (y_pred, y_score) in judged.items():
+        precision, recall, _ = precision_recall_curve(y_true, y_score)
         axes.step(recall, precision, where="post", color=COLOURS[name], label=LABELS[name])
-        if called_bad.any():
-            point = np.mean(called_bad[bad]), np.mean(bad[called_bad])
+        if y_pred.any():
+            point = np.mean(y_pred[y_true]), np.mean(y_true[y_pred])
             axes.plot(*point, "o", color=COLOURS[name])
-    axes.axhline(bad.mean(), color="0.8", linewidth=1, zorder=0)
+    axes.axhline(y_true.mean(), color="0.8", linewidth=1, zorder=0)
     axes.set(xlabel="recall (Bad)", ylabel="precision (Bad)")
     _finish(axes, "Precision and recall of Bad", "lower left")
 
@@ -73,11 +73,9 @@ def _finish(axes, title: str, legend: str) -> None:
     axes.legend(loc=legend, frameon=False, fontsize=9)
 
 
-def _draw_confusion(figure, bad: np.ndarray, judged: Judged) -> None:
-    for axes, (name, (called_bad, _)) in zip(
-        np.ravel(figure.subplots(1, len(judged))), judged.items()
-    ):
-        counts = confusion_matrix(bad, called_bad, labels=[False, True])
+def _draw_confusion(figure, y_true: np.ndarray, judged: Judged) -> None:
+    for axes, (name, (y_pred, _)) in zip(np.ravel(figure.subplots(1, len(judged))), judged.items()):
+        counts = confusion_matrix(y_true, y_pred, labels=[False, True])
         shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
         axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
         for (row, column), count in np.ndenumerate(counts):

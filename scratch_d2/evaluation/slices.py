@@ -5,25 +5,26 @@ import numpy as np
 from scratch_d2.evaluation.images import ImageTable, Judged, families
 from scratch_d2.metrics.image_metrics import image_metrics
 
-FAMILY_FIGURES = ("precision_bad", "recall_bad", "F1_bad", "AUC")
+FAMILY_METRICS = ("precision_bad", "recall_bad", "F1_bad", "AUC")
 
 
 def family_metrics(images: ImageTable, judged: Judged) -> dict[str, float]:
-    """Return the figures of each source family of file names as `<family>_<figure>`.
+    """Return the metrics of each source family of file names as `<family>_<metric>`.
 
-    Each has images, bad, and the figures of `FAMILY_FIGURES` with their intervals. Nothing where
-    all images are of one family.
+    Each family has the counts `images` and `bad`, and `FAMILY_METRICS` with their intervals.
+    Returns {} if all images are of one family.
     """
     family = np.array(families(images.file))
-    called_bad, score = judged.get("both", judged["area"])
-    figures: dict[str, float] = {}
+    y_pred, y_score = judged.get("both", judged["area"])
+    metrics: dict[str, float] = {}
     names = sorted(set(family))
     for name in names if len(names) > 1 else []:
         own = family == name
         part = images.select(own)
-        found = image_metrics(part.bad, called_bad[own], score[own], part.group)
-        figures[f"{name}_images"], figures[f"{name}_bad"] = float(own.sum()), float(part.bad.sum())
-        for figure in FAMILY_FIGURES:
+        of_family = image_metrics(part.y_true, y_pred[own], y_score[own], part.group)
+        metrics[f"{name}_images"] = float(len(part))
+        metrics[f"{name}_bad"] = float(part.y_true.sum())
+        for metric in FAMILY_METRICS:
             for end in ("", "_low", "_high"):
-                figures[f"{name}_{figure}{end}"] = found[f"{figure}{end}"]
-    return figures
+                metrics[f"{name}_{metric}{end}"] = of_family[f"{metric}{end}"]
+    return metrics

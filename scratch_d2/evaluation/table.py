@@ -14,7 +14,7 @@ ROWS = (
     *("precision_weighted", "recall_weighted", "F1_weighted", "AUC", "AP_bad"),
     *(f"precision_at_recall_{percent}" for percent in REQUIRED_RECALLS),
 )
-COUNTS = ("bad_as_bad", "bad_as_good", "good_as_good", "good_as_bad")
+COUNTS = ("tp", "fp", "fn", "tn")
 AP_COLUMNS = ("AP", "AP50", "AP75", "APs", "APm", "APl", "AP_thin", "AP_mid", "AP_wide")
 
 

@@ -14,14 +14,15 @@ STAGES = ("read", "gate", "detector", "rule")
 def speed_metrics(
     seconds: Mapping[str, float], images: ImageTable, thresholds: Thresholds
 ) -> dict[str, float]:
-    """Return milliseconds per image of each stage that was timed, `ms_<stage>`.
+    """Return the milliseconds per image of each timed stage, `ms_<stage>`.
 
-    Where all were, `ms_inspect` is what an image costs as it is inspected, the detector seeing only
-    those that the gate does not let pass; with a gate, `ms_without_gate` is the cost of sending all
-    to the detector, and `saved` the share of it that the gate saves.
+    If all stages were timed, `ms_inspect` is the time per image of an inspection, in which the
+    detector runs only on images that reach the threshold of the gate. With a gate,
+    `ms_without_gate` is the time if the detector ran on all images, and `saved` is the share of it
+    that the gate saves.
 
     Args:
-        seconds: of all N images, by the names of `STAGES`.
+        seconds: for all N images together, by the names of `STAGES`.
     """
     speed = {f"ms_{s}": 1000 * seconds[s] / max(len(images), 1) for s in STAGES if s in seconds}
     gated = images.p_bad is not None
@@ -30,8 +31,8 @@ def speed_metrics(
     without = speed["ms_read"] + speed["ms_detector"] + speed["ms_rule"]
     if not gated:
         return {**speed, "ms_inspect": without}
-    looked = 1 - np.mean([passes_gate(p, thresholds) for p in images.p_bad])
-    behind_gate = looked * (speed["ms_detector"] + speed["ms_rule"])
+    detected = 1 - np.mean([passes_gate(p, thresholds) for p in images.p_bad])
+    behind_gate = detected * (speed["ms_detector"] + speed["ms_rule"])
     inspect = speed["ms_read"] + speed.get("ms_gate", 0.0) + behind_gate
     speed |= {"ms_inspect": inspect, "ms_without_gate": without, "saved": 1 - inspect / without}
     return {name: float(value) for name, value in speed.items()}

@@ -1,8 +1,8 @@
-"""95% intervals by drawing whole groups of images anew, with replacement.
+"""95% intervals by a bootstrap over groups of images.
 
-Photographs of one label are no independent trials, so groups are drawn, not images: the cluster
-bootstrap, with percentile intervals (Efron and Tibshirani, An Introduction to the Bootstrap, 1993,
-chapters 13 and 8).
+Photographs of one label are not independent, so whole groups are drawn with replacement, not
+images: the cluster bootstrap with percentile intervals (Efron and Tibshirani, An Introduction to
+the Bootstrap, 1993, chapters 13 and 8).
 """
 
 import math
@@ -14,9 +14,9 @@ from scipy.sparse import csr_array
 
 REPLICATES = 1000
 LEVELS = (2.5, 97.5)
-# Replicates worked on at a time, so that memory does not grow with their number.
+# Replicates computed at a time, so that memory does not grow with their number.
 BLOCK = 100
-# Figures that are equal but for the order of their sums differ by less.
+# Metrics that differ only in the order of their sums differ by less than this.
 ROUNDING = 1e-9
 
 
@@ -26,8 +26,8 @@ class Resampling:
 
     Attributes:
         group: [N] int, the group of each image, 0..G-1.
-        weights: [B, G] float64, how often a group is drawn; the first row is all ones, the data
-            as they are.
+        weights: [B, G] float64, how often a group is drawn; the first row is all ones: the data
+            themselves.
     """
 
     group: np.ndarray
@@ -47,13 +47,17 @@ class Resampling:
             column: [M] int in 0..count-1, where it is counted.
         """
         shape = (self.weights.shape[1], count)
-        places = csr_array((np.ones(len(image)), (self.group[image], column)), shape=shape)
+        counts = csr_array((np.ones(len(image)), (self.group[image], column)), shape=shape)
         for start in range(0, len(self.weights), BLOCK):
-            yield (places.T @ self.weights[start : start + BLOCK].T).T
+            yield (counts.T @ self.weights[start : start + BLOCK].T).T
 
 
 def resample(groups: Sequence[object], replicates: int = REPLICATES, seed: int = 0) -> Resampling:
-    """Draw as many groups as there are, `replicates` times; `groups` names that of each image."""
+    """Draw as many groups as there are, `replicates` times.
+
+    Args:
+        groups: [N], the group of each image.
+    """
     names, group = np.unique(np.asarray(groups), return_inverse=True)
     count = len(names)
     if not count:
@@ -63,10 +67,10 @@ def resample(groups: Sequence[object], replicates: int = REPLICATES, seed: int =
 
 
 def interval(values: np.ndarray) -> tuple[float, float]:
-    """Return the 95% interval of a figure over [B] replicates; the first is the figure itself.
+    """Return the 95% interval of a metric from its values [B]; the first is that of the data.
 
-    Replicates in which it is not defined are left out. Where all agree, as for a recall of 1, the
-    data cannot tell how far it may vary, and both ends are nan.
+    Replicates in which the metric is nan are left out. If all others agree, as for a recall of 1,
+    the bootstrap says nothing about the spread, and both ends are nan.
     """
     drawn = values[1:][np.isfinite(values[1:])]
     if not len(drawn) or np.ptp(drawn) < ROUNDING:

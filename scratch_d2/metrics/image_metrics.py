@@ -1,7 +1,7 @@
 """Good/Bad metrics of whole images, with 95% intervals.
 
-Figures equal scikit-learn's; they are written out for many replicates at once, which the intervals
-need.
+They equal scikit-learn's. They are computed here because the intervals need them for a thousand
+replicates at once.
 """
 
 import math
@@ -12,130 +12,141 @@ from scipy.stats import binomtest
 
 from scratch_d2.metrics.bootstrap import Resampling, interval, resample
 
-Figures = dict[str, np.ndarray]
+# Each metric over the replicates of a bootstrap, [B]; the first is that of the data themselves.
+Replicates = dict[str, np.ndarray]
 REQUIRED_RECALLS = (90, 95, 99)  # percent
 CLASSES = ("good", "bad")
+# The confusion matrix by [true class, predicted class]; Bad is the positive class.
+CONFUSION = (("tn", "fp"), ("fn", "tp"))
 
 
 def image_metrics(
-    bad: np.ndarray,
-    called_bad: np.ndarray,
-    score: np.ndarray,
+    y_true: np.ndarray,
+    y_pred: np.ndarray,
+    y_score: np.ndarray,
     groups: Sequence[object] | None = None,
 ) -> dict[str, float]:
-    """Return the Good/Bad metrics of N images, each in 0..1, and the confusion counts.
+    """Return the Good/Bad metrics of N images, each in 0..1, and the confusion matrix.
 
     Keys are precision, recall and F1 with the suffixes _bad, _good, _macro and _weighted;
-    accuracy; of the score AUC (ROC), AP_bad (average precision) and precision_at_recall_90, _95,
-    _99, the highest precision among thresholds that find at least this share of the Bad. Each has
-    its 95% interval under `<key>_low` and `<key>_high`, from drawing groups anew; where all
-    replicates agree, that of precision, recall and accuracy is Wilson's for as many trials as there
-    are groups, and others are nan. True and false counts stand as `bad_as_bad` and so on. A
-    precision or recall of nothing is 0; what the score cannot tell without a Bad or without a Good
-    image is nan.
+    accuracy; the counts tp, fp, fn and tn, where Bad is positive; and of the score AUC (ROC),
+    AP_bad (average precision) and precision_at_recall_90, _95, _99, the highest precision of Bad
+    at a threshold with at least this recall. Every metric has its 95% interval, `<key>_low` and
+    `<key>_high`, by a bootstrap over groups. If all replicates agree, precision, recall and
+    accuracy get Wilson's interval for as many trials as there are groups, and other metrics nan.
+
+    Precision or recall with a denominator of 0 is 0. Metrics of the score are nan if all images
+    are of one class.
 
     Args:
-        bad: [N] bool, whether an image is Bad.
-        called_bad: [N] bool, whether it was judged Bad.
-        score: [N] float, the higher the more likely Bad.
-        groups: [N], which images are no independent trials; None takes each for one.
+        y_true: [N] bool, whether an image is Bad.
+        y_pred: [N] bool, whether it was judged Bad.
+        y_score: [N] float, higher is more likely Bad.
+        groups: [N], the group of each image; None makes each image a group of its own.
     """
-    bad, called_bad = np.asarray(bad, bool), np.asarray(called_bad, bool)
-    groups = range(len(bad)) if groups is None else groups
-    resampling = resample(groups)
-    cells = np.stack([bad == t for t in (0, 1)]), np.stack([called_bad == v for v in (0, 1)])
-    confusion = (cells[0][:, None] & cells[1][None]).reshape(4, -1).T
-    counts = resampling.totals(confusion.astype(float)).reshape(-1, 2, 2)  # [B, truth, verdict]
-    shares = rates(counts)
-    figures = {**shares, **ranking(bad, np.asarray(score, float), resampling)}
+    y_true, y_pred = np.asarray(y_true, bool), np.asarray(y_pred, bool)
+    resampling = resample(range(len(y_true)) if groups is None else groups)
+    confusion = _count_confusion(y_true, y_pred, resampling)
+    ratios = rates(confusion)
+    replicates = {**ratios, **ranking(y_true, np.asarray(y_score, float), resampling)}
 
     metrics: dict[str, float] = {}
-    for name, values in figures.items():
-        metrics[name] = float(np.nan_to_num(values[0]) if name in shares else values[0])
+    for name, values in replicates.items():
+        metrics[name] = float(np.nan_to_num(values[0]) if name in ratios else values[0])
         metrics[f"{name}_low"], metrics[f"{name}_high"] = interval(values)
-    for name, trials in _trials(bad, called_bad).items():
+    for name, chosen in _denominators(y_true, y_pred).items():
         if math.isnan(metrics[f"{name}_low"]):
-            number = len(set(resampling.group[trials]))
-            ends = wilson_interval(round(metrics[name] * number), number)
+            total = len(set(resampling.group[chosen]))
+            ends = wilson_interval(round(metrics[name] * total), total)
             metrics[f"{name}_low"], metrics[f"{name}_high"] = ends
-    for row, truth in enumerate(CLASSES):
-        for column, verdict in enumerate(CLASSES):
-            metrics[f"{truth}_as_{verdict}"] = float(counts[0, row, column])
+    for names, counts in zip(CONFUSION, confusion[0]):
+        metrics |= dict(zip(names, map(float, counts)))
     return metrics
 
 
-def rates(counts: np.ndarray) -> Figures:
+def _count_confusion(y_true: np.ndarray, y_pred: np.ndarray, resampling: Resampling) -> np.ndarray:
+    """Return the confusion matrix of each replicate, [B, true class, predicted class]."""
+    is_true = np.stack([~y_true, y_true])
+    is_predicted = np.stack([~y_pred, y_pred])
+    cells = (is_true[:, None] & is_predicted[None]).reshape(4, -1).T
+    return resampling.totals(cells.astype(float)).reshape(-1, 2, 2)
+
+
+def rates(confusion: np.ndarray) -> Replicates:
     """Return precision, recall, F1, their averages and accuracy, [B] each.
 
-    Shares of nothing are nan, and count as 0 in averages.
+    Ratios with a denominator of 0 are nan, and count as 0 in averages.
 
     Args:
-        counts: [B, truth, verdict], Good before Bad.
+        confusion: [B, true class, predicted class], Good before Bad.
     """
-    right = counts[:, [0, 1], [0, 1]]
-    support, called = counts.sum(axis=2), counts.sum(axis=1)
+    correct = confusion[:, [0, 1], [0, 1]]
+    support, predicted = confusion.sum(axis=2), confusion.sum(axis=1)
     by_class = {
-        "precision": _share(right, called),
-        "recall": _share(right, support),
-        "F1": _share(2 * right, support + called),
+        "precision": _ratio(correct, predicted),
+        "recall": _ratio(correct, support),
+        "F1": _ratio(2 * correct, support + predicted),
     }
-    figures = {f"{n}_{c}": v[:, i] for n, v in by_class.items() for i, c in enumerate(CLASSES)}
+    metrics = {f"{n}_{c}": v[:, i] for n, v in by_class.items() for i, c in enumerate(CLASSES)}
     total = support.sum(axis=1)
     for name, values in by_class.items():
         values = np.nan_to_num(values)
-        figures[f"{name}_macro"] = values.mean(axis=1)
-        figures[f"{name}_weighted"] = _share((values * support).sum(axis=1), total)
-    figures["accuracy"] = _share(right.sum(axis=1), total)
-    return figures
+        metrics[f"{name}_macro"] = values.mean(axis=1)
+        metrics[f"{name}_weighted"] = _ratio((values * support).sum(axis=1), total)
+    metrics["accuracy"] = _ratio(correct.sum(axis=1), total)
+    return metrics
 
 
-def ranking(bad: np.ndarray, score: np.ndarray, resampling: Resampling) -> Figures:
-    """Return AUC, AP_bad and precision_at_recall_* of the score, [B] each; nan without a class."""
-    levels, level = np.unique(-score, return_inverse=True)
-    hits = resampling.blocks(np.flatnonzero(bad), level[bad], len(levels))
-    alarms = resampling.blocks(np.flatnonzero(~bad), level[~bad], len(levels))
-    blocks = [_rank(*counts) for counts in zip(hits, alarms)]
+def ranking(y_true: np.ndarray, y_score: np.ndarray, resampling: Resampling) -> Replicates:
+    """Return AUC, AP_bad and precision_at_recall_* of the score, [B] each.
+
+    All are nan in replicates that hold only one class.
+    """
+    levels, level = np.unique(-y_score, return_inverse=True)
+    bad = resampling.blocks(np.flatnonzero(y_true), level[y_true], len(levels))
+    good = resampling.blocks(np.flatnonzero(~y_true), level[~y_true], len(levels))
+    blocks = [_rank(*counts) for counts in zip(bad, good)]
     return {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]}
 
 
-def _rank(hits: np.ndarray, alarms: np.ndarray) -> Figures:
+def _rank(bad: np.ndarray, good: np.ndarray) -> Replicates:
     """Rank by counts of Bad and Good, [B, levels of the score], the highest level first."""
-    found, false = hits.cumsum(axis=1), alarms.cumsum(axis=1)
-    bads, goods = (counts.sum(axis=1, keepdims=True) for counts in (hits, alarms))
+    tp, fp = bad.cumsum(axis=1), good.cumsum(axis=1)
+    positives, negatives = (counts.sum(axis=1, keepdims=True) for counts in (bad, good))
     with np.errstate(invalid="ignore", divide="ignore"):
-        recall = found / bads
-        precision = np.nan_to_num(found / (found + false))
-        # A Bad and a Good image at one level count as half in order.
-        in_order = (hits * (goods - false + alarms / 2)).sum(axis=1)
-        figures = {
-            "AUC": in_order / (bads * goods)[:, 0],
-            "AP_bad": (hits * precision).sum(axis=1) / bads[:, 0],
+        recall = tp / positives
+        precision = np.nan_to_num(tp / (tp + fp))
+        # A Bad and a Good image of one score count as half in order.
+        in_order = (bad * (negatives - fp + good / 2)).sum(axis=1)
+        metrics = {
+            "AUC": in_order / (positives * negatives)[:, 0],
+            "AP_bad": (bad * precision).sum(axis=1) / positives[:, 0],
         }
     for percent in REQUIRED_RECALLS:
         usable = np.where(recall >= percent / 100, precision, 0)
-        figures[f"precision_at_recall_{percent}"] = usable.max(axis=1, initial=0)
-    known = ((bads > 0) & (goods > 0))[:, 0]
-    return {name: np.where(known, values, np.nan) for name, values in figures.items()}
+        metrics[f"precision_at_recall_{percent}"] = usable.max(axis=1, initial=0)
+    defined = ((positives > 0) & (negatives > 0))[:, 0]
+    return {name: np.where(defined, values, np.nan) for name, values in metrics.items()}
 
 
-def _share(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
+def _ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
     return np.divide(part, whole, out=np.full(np.shape(part), np.nan), where=whole > 0)
 
 
-def _trials(bad: np.ndarray, called_bad: np.ndarray) -> dict[str, np.ndarray]:
-    """Which images each share is a share of."""
+def _denominators(y_true: np.ndarray, y_pred: np.ndarray) -> dict[str, np.ndarray]:
+    """Return for each ratio the images in its denominator, [N] bool."""
     return {
-        "accuracy": np.ones(len(bad), bool),
-        "recall_bad": bad,
-        "recall_good": ~bad,
-        "precision_bad": called_bad,
-        "precision_good": ~called_bad,
+        "accuracy": np.ones(len(y_true), bool),
+        "recall_bad": y_true,
+        "recall_good": ~y_true,
+        "precision_bad": y_pred,
+        "precision_good": ~y_pred,
     }
 
 
-def wilson_interval(hits: int, total: int) -> tuple[float, float]:
-    """Return the 95% Wilson score interval of a share; nan without any trial."""
-    if total == 0:
+def wilson_interval(successes: int, trials: int) -> tuple[float, float]:
+    """Return the 95% Wilson score interval of a ratio; nan without any trial."""
+    if trials == 0:
         return math.nan, math.nan
-    low, high = binomtest(hits, total).proportion_ci(method="wilson")
+    low, high = binomtest(successes, trials).proportion_ci(method="wilson")
     return float(low), float(high)

@@ -1,4 +1,4 @@
-"""How much of the scratches was found, by pixel and by length, over Bad images."""
+"""Precision, recall and Dice of scratches by pixel, and recall by length, over Bad images."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -15,8 +15,8 @@ from scratch_d2.structures.thresholds import Thresholds
 from scratch_d2.structures.verdict import scratch_mask
 
 THIN = WIDTHS["thin"][1]
-# Per image: pixels found rightly, predicted, true; Dice; skeleton pixels found and true, of all
-# scratches and of thin ones.
+# Per image: true positive, predicted and true pixels; Dice; skeleton pixels detected and true, of
+# all scratches and of thin ones.
 COLUMNS = 8
 
 
@@ -28,13 +28,13 @@ def pixel_metrics(
 ) -> dict[str, float]:
     """Return how well the scratches that count cover the true ones, each in 0..1.
 
-    Only images with marked scratches are looked at, `images` of them: without scratches Dice is
-    not defined, and what is found on Good images is for precision of the verdict. `precision`,
-    `recall` and `dice` pool the pixels of all images; `dice_mean` is the mean over images, 0 where
-    nothing was found. `skeleton_recall` is the share of the scratches' length, the pixels of their
-    skeletons, that was found (topology sensitivity: Shit et al., clDice, CVPR 2021), and
-    `skeleton_recall_thin` that of scratches less than 8 px wide. Each has a 95% interval; without
-    any such image all are nan.
+    Only images with marked scratches count, `images` of them: Dice is not defined without
+    scratches, and detections on Good images lower the precision of the verdict instead.
+    `precision`, `recall` and `dice` pool the pixels of all images. `dice_mean` is the mean over
+    images, 0 for an image without detections. `skeleton_recall` is the share of the skeleton pixels
+    of the scratches that is detected (topology sensitivity: Shit et al., clDice, CVPR 2021);
+    `skeleton_recall_thin` is that of scratches less than 8 px wide. Each has a 95% interval. All
+    are nan if there is no such image.
 
     Args:
         dicts: dataset dicts.
@@ -45,19 +45,19 @@ def pixel_metrics(
     rows = [_count(dicts[i], predictions[dicts[i]["image_id"]], thresholds) for i in chosen]
     counts = np.array(rows, float).reshape(-1, COLUMNS)
     resampling = resample([i if groups is None else groups[i] for i in chosen])
-    right, found, true, dice, line, lines, thin, thins = resampling.totals(counts).T
+    tp, predicted, true, dice, line, lines, thin, thins = resampling.totals(counts).T
     images = resampling.totals(np.ones((len(chosen), 1)))[:, 0]
     with np.errstate(invalid="ignore", divide="ignore"):
-        figures = {
-            "precision": right / found,
-            "recall": right / true,
-            "dice": 2 * right / (found + true),
+        replicates = {
+            "precision": tp / predicted,
+            "recall": tp / true,
+            "dice": 2 * tp / (predicted + true),
             "dice_mean": dice / images,
             "skeleton_recall": line / lines,
             "skeleton_recall_thin": thin / thins,
         }
     metrics = {"images": float(len(chosen))}
-    for name, values in figures.items():
+    for name, values in replicates.items():
         metrics[name] = float(values[0])
         metrics[f"{name}_low"], metrics[f"{name}_high"] = interval(values)
     return metrics
@@ -68,22 +68,23 @@ def _count(
 ) -> tuple[float, ...]:
     height, width = item["height"], item["width"]
     scratches = [annotation_rle(item, scratch) for scratch in scratches_of(item)]
-    truth, found = union_of_rles(scratches, height, width), scratch_mask(prediction, thresholds)
-    right, total = np.count_nonzero(truth & found), found.sum() + truth.sum()
+    true = union_of_rles(scratches, height, width)
+    predicted = scratch_mask(prediction, thresholds)
+    tp, total = np.count_nonzero(true & predicted), predicted.sum() + true.sum()
     widths = mean_width(rle_areas(scratches), coco_mask.toBbox(scratches))
     line, thin = np.zeros(2), np.zeros(2)
-    for scratch, broad in zip(scratches, widths):
-        lengths = _lengths(decode_rle(scratch), found)
+    for scratch, scratch_width in zip(scratches, widths):
+        lengths = _lengths(decode_rle(scratch), predicted)
         line += lengths
-        thin += lengths if broad <= THIN else 0
-    return (right, found.sum(), truth.sum(), 2 * right / total, *line, *thin)
+        thin += lengths if scratch_width <= THIN else 0
+    return (tp, predicted.sum(), true.sum(), 2 * tp / total, *line, *thin)
 
 
-def _lengths(scratch: np.ndarray, found: np.ndarray) -> np.ndarray:
-    """Return how many pixels of a scratch's skeleton were found, and how many there are."""
+def _lengths(scratch: np.ndarray, predicted: np.ndarray) -> np.ndarray:
+    """Return how many pixels of a scratch's skeleton are predicted, and how many there are."""
     from skimage.morphology import skeletonize
 
     rows, columns = np.flatnonzero(scratch.any(axis=1)), np.flatnonzero(scratch.any(axis=0))
     window = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
     skeleton = skeletonize(scratch[window])
-    return np.array([np.count_nonzero(skeleton & found[window]), np.count_nonzero(skeleton)])
+    return np.array([np.count_nonzero(skeleton & predicted[window]), np.count_nonzero(skeleton)])

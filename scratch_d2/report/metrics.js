@@ -58,15 +58,15 @@ function classFigures(hits, real, called) {
 
 /** Good/Bad figures of judged images; without any image all but the counts are NaN. */
 function figuresOf(bad, called) {
-  const n = { good_as_good: 0, good_as_bad: 0, bad_as_good: 0, bad_as_bad: 0 };
+  const n = { tp: 0, fp: 0, fn: 0, tn: 0 };
   for (let i = 0; i < bad.length; i += 1) {
-    n[`${bad[i] ? BAD : GOOD}_as_${called[i] ? BAD : GOOD}`] += 1;
+    n[called[i] ? (bad[i] ? "tp" : "fp") : (bad[i] ? "fn" : "tn")] += 1;
   }
-  const allBad = n.bad_as_good + n.bad_as_bad;
-  const allGood = n.good_as_good + n.good_as_bad;
-  const ofBad = classFigures(n.bad_as_bad, allBad, n.good_as_bad + n.bad_as_bad);
-  const ofGood = classFigures(n.good_as_good, allGood, n.good_as_good + n.bad_as_good);
-  const figures = { ...n, accuracy: (n.good_as_good + n.bad_as_bad) / bad.length };
+  const allBad = n.fn + n.tp;
+  const allGood = n.tn + n.fp;
+  const ofBad = classFigures(n.tp, allBad, n.fp + n.tp);
+  const ofGood = classFigures(n.tn, allGood, n.tn + n.fn);
+  const figures = { ...n, accuracy: (n.tn + n.tp) / bad.length };
   for (const name of ["precision", "recall", "F1"]) {
     figures[`${name}_bad`] = bad.length ? ofBad[name] : NaN;
     figures[`${name}_good`] = bad.length ? ofGood[name] : NaN;

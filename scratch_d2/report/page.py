@@ -99,7 +99,7 @@ def _columns(
         "file": ["/".join(Path(file).parts[-2:]) for file in images.file],
         "family": families(images.file),
         "group": [places.setdefault(group, len(places)) for group in images.group],
-        "bad": images.bad.astype(int),
+        "bad": images.y_true.astype(int),
         "area": images.area,
         "p_bad": images.p_bad,
         **seen,

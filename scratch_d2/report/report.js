@@ -127,9 +127,9 @@ function showFigures() {
   for (const judge of judges) {
     const { curves } = view.ranked[judge];
     const f = view.figures[judge];
-    const alarmRate = f.good_as_bad / (counted.all - counted.bad);
+    const alarmRate = f.fp / (counted.all - counted.bad);
     plots.roc.update(judge, curves.roc, [alarmRate, f.recall_bad]);
-    const calls = f.bad_as_bad + f.good_as_bad;
+    const calls = f.tp + f.fp;
     plots.precisionRecall.update(judge, curves.pr, calls ? [f.recall_bad, f.precision_bad] : null);
   }
 }
@@ -163,7 +163,7 @@ function thresholdsFile() {
     data_sha256: data.about.data_sha256 ?? null,
     images: counted.all,
     bad: counted.bad,
-    figures: Object.fromEntries(figures),
+    metrics: Object.fromEntries(figures),
   };
   for (const key of ["weights_sha256", "gate_sha256"]) {
     if (key in data.about) calibration[key] = data.about[key];

@@ -66,7 +66,7 @@ function digitsOf(metric, values) {
   const known = values.filter(isNumber).map(Math.abs);
   const most = Math.max(0, ...known);
   const whole = known.every(Number.isInteger);
-  if (whole && (most > 1 || /_as_|images|files|groups|^skipped_|avoided/.test(metric))) return 0;
+  if (whole && (most > 1 || /(^|_)[tf][pn]$|images|files|groups|_below_threshold$|avoided/.test(metric))) return 0;
   return most <= 1 ? 3 : 1;
 }
 

@@ -107,7 +107,7 @@ class Thresholds:
         """Write thresholds.json into a folder, beside the checkpoints they belong to.
 
         Args:
-            calibration: how they were chosen, as `Calibration.block` states it. Without it, the
+            calibration: how they were chosen, as `Calibration.to_dict` states it. Without it, the
                 log says so where calibrated thresholds are replaced.
         """
         path = Path(folder) / THRESHOLDS_FILE

@@ -11,7 +11,7 @@ from sklearn.metrics import precision_recall_curve
 
 from scratch_d2.calibration import Goal, calibrate
 from scratch_d2.calibration.choice import deal_folds
-from scratch_d2.calibration.figures import give_verdicts
+from scratch_d2.calibration.metrics import give_verdicts
 from scratch_d2.calibration.search import choose_thresholds
 from scratch_d2.calibration.source import read_source, refuse_test_set
 from scratch_d2.calibration.table import format_calibration
@@ -62,18 +62,18 @@ def middles(values: np.ndarray) -> list[tuple[float, float, float]]:
     return [((a + b) / 2, a, b) for a, b in itertools.pairwise(sorted(set(values)))]
 
 
-def worth(goal: Goal, images: ImageTable, called: np.ndarray) -> tuple[float, ...]:
+def worth(goal: Goal, images: ImageTable, y_pred: np.ndarray) -> tuple[float, ...]:
     """What a goal says of verdicts, the higher the better, written out for one case."""
-    hits = int((called & images.bad).sum())
-    alarms, misses = int(called.sum()) - hits, int(images.bad.sum()) - hits
-    recall, precision = hits / (hits + misses), hits / max(hits + alarms, 1)
+    tp = int((y_pred & images.y_true).sum())
+    fp, fn = int(y_pred.sum()) - tp, int(images.y_true.sum()) - tp
+    recall, precision = tp / (tp + fn), tp / max(tp + fp, 1)
     if goal.name == "f1":
-        return (2 * hits / (2 * hits + alarms + misses),)
+        return (2 * tp / (2 * tp + fp + fn),)
     if goal.name == "cost":
-        return (-(alarms + goal.value * misses),)
+        return (-(fp + goal.value * fn),)
     if recall >= goal.value:
-        return (1.0, 1.0, precision, -alarms, hits)
-    return (0.0, recall, precision, -alarms, hits)
+        return (1.0, 1.0, precision, -fp, tp)
+    return (0.0, recall, precision, -fp, tp)
 
 
 @given(tables(), st.sampled_from(GOALS))
@@ -86,9 +86,9 @@ def test_the_choice_is_the_best_of_all_by_trying_each(images, text):
             value = worth(goal, images, reach & (images.area >= area))
             found.append((value, int((~reach).sum()), high - low, low, high))
     chosen = choose_thresholds(images, Thresholds(gate_threshold=0.0), goal)
-    called, _, skipped, _ = give_verdicts(images, chosen).T
+    y_pred, _, skipped, _ = give_verdicts(images, chosen).T
     value, most, widest, _, _ = max(found)
-    assert worth(goal, images, called > 0) == pytest.approx(value)
+    assert worth(goal, images, y_pred > 0) == pytest.approx(value)
     assert skipped.sum() == most and chosen.area > 0
     gaps = [entry[2:] for entry in found if entry[:2] == (value, most)]
     assert any(gap == widest and low < chosen.area <= high for gap, low, high in gaps)
@@ -96,19 +96,19 @@ def test_the_choice_is_the_best_of_all_by_trying_each(images, text):
 
 @given(tables(gated=False), st.sampled_from([0.3, 0.5, 0.8, 1.0]))
 def test_without_a_gate_the_choice_is_that_of_the_precision_recall_curve(images, least):
-    curve = precision_recall_curve(images.bad, images.area)
+    curve = precision_recall_curve(images.y_true, images.area)
     precision, recall = (values[:-1][curve[2] > 0] for values in curve[:2])
     best = choose_thresholds(images, Thresholds(gate_threshold=0.3), Goal("f1"))
-    called = images.area >= best.area
-    hits = (called & images.bad).sum()
-    f1 = 2 * hits / (called.sum() + images.bad.sum())
+    y_pred = images.area >= best.area
+    tp = (y_pred & images.y_true).sum()
+    f1 = 2 * tp / (y_pred.sum() + images.y_true.sum())
     whole = precision + recall
     highest = np.divide(2 * precision * recall, whole, out=np.zeros_like(whole), where=whole > 0)
     assert f1 == pytest.approx(highest.max()) and best.gate_threshold == 0.3
-    called = images.area >= choose_thresholds(images, Thresholds(), Goal("recall", least)).area
+    y_pred = images.area >= choose_thresholds(images, Thresholds(), Goal("recall", least)).area
     enough = recall >= min(least, recall.max())
-    assert (called & images.bad).sum() / images.bad.sum() in recall[enough]
-    assert images.bad[called].mean() == pytest.approx(precision[enough].max())
+    assert (y_pred & images.y_true).sum() / images.y_true.sum() in recall[enough]
+    assert images.y_true[y_pred].mean() == pytest.approx(precision[enough].max())
 
 
 @given(tables(), st.sampled_from(GOALS), st.sampled_from([0.1, 0.34, 0.5, 1.0]))
@@ -122,9 +122,9 @@ def test_no_review_band_leaves_less_cost_outside(images, text, share):
     def outside(low: float, high: float) -> tuple[float, int]:
         """Cost of the errors outside a band, and how many images are in it."""
         inside = reach & (low <= images.area) & (images.area < high)
-        called = reach & ~inside & (images.area >= chosen.area)
-        missed = images.bad & ~called & ~inside
-        return round(weight * missed.sum() + (called & ~images.bad).sum(), 9), int(inside.sum())
+        y_pred = reach & ~inside & (images.area >= chosen.area)
+        missed = images.y_true & ~y_pred & ~inside
+        return round(weight * missed.sum() + (y_pred & ~images.y_true).sum(), 9), int(inside.sum())
 
     edges = [m for m, _, _ in middles([0.0, *images.area, 2 * images.area.max()])]
     lows = [chosen.area, *(edge for edge in edges if edge < chosen.area)]
@@ -144,21 +144,21 @@ def test_folds_keep_groups_whole_and_expected_figures_repeat():
     assert all(len(set(fold_of[i : i + 3])) == 1 for i in range(0, 60, 3))
     first, again = (calibrate(images, Thresholds(), "f1", 0.1) for _ in range(2))
     assert first.expected == again.expected
-    assert first.expected["F1_bad"] < first.figures["F1_bad"]
-    total = sum(first.expected[f"{t}_as_{v}"] for t in ("bad", "good") for v in ("bad", "good"))
+    assert first.expected["F1_bad"] < first.metrics["F1_bad"]
+    total = sum(first.expected[count] for count in ("tp", "fp", "fn", "tn"))
     assert total == 60
-    assert 0 < first.figures["review"] <= 0.1
-    assert first.expected["bad_skipped"] <= first.expected["bad_as_good"]
+    assert 0 < first.metrics["for_review"] <= 0.1
+    assert first.expected["bad_below_threshold"] <= first.expected["fn"]
 
 
 def test_expected_figures_foresee_those_on_other_images():
     others, here, expected, there = draw_images(3000, seed=1), [], [], []
     for seed in range(2, 10):
         made = calibrate(draw_images(240, seed), Thresholds(), "f1")
-        called = give_verdicts(others, made.thresholds)[:, 0] > 0
-        hits = (called & others.bad).sum()
-        there.append(2 * hits / (called.sum() + others.bad.sum()))
-        here.append(made.figures["F1_bad"])
+        y_pred = give_verdicts(others, made.thresholds)[:, 0] > 0
+        tp = (y_pred & others.y_true).sum()
+        there.append(2 * tp / (y_pred.sum() + others.y_true.sum()))
+        here.append(made.metrics["F1_bad"])
         expected.append(made.expected["F1_bad"])
     assert np.mean(here) > np.mean(there) + 0.03
     assert np.mean(expected) == pytest.approx(np.mean(there), abs=0.01)
@@ -182,7 +182,7 @@ def test_where_nothing_can_be_chosen_the_thresholds_stay(images, goal, said):
     made = calibrate(images, before, goal, 0.5)
     assert made.thresholds == before and made.expected is None and not made.chosen
     assert len(made.warnings) == 1 and said in made.warnings[0]
-    assert json.loads(json.dumps(made.block(), allow_nan=False))["expected"] is None
+    assert json.loads(json.dumps(made.to_dict(), allow_nan=False))["expected"] is None
 
 
 @pytest.mark.parametrize(
@@ -190,15 +190,15 @@ def test_where_nothing_can_be_chosen_the_thresholds_stay(images, goal, said):
     [
         (make_images(MANY[13:], range(37)), "f1", "only 12 Good images: the 95% interval of their"),
         (make_images(MANY[:37], range(37)), "f1", "only 12 Bad images: the 95% interval of their"),
-        (make_images(MANY, [7] * 50), "f1", "all areas are 7; the area threshold tells none apart"),
+        (make_images(MANY, [7] * 50), "f1", "all areas are 7; the area threshold cannot"),
         (
             make_images(MANY, [*range(25), *[0] * 5, *range(20)]),
             "recall=0.9",
             "a recall of 0.9 cannot be reached; the highest is 0.7600",
         ),
-        (draw_images(90), "recall=0.6", "on other images expect a recall of 0.5600, not the 0.6"),
-        (make_images(MANY, range(50), group=["a"] * 50), "f1", "of one group; without a second"),
-        (make_images(MANY, range(50)[::-1]), "cost=0.01", "no image is called Bad: at this cost"),
+        (draw_images(90), "recall=0.6", "expect a recall of 0.5600 on other images, not the 0.6"),
+        (make_images(MANY, range(50), group=["a"] * 50), "f1", "of one group; cross-validation"),
+        (make_images(MANY, range(50)[::-1]), "cost=0.01", "no image is judged Bad: at this cost"),
     ],
 )
 def test_what_limits_a_choice_is_said(images, goal, said):
@@ -212,15 +212,15 @@ def test_clear_cut_images_give_no_warning_and_the_gate_thresholds_all_good_ones(
     made = calibrate(make_images(MANY, [0] * 25 + [100] * 25, scores), Thresholds(), "recall=0.98")
     assert made.warnings == ()
     assert (made.thresholds.area, made.thresholds.gate_threshold) == (50, 0.5)
-    assert made.figures["F1_bad"] == made.expected["F1_bad"] == 1
-    assert made.figures["skipped"] == 0.5 and made.figures["bad_skipped"] == 0
+    assert made.metrics["F1_bad"] == made.expected["F1_bad"] == 1
+    assert made.metrics["below_threshold"] == 0.5 and made.metrics["bad_below_threshold"] == 0
 
 
 def test_the_rule_seed_counts_areas_above_500_px_only():
     images = make_images([False, True, False, True], [500, 500.5, 0, 900], [0.9, 0.0, 0.1, 0.2])
     made = calibrate(images, Thresholds(area=7), "seed")
-    assert made.thresholds == RULES["seed"] and made.expected == made.figures
-    assert made.figures["bad_as_bad"] == 2 and made.figures["good_as_bad"] == 0
+    assert made.thresholds == RULES["seed"] and made.expected == made.metrics
+    assert made.metrics["tp"] == 2 and made.metrics["fp"] == 0
     with pytest.raises(ValueError, match="'contour' and unit 'pixel' .* 'pixel' and unit 'pixel'"):
         calibrate(images, Thresholds(area_method="pixel"), "seed")
 
@@ -244,13 +244,13 @@ def test_goals_that_mean_nothing_are_refused(goal, share, said):
 def test_a_calibration_is_written_read_and_laid_out(tmp_path):
     images = draw_images(90)
     made = calibrate(images, Thresholds(), "cost=4", 0.1)
-    made.thresholds.save(tmp_path, made.block(dataset="labels_val", data_sha256="ab"))
+    made.thresholds.save(tmp_path, made.to_dict(dataset="labels_val", data_sha256="ab"))
     thresholds, block = read_thresholds(tmp_path / "thresholds.json")
     assert thresholds == made.thresholds and block["goal"] == "cost=4"
-    assert block["figures"]["bad_as_bad"] == made.figures["bad_as_bad"]
+    assert block["metrics"]["tp"] == made.metrics["tp"]
     text = format_calibration(made, {"before": (Thresholds(), None)})
     line = next(line for line in text.splitlines() if line.startswith("recall of Bad"))
-    assert f"{made.figures['recall_bad']:.3f}" in line and line.endswith(" -")
+    assert f"{made.metrics['recall_bad']:.3f}" in line and line.endswith(" -")
     assert "review from" in text
 
 

@@ -88,7 +88,7 @@ def test_what_was_chosen_stands_beside_the_weights_with_its_origin(work, calibra
 
 
 def test_prediction_goes_by_the_chosen_thresholds(work, calibrated, tmp_path):
-    figures = read_thresholds(calibrated / "thresholds.json")[1]["figures"]
+    metrics = read_thresholds(calibrated / "thresholds.json")[1]["metrics"]
     options = ("--config-file", TINY, "--engine", "embedded", "--output", tmp_path)
     options += ("--input", work / "labels" / "bad", work / "labels" / "good")
     # After four iterations masks are even odds everywhere, decided either way by faster numbers.
@@ -96,8 +96,8 @@ def test_prediction_goes_by_the_chosen_thresholds(work, calibrated, tmp_path):
     predicted = call("predict.py", *options, *exact)
     assert predicted.returncode == 0 and "calibrated for" not in predicted.stderr
     verdicts = json.loads((tmp_path / "summary.json").read_text())["verdicts"]
-    assert verdicts["good"] == figures["bad_as_good"] + figures["good_as_good"]
-    assert verdicts["review"] == figures["bad_as_review"] + figures["good_as_review"]
+    assert verdicts["good"] == metrics["fn"] + metrics["tn"]
+    assert verdicts["review"] == metrics["bad_for_review"] + metrics["good_for_review"]
     without_gate = call("predict.py", *options, "--resume", *keys(work)[:-2], *exact[-2:])
     assert without_gate.returncode == 2 and "gate_weights" in without_gate.stderr
     assert "calibrated for use with a gate, and GATE.WEIGHTS names none" in without_gate.stderr
@@ -116,7 +116,7 @@ def test_the_rule_of_the_former_system_is_measured_and_written(work, calibrate_h
     assert calibrate_here(work, *options)[0] == 0
     thresholds, block = read_thresholds(tmp_path / "thresholds.json")
     assert thresholds == Thresholds(score=0.5, area=500.5, gate_threshold=0)
-    assert block["figures"] == block["expected"]
+    assert block["metrics"] == block["expected"]
 
 
 def test_where_nothing_is_found_nothing_is_written(work, calibrated, calibrate_here, tmp_path):

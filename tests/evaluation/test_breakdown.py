@@ -22,11 +22,11 @@ def test_what_the_gate_costs_and_avoids():
     images = table([1, 1, 1, 0, 0, 0], [200, 200, 0, 300, 0, 0], [0.1, 0.9, 0.1, 0.1, 0.1, 0.9])
     gate = gate_metrics(images, judge_images(images, THRESHOLDS))
     assert gate == {
-        "skipped": pytest.approx(4 / 6),
-        "skipped_good": 2,
-        "skipped_bad": 2,
+        "below_threshold": pytest.approx(4 / 6),
+        "good_below_threshold": 2,
+        "bad_below_threshold": 2,
         "recall_lost": pytest.approx(1 / 3),  # the third Bad one would have been missed anyway
-        "false_alarms_avoided": 1,
+        "fp_avoided": 1,
     }
     assert gate_metrics(table([1], [2]), judge_images(table([1], [2]), THRESHOLDS)) == {}
 
@@ -81,7 +81,7 @@ def test_rows_come_back_as_they_were(tmp_path):
     images.save(tmp_path, THRESHOLDS)
     again = ImageTable.load(tmp_path)
     assert again.file == images.file and again.area.tolist() == images.area.tolist()
-    assert again.p_bad.tolist() == images.p_bad.tolist() and again.bad.tolist() == [True, False]
+    assert again.p_bad.tolist() == images.p_bad.tolist() and again.y_true.tolist() == [True, False]
     assert '"label": "bad"' in (tmp_path / "images.jsonl").read_text().splitlines()[0]
     (tmp_path / "images.jsonl").write_text('{"file": "x"}\n')
     with pytest.raises(ValueError, match="images.jsonl: not the images of an evaluation"):

@@ -6,7 +6,7 @@ from PIL import Image
 
 from scratch_d2.data import get_dataset_dicts, register_scratch_dataset
 from scratch_d2.evaluation import evaluate_predictions
-from scratch_d2.evaluation.images import judge_images, tabulate
+from scratch_d2.evaluation.images import judge_images, make_image_table
 from scratch_d2.evaluation.settings import EvaluationSettings
 from scratch_d2.evaluation.table import format_results
 from scratch_d2.metrics.coco_ap import average_precision
@@ -23,7 +23,7 @@ def test_perfect_predictions_reach_every_maximum(labels, tmp_path):
     assert results["segm"]["AP"] == results["bbox"]["AP50"] == pytest.approx(100)
     image = results["image"]
     assert image["area_F1_bad"] == image["area_F1_good"] == image["area_AUC"] == 1.0
-    assert image["area_good_as_good"] == 6 and image["area_bad_as_bad"] == 4
+    assert image["area_tn"] == 6 and image["area_tp"] == 4
     written = json.loads((tmp_path / "evaluation.json").read_text())
     assert written["image"]["area_accuracy"] == 1.0 and written["segm"]["APl"] is None
     assert len(json.loads((tmp_path / "coco_instances_results.json").read_text())) == 4
@@ -44,7 +44,7 @@ def test_a_scratch_on_a_good_image_costs_precision(labels):
     predictions = predict_truth(dicts, score=0.8)
     predictions[0] = predict_boxes(64, 96, {(0, 0, 20, 20): 0.95})
     ap = average_precision(dicts, predictions)
-    assert ap["segm"]["AP"] == pytest.approx(80, abs=1)  # one false alarm ranks first: 4 of 5
+    assert ap["segm"]["AP"] == pytest.approx(80, abs=1)  # one false positive ranks first: 4 of 5
     assert math.isnan(ap["segm"]["APl"])
 
 
@@ -69,15 +69,15 @@ def test_gate_and_area_rule_are_judged_apart_and_together():
     predictions = {i: predict_boxes(50, 50, {(0, 0, 31, 21): score}) for i, score in found}
     thresholds = Thresholds(gate_threshold=0.05)
     judged = judge_images(
-        tabulate(dicts, predictions, [0.9, 0.01, 0.05, 0.9], thresholds), thresholds
+        make_image_table(dicts, predictions, [0.9, 0.01, 0.05, 0.9], thresholds), thresholds
     )
     assert judged["area"][0].tolist() == [True, True, True, False]
     assert judged["gate"][0].tolist() == [True, False, True, True]
     assert judged["both"][0].tolist() == [True, False, True, False]
     assert judged["both"][1].tolist() == [600, 0, 600, 0]
-    assert list(judge_images(tabulate(dicts, predictions, None, thresholds), thresholds)) == [
-        "area"
-    ]
+    assert list(
+        judge_images(make_image_table(dicts, predictions, None, thresholds), thresholds)
+    ) == ["area"]
 
 
 def test_the_table_shows_every_judge(labels):
@@ -85,5 +85,5 @@ def test_the_table_shows_every_judge(labels):
     results = evaluate_predictions("tests_labels", predict_truth(dicts))
     table = format_results(results)
     assert "masks" in table and "area rule" in table and "gate" not in table
-    (line,) = [line for line in table.splitlines() if line.startswith("bad_as_good")]
+    (line,) = [line for line in table.splitlines() if line.startswith("fn")]
     assert line.split()[1] == "4"  # 240 px are below the default limit of 500

@@ -83,8 +83,9 @@ def test_the_folder_of_predict_is_matched_by_file_and_brings_its_thresholds(dict
 def test_what_the_gate_hid_from_the_detector_is_not_judged(dicts, tmp_path):
     folder = write_rows(tmp_path / "run", dicts, [0.1] * 7 + [0.9] * 3)
     made = evaluate_results("tests_labels", folder, tmp_path / "out", settings_of(folder))
-    assert made.results["gate"]["skipped_good"] == 6 and made.results["gate"]["skipped_bad"] == 1
-    assert math.isnan(made.results["gate"]["recall_lost"])
+    gate = made.results["gate"]
+    assert gate["good_below_threshold"] == 6 and gate["bad_below_threshold"] == 1
+    assert math.isnan(gate["recall_lost"])
     assert not any(name.startswith("area_") for name in made.results["image"])
     assert "has not seen the images with p(Bad) below 0.2" in made.about["notes"][0]
     with pytest.raises(ValueError, match="calibrate on an evaluation of all"):

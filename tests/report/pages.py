@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from scratch_d2.evaluation.images import judge_images, tabulate
+from scratch_d2.evaluation.images import judge_images, make_image_table
 from scratch_d2.metrics.image_metrics import image_metrics
 from scratch_d2.report import write_report
 from scratch_d2.structures.masks import mask_to_polygons
@@ -53,7 +53,7 @@ def simulate(folder, bad, gated=True, seed=0):
         found = {(4, 18, 4 + width, 36): 0.9} if width > 0 else {}
         predictions[100 + index] = predict_boxes(64, 96, found)
     p_bad = np.where(bad, rng.beta(3, 2, len(bad)), rng.beta(1, 5, len(bad))) if gated else None
-    return dicts, predictions, tabulate(dicts, predictions, p_bad, SAVED)
+    return dicts, predictions, make_image_table(dicts, predictions, p_bad, SAVED)
 
 
 def write(folder, bad, gated=True, results=None, thresholds=SAVED, about=None, **options):
@@ -97,7 +97,7 @@ def expected_figures(images, thresholds):
     return {
         f"{judge}_{name}": value
         for judge, (called, score) in judge_images(images, thresholds).items()
-        for name, value in image_metrics(images.bad, called, score).items()
+        for name, value in image_metrics(images.y_true, called, score).items()
         if name in FIGURES
     }
 
@@ -116,7 +116,7 @@ def check(page, images, thresholds):
         expected_figures(images, thresholds), rel=1e-14, nan_ok=True
     )
     labels = verdicts(images, thresholds)
-    pairs = list(zip(np.where(images.bad, "bad", "good").tolist(), labels))
+    pairs = list(zip(np.where(images.y_true, "bad", "good").tolist(), labels))
     for key, count in counted(page).items():
         assert count == pairs.count(tuple(key.split("_labelled_"))), key
     assert page.locator("#tally-missed").inner_text() == str(pairs.count(("bad", "good")))

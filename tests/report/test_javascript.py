@@ -23,7 +23,7 @@ AREAS = st.sampled_from([0.0, 1.0, 40.0, 99.5, 100.0, 180.25, 5000.0])
 SCORES = st.sampled_from([0.0, 0.1, 0.25, 0.5, 1.0])
 ROWS = st.lists(st.tuples(st.booleans(), AREAS, SCORES, st.integers(0, 5)), min_size=1, max_size=24)
 BANDS = st.sampled_from([None, (40.0, 180.25), (0.0, 1.0), (100.0, 200.0)])
-COUNTS = [f"{truth}_as_{verdict}" for truth in ("good", "bad") for verdict in ("good", "bad")]
+COUNTS = ["tp", "fp", "fn", "tn"]
 THRESHOLDS = st.builds(lambda *v: v, AREAS, SCORES, BANDS)
 
 
@@ -46,7 +46,7 @@ def table(rows, gated=True):
 
 def columns(images):
     p_bad = None if images.p_bad is None else images.p_bad.tolist()
-    return {"bad": images.bad.tolist(), "area": images.area.tolist(), "p_bad": p_bad}
+    return {"bad": images.y_true.tolist(), "area": images.area.tolist(), "p_bad": p_bad}
 
 
 def put(area, gate, band):
@@ -65,11 +65,11 @@ def test_labels_judges_and_metrics(script, rows, chosen, gated):
     for name, (called, score) in expected.items():
         got = judged["judges"][name]
         assert (got["called"], got["score"]) == (called.tolist(), score.tolist())
-        figures = script("figuresOf", images.bad.tolist(), called.tolist())
-        points = script("rank", images.bad.tolist(), score.tolist())
+        figures = script("figuresOf", images.y_true.tolist(), called.tolist())
+        points = script("rank", images.y_true.tolist(), score.tolist())
         figures["AUC"] = script("areaUnderRoc", points)
         figures["AP_bad"] = script("averagePrecision", points)
-        metrics = image_metrics(images.bad, called, score)
+        metrics = image_metrics(images.y_true, called, score)
         for key in (*FIGURES, *COUNTS):
             # What is no number is null in JSON.
             value = math.nan if figures[key] is None else figures[key]
@@ -82,9 +82,9 @@ def test_intervals_of_the_same_draws(script, rows, area):
     called, score = judge_images(images, Thresholds(area=area))["area"]
     resampling = resample(images.group)
     drawn = resampling.weights[1:].astype(int).ravel().tolist()
-    sent = {"bad": images.bad.tolist(), "group": resampling.group.tolist()}
+    sent = {"bad": images.y_true.tolist(), "group": resampling.group.tolist()}
     intervals = script("intervalsOf", sent, called.tolist(), drawn)
-    expected = image_metrics(images.bad, called, score, images.group)
+    expected = image_metrics(images.y_true, called, score, images.group)
     for name in ("recall_bad", "precision_bad", "accuracy", "F1_bad"):
         ends = intervals[name] or [math.nan, math.nan]
         assert ends == pytest.approx(
@@ -120,8 +120,8 @@ def test_strips_count_what_each_step_would_give(script, rows, chosen, moved):
     for step, missed, alarms in zip(steps, trade["missed"], trade["alarms"], strict=True):
         names = {"area": thresholds.area, "gate_threshold": thresholds.gate_threshold, moved: step}
         labels = np.array(verdicts(images, Thresholds(**names, review_band=thresholds.review_band)))
-        assert missed == np.sum(images.bad & (labels == "good")), step
-        assert alarms == np.sum(~images.bad & (labels == "bad")), step
+        assert missed == np.sum(images.y_true & (labels == "good")), step
+        assert alarms == np.sum(~images.y_true & (labels == "bad")), step
 
 
 @pytest.mark.parametrize("ceiling", [1.0, math.inf])

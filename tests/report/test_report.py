@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from scratch_d2.evaluation.images import judge_images, tabulate
+from scratch_d2.evaluation.images import judge_images, make_image_table
 from scratch_d2.metrics.image_metrics import image_metrics
 from scratch_d2.report import page as report_page
 from scratch_d2.report import write_report
@@ -66,7 +66,7 @@ def test_intervals_follow_the_thresholds(visit, written):
     set_input(page, "#gate-number", 0)
     set_input(page, "#area-number", 0)
     called, score = judge_images(images, Thresholds(area=0.0, gate_threshold=0.0))["both"]
-    expected = image_metrics(images.bad, called, score, images.group)
+    expected = image_metrics(images.y_true, called, score, images.group)
     page.locator("#tile-recall_bad-interval", has_text=" to ").wait_for()
     ends = map(float, page.locator("#tile-recall_bad-interval").inner_text().split(" to "))
     # All replicates agree, so that the interval is Wilson's, without chance.
@@ -85,7 +85,7 @@ def test_downloaded_thresholds_can_be_loaded(visit, written, tmp_path):
     loaded = Thresholds.load(tmp_path / "thresholds.json")
     assert loaded == Thresholds(area=123.4567890123, gate_threshold=0.1)
     block = json.loads((tmp_path / "thresholds.json").read_text())["calibration"]
-    figures = block.pop("figures")
+    figures = block.pop("metrics")
     assert block == {
         "method": "chosen by hand in report.html",
         "dataset": "tests </script>",
@@ -101,7 +101,7 @@ def test_gallery_shows_what_needs_a_look_first(visit, written):
     shown = page.locator("#cards li").evaluate_all("cards => cards.map(card => card.className)")
     labels = verdicts(images, SAVED)
     names = {"goodTrue": "missed", "badFalse": "alarm", "badTrue": "found", "goodFalse": "cleared"}
-    outcomes = [names[f"{label}{bool(bad)}"] for label, bad in zip(labels, images.bad)]
+    outcomes = [names[f"{label}{bool(bad)}"] for label, bad in zip(labels, images.y_true)]
     assert shown == sorted(outcomes, key=["missed", "alarm", "found", "cleared"].index)
     assert {"missed", "alarm", "found", "cleared"} == set(shown)
     page.uncheck("#show-cleared")
@@ -218,7 +218,7 @@ def test_unreadable_files_and_empty_predictions_have_their_place(visit, tmp_path
     Path(dicts[0]["file_name"]).write_bytes(b"not an image")
     Path(dicts[1]["file_name"]).unlink()
     nothing = {item["image_id"]: predict_boxes(64, 96, {}) for item in dicts}
-    images = tabulate(dicts, nothing, None, SAVED)
+    images = make_image_table(dicts, nothing, None, SAVED)
     page = visit(write_report(tmp_path / "out", dicts, nothing, images, {}, SAVED, {}))
     problems = page.locator(".frame .problem").all_inner_texts()
     assert len(problems) == 2 and any("not an image" in text for text in problems)
