@@ -24,6 +24,7 @@ setup(
     ],
     package_dir={"scratch_d2.configs": "configs"},
     package_data={"": ["*.yaml", "*.html", "*.css", "*.js"]},
+    entry_points={"console_scripts": ["scratch-d2 = scratch_d2.cli.main:run_command"]},
     install_requires=[
         "torch>=2.1",
         "torchvision>=0.16",

@@ -1,44 +1,8 @@
 #!/usr/bin/env python3
-"""Print statistics of datasets beside those of 5,180 real photographs, as a Markdown table.
-
-    datasets/describe_dataset.py scratch_synth_train /data/labels --output table.md
-
-What is known of the real photographs is marked ok or off, with the deviation.
-"""
-
-import argparse
-from pathlib import Path
+"""The command `scratch-d2 describe`, run from a clone."""
 
 from scratch_d2.cli.common import run
-from scratch_d2.data.catalog import find_dataset_dicts
-from scratch_d2.data.statistics import FORMATS, describe, to_markdown
-from scratch_d2.utils.files import write_atomically
-
-
-def parse_args() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("datasets", nargs="+", metavar="NAME|FOLDER")
-    parser.add_argument("--output", type=Path, metavar="FILE", help="table.md or table.json")
-    args = parser.parse_args()
-    if args.output and args.output.suffix not in FORMATS:
-        parser.error(f"--output is {args.output}; accepted are names in {' or '.join(FORMATS)}")
-    return args
-
-
-def main() -> int:
-    args = parse_args()
-    import scratch_d2.data.builtin  # noqa: F401, registers its names; slow with Detectron2
-
-    found = {name: find_dataset_dicts(name) for name in args.datasets}
-    facts = {name: describe(dicts, progress=True) for name, dicts in found.items()}
-    print(to_markdown(facts), end="")
-    if args.output:
-        args.output.parent.mkdir(parents=True, exist_ok=True)
-        print(f"\nwritten: {write_atomically(FORMATS[args.output.suffix](facts), args.output)}")
-    return 0
-
+from scratch_d2.cli.describe import main
 
 if __name__ == "__main__":
     run(main)

@@ -1,50 +1,8 @@
 #!/usr/bin/env python3
-"""Write the gate as one ONNX file, to be run without this package or torch.
-
-    tools/export.py --gate output/gate/model_best.pth --output gate.onnx
-
-It takes `images`, uint8 [N, 3, S, S] RGB, and returns `p_bad`, float32 [N]; how to make the squares
-stands in its metadata. The file is checked against the network in ONNX Runtime and kept only where
-p(Bad) agrees. The detector is refused: its boxes are as many as the image decides, which torch's
-exporter cannot follow.
-
-Exit codes: 0 written; 2 usage, weights, a missing package, or a refusal.
-"""
-
-import argparse
-from pathlib import Path
+"""The command `scratch-d2 export`, run from a clone."""
 
 from scratch_d2.cli.common import run
-
-REFUSAL = (
-    "the detector has no ONNX export: torch.export cannot trace non-maximum suppression and mask "
-    "heads over as many boxes as an image happens to have; run it with tools/predict.py or "
-    "scratch_d2.inspection.Inspector, on plain pip (--engine embedded), and export the gate"
-)
-
-
-def parse_args() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    what = parser.add_mutually_exclusive_group(required=True)
-    what.add_argument("--gate", metavar="FILE", help="a checkpoint of tools/train_gate.py")
-    what.add_argument("--detector", metavar="FILE", help="refused, with the reason")
-    parser.add_argument("--output", required=True, type=Path, metavar="FILE")
-    return parser.parse_args()
-
-
-def main() -> int:
-    args = parse_args()
-    if args.detector:
-        raise ValueError(REFUSAL)
-    from scratch_d2.gate.export import export_gate
-
-    difference = export_gate(args.gate, args.output)
-    print(f"p(Bad) in ONNX Runtime and in torch differ by {difference:.1e} at most")
-    print(f"written: {args.output}")
-    return 0
-
+from scratch_d2.cli.export import main
 
 if __name__ == "__main__":
     run(main)

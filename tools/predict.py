@@ -1,78 +1,8 @@
 #!/usr/bin/env python3
-"""Inspect photographs: verdict, area and scratches of each, as JSON lines, CSV, COCO and pictures.
+"""The command `scratch-d2 predict`, run from a clone."""
 
-    tools/predict.py --config-file FILE --input FOLDER|FILE|GLOB|-... --output DIR [KEY VALUE ...]
-    tools/predict.py --config-file FILE --watch FOLDER --output DIR --resume [KEY VALUE ...]
-
-"-" reads names of files from the standard input. A watch ends with Ctrl-C or SIGTERM.
-
-Exit codes: 0 done; 2 usage or config; 3 done, but some files were unreadable (each has its row);
-4 nothing was readable; 10 Bad found, only with --fail-on-bad (it goes before 3); 130 interrupted,
---resume completes the results.
-"""
-
-import argparse
-import sys
-from pathlib import Path
-from signal import SIGINT, SIGTERM
-
-from scratch_d2.cli.common import interrupt, on_stop, run, split_keys
-from scratch_d2.config import load_config
-from scratch_d2.engines import get_engine
-
-
-def parse_args() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--config-file", required=True, metavar="FILE")
-    what = parser.add_mutually_exclusive_group(required=True)
-    what.add_argument("--input", nargs="+", metavar="FOLDER|FILE|GLOB|-")
-    what.add_argument("--watch", metavar="FOLDER", help="inspect each file that comes in, once")
-    parser.add_argument("--output", required=True, type=Path, metavar="DIR")
-    parser.add_argument("--engine", choices=["auto", "d2", "embedded"], help="SCRATCH.ENGINE")
-    words = "pictures to save: overlays,masks of all images or of the bad ones, or none"
-    parser.add_argument("--save", default="overlays,masks,bad", help=f"{words} (%(default)s)")
-    parser.add_argument("--batch-size", type=int, default=8)
-    parser.add_argument("--workers", type=int, help="batches inspected at a time")
-    parser.add_argument("--resume", action="store_true", help="complete the results in DIR")
-    parser.add_argument("--overwrite", action="store_true", help="replace the results in DIR")
-    parser.add_argument("--fail-on-bad", action="store_true", help="exit 10 where Bad was found")
-    parser.add_argument("opts", nargs=argparse.REMAINDER, help="KEY VALUE pairs over the config")
-    args = parser.parse_args()
-    args.input, keys = split_keys(args.input or [])
-    args.opts = keys + args.opts
-    return args
-
-
-def main() -> int:
-    from scratch_d2.inspection.inputs import count_sources, find_sources
-    from scratch_d2.inspection.inspector import Inspector
-    from scratch_d2.inspection.pictures import Pictures
-    from scratch_d2.inspection.predict import Options, predict_files, predict_watched
-    from scratch_d2.inspection.processors import pick_workers
-    from scratch_d2.inspection.summary import describe, exit_code
-    from scratch_d2.inspection.watch import Watch
-
-    args = parse_args()
-    pictures = Pictures.parse(args.save)
-    on_stop(interrupt, SIGTERM)
-    source = Watch(args.watch) if args.watch else find_sources(args.input, sys.stdin)
-    cfg = load_config(args.config_file, args.opts)
-    engine = get_engine(args.engine or cfg.SCRATCH.ENGINE)
-    workers = pick_workers(cfg.MODEL.DEVICE) if args.workers is None else args.workers
-    options = Options(args.batch_size, workers, pictures, args.resume, args.overwrite)
-    inspector = Inspector.from_config(cfg, engine, args.opts)
-    if args.watch:
-        on_stop(source.stop.set, SIGINT, SIGTERM)
-        summary, stopwatch = predict_watched(inspector, source, args.output, options)
-    else:
-        total = count_sources(args.input) if sys.stderr.isatty() else None
-        summary, stopwatch = predict_files(inspector, source, args.output, options, total)
-    print(describe(summary, stopwatch))
-    print(f"written: {args.output}")
-    return exit_code(summary, args.fail_on_bad)
-
+from scratch_d2.cli.common import run
+from scratch_d2.cli.predict import main
 
 if __name__ == "__main__":
     run(main)

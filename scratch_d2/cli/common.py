@@ -1,5 +1,6 @@
 """What the tools share: errors as one sentence, and KEY VALUE pairs of the config."""
 
+import argparse
 import os
 import re
 import signal
@@ -14,6 +15,15 @@ from scratch_d2.utils.image_names import is_image_name
 
 EXPECTED = (OSError, ValueError, ImportError, FloatingPointError)
 USAGE, INTERRUPTED = 2, 130
+
+
+def command_parser(name: str, doc: str) -> argparse.ArgumentParser:
+    """Return the parser of a command, which shows the docstring of its module as it is."""
+    return argparse.ArgumentParser(
+        prog=f"scratch-d2 {name}",
+        description=doc,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
 
 
 def split_keys(texts: Sequence[str]) -> tuple[list[str], list[str]]:

@@ -1,0 +1,53 @@
+"""Draw contact sheets of datasets: photographs with verdicts and masks, datasets side by side.
+
+    scratch-d2 browse --datasets scratch_text_train scratch_synth_train --output sheets \
+        --count 24 --verdict bad [SCRATCH.DATA_ROOT /data/labels ...]
+
+A dataset is a registered name or a folder with good/, bad/ and masks/.
+"""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from scratch_d2.cli.common import command_parser, split_keys
+
+
+def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = command_parser("browse", __doc__)
+    parser.add_argument("--datasets", required=True, nargs="+", metavar="NAME|FOLDER")
+    parser.add_argument("--output", required=True, type=Path, metavar="DIR")
+    parser.add_argument("--verdict", choices=["all", "good", "bad"], default="all")
+    amount = parser.add_mutually_exclusive_group()
+    amount.add_argument("--count", type=int, default=24, help="photographs of each dataset (24)")
+    amount.add_argument("--all", action="store_true", help="all photographs")
+    parser.add_argument("--seed", type=int, default=0, help="which photographs are drawn (0)")
+    parser.add_argument("--columns", type=int, help="of each dataset (4 in all)")
+    parser.add_argument("--rows", type=int, default=6, help="on a page (6)")
+    parser.add_argument("--size", type=int, default=330, help="longest side, px (330)")
+    parser.add_argument("opts", nargs=argparse.REMAINDER, help="KEY VALUE pairs of the config")
+    args = parser.parse_args(argv)
+    args.datasets, keys = split_keys(args.datasets)
+    args.opts = keys + args.opts
+    if not args.datasets:
+        parser.error("--datasets needs a name or a folder")
+    return args
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    args = parse_args(argv)
+
+    from scratch_d2.config import load_config
+    from scratch_d2.data.builtin import register_builtin
+    from scratch_d2.data.catalog import find_dataset_dicts
+    from scratch_d2.data.contact_sheet import choose, draw_sheets, write_sheets
+
+    cfg = load_config(None, args.opts)
+    register_builtin(cfg)
+    found = {n: find_dataset_dicts(n, cfg.SCRATCH.MASK_THRESHOLD) for n in args.datasets}
+    count = None if args.all else args.count
+    chosen = {n: choose(dicts, args.verdict, count, args.seed) for n, dicts in found.items()}
+    columns = args.columns if args.columns is not None else max(1, 4 // len(chosen))
+    written = write_sheets(draw_sheets(chosen, columns, args.rows, args.size), args.output)
+    print(f"{sum(map(len, chosen.values()))} photographs drawn, the last on {written[-1]}")
+    return 0

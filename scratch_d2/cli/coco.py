@@ -1,0 +1,33 @@
+"""Write a folder of good/, bad/ and masks/ as COCO JSON, for tools that know nothing else.
+
+    scratch-d2 coco --root /data/labels --split train --output train.json
+
+Photographs without scratches are in it; file names begin at good/ or bad/.
+"""
+
+import argparse
+from collections.abc import Sequence
+
+from scratch_d2.cli.common import command_parser
+
+
+def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = command_parser("coco", __doc__)
+    parser.add_argument("--root", required=True, metavar="FOLDER")
+    parser.add_argument("--output", required=True, metavar="FILE")
+    parser.add_argument("--split", choices=["train", "val", "test", "all"], default="all")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the split")
+    return parser.parse_args(argv)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    args = parse_args(argv)
+    from scratch_d2.data import get_dataset_dicts, register_scratch_dataset
+    from scratch_d2.data.coco import write_coco_json
+
+    register_scratch_dataset("to_write", args.root, split=args.split, seed=args.seed)
+    dicts = get_dataset_dicts("to_write")
+    path = write_coco_json(dicts, args.output)
+    scratches = sum(len(item["annotations"]) for item in dicts)
+    print(f"{len(dicts)} photographs, {scratches} scratches: {path}")
+    return 0

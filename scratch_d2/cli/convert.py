@@ -1,0 +1,31 @@
+"""Start a detector from a ResNet-50 or a gate, take the ResNet-50 out of one, hand a model on.
+
+scratch-d2 convert resnet50.pth output/start.pth --to detector
+scratch-d2 convert output/detector/model_best.pth resnet50.pth --to resnet
+scratch-d2 convert output/detector/model_best.pth weights/detector.pth --to release
+
+Accepted are ResNet-50, 101 and 152 of torchvision and timm (.pth, .bin, .safetensors), gates,
+detectors of either engine, and Mask R-CNN of Detectron2's model zoo (.pkl).
+"""
+
+from collections.abc import Sequence
+
+from scratch_d2.cli.common import command_parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = command_parser("convert", __doc__)
+    parser.add_argument("source", help="weights to read")
+    parser.add_argument("target", help="file to write")
+    parser.add_argument("--to", required=True, help="detector, resnet or release")
+    args = parser.parse_args(argv)
+
+    from scratch_d2.checkpoints.convert import convert_weights
+
+    count = convert_weights(args.source, args.target, args.to)
+    print(f"written: {args.target}, {count} tensors")
+    if args.to == "detector":
+        print(f"use:     MODEL.WEIGHTS {args.target}, with configs/Base-Scratch-RCNN-FPN.yaml")
+    elif args.to == "resnet":
+        print("use:     load_state_dict(torch.load(...), strict=False); its fc is not in the file")
+    return 0

@@ -1,0 +1,87 @@
+"""Render the dataset scratch_synth: labels with printed codes, Good and Bad, with masks.
+
+With --from-good, scratch photographs of undamaged labels instead.
+"""
+
+import argparse
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+
+def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
+    root = Path(os.environ.get("DETECTRON2_DATASETS", "datasets")).expanduser()
+    parser = argparse.ArgumentParser(
+        prog="scratch-d2 render",
+        description=__doc__,
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    parser.add_argument("--out", type=Path, default=root / "scratch_synth", help="folder")
+    parser.add_argument(
+        "--from-good",
+        type=Path,
+        default=argparse.SUPPRESS,
+        metavar="FOLDER",
+        help="Good photographs, or a dataset with good/, to paint scratches on",
+    )
+    parser.add_argument(
+        "--count",
+        type=int,
+        default=argparse.SUPPRESS,
+        help="photographs, Good and Bad (default: 2000); with --from-good, scratched ones "
+        "(default: one of each)",
+    )
+    parser.add_argument("--seed", type=int, default=0, help="same seed, same bytes")
+    parser.add_argument(
+        "--bad-fraction",
+        type=float,
+        default=argparse.SUPPRESS,
+        help="share of Bad, 0..1 (default: 0.2)",
+    )
+    parser.add_argument(
+        "--font",
+        type=Path,
+        nargs="+",
+        action="extend",
+        default=argparse.SUPPRESS,
+        metavar="FILE",
+        help="TrueType or OpenType files to set the codes in (default: drawn faces)",
+    )
+    parser.add_argument(
+        "--brush",
+        type=float,
+        default=10.0,
+        help="radius of the brush that draws the masks, px; 0 marks just what the damage changed",
+    )
+    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes")
+    return parser.parse_args(argv)
+
+
+def scratch(args: argparse.Namespace) -> dict[str, int]:
+    if "bad_fraction" in args or "font" in args:
+        raise ValueError(
+            "--bad-fraction and --font are for rendered labels; with --from-good, --count says "
+            "how many scratched photographs are made"
+        )
+    from scratch_d2.synthetic.transfer.dataset import write_transfer
+
+    count = getattr(args, "count", None)
+    return write_transfer(args.from_good, args.out, count, args.seed, args.workers, args.brush)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    args = parse_args(argv)
+    from scratch_d2.synthetic.dataset import write_dataset
+
+    if "from_good" in args:
+        counts = scratch(args)
+    else:
+        share = getattr(args, "bad_fraction", 0.2)
+        count = getattr(args, "count", 2000)
+        fonts = getattr(args, "font", ())
+        counts = write_dataset(args.out, count, args.seed, share, args.workers, args.brush, fonts)
+    print(
+        f"{counts['good']} Good and {counts['bad']} Bad photographs in {args.out} "
+        f"({counts['written']} files written now)"
+    )
+    return 0

@@ -1,0 +1,57 @@
+"""Freeze the split of a folder of good/ and bad/ in a splits.json, and show what is in it.
+
+    scratch-d2 split --root /data/labels --folds 5
+
+Photographs of one label stay together: bursts by the time in their names, joined where they hold
+near-duplicates. From then on every registration of the folder uses the file as it is.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from scratch_d2.cli.common import command_parser
+
+
+def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = command_parser("split", __doc__)
+    parser.add_argument("--root", required=True, metavar="FOLDER")
+    parser.add_argument("--seed", type=int, default=0, help="of the draw")
+    parser.add_argument(
+        "--burst-gap",
+        type=float,
+        default=30.0,
+        metavar="SECONDS",
+        help="photographs at most so far apart are one group (default: 30)",
+    )
+    parser.add_argument(
+        "--duplicate-distance",
+        type=int,
+        default=12,
+        metavar="BITS",
+        help="so are those whose perceptual hashes differ in at most so many bits; -1 compares "
+        "none (default: 12)",
+    )
+    parser.add_argument("--folds", type=int, default=0, help="0, or 3 and more")
+    parser.add_argument("--output", metavar="FILE", help="default: FOLDER/splits.json")
+    return parser.parse_args(argv)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    args = parse_args(argv)
+    from scratch_d2.data import scan_folder
+    from scratch_d2.data.split import SplitSettings, draw_splits
+    from scratch_d2.data.splits_file import count_joined, describe_splits, freeze_splits
+
+    settings = SplitSettings(args.seed, args.burst_gap, args.duplicate_distance, args.folds)
+    records, report = scan_folder(
+        args.root, burst_gap=args.burst_gap, duplicate_distance=args.duplicate_distance
+    )
+    for line in report.lines():
+        print(line, file=sys.stderr)
+    splits = draw_splits(records, settings)
+    path = freeze_splits(splits, args.root, settings, args.output)
+    print(describe_splits(splits))
+    joined = count_joined(records, settings.burst_gap)
+    print(f"\nbursts joined to others by near-duplicates: {joined}\nwritten: {path}")
+    return 0

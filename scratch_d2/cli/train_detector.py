@@ -1,0 +1,69 @@
+"""Train or evaluate the detector.
+
+scratch-d2 train-detector --config-file configs/scratch_mask_rcnn_R_50_FPN.yaml [KEY VALUE ...]
+scratch-d2 train-detector --config-file ... --eval-only MODEL.WEIGHTS output/detector/model_best.pth
+"""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from scratch_d2.cli.common import command_parser
+
+
+def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = command_parser("train-detector", __doc__)
+    parser.add_argument("--config-file", required=True, metavar="FILE")
+    parser.add_argument("--engine", choices=["auto", "d2", "embedded"], help="SCRATCH.ENGINE")
+    parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint")
+    parser.add_argument("--eval-only", action="store_true", help="evaluate on DATASETS.TEST")
+    parser.add_argument("--num-gpus", type=int, default=1, help="GPUs per machine")
+    parser.add_argument("--num-machines", type=int, default=1)
+    parser.add_argument("--machine-rank", type=int, default=0)
+    parser.add_argument("--dist-url", default="auto", help="tcp://HOST:PORT for several machines")
+    parser.add_argument("opts", nargs=argparse.REMAINDER, help="KEY VALUE pairs over the config")
+    return parser.parse_args(argv)
+
+
+def train_or_evaluate(args: argparse.Namespace) -> int:
+    """Run in each process that the engine launches."""
+    from scratch_d2.checkpoints.bundle import resolve_bundle
+    from scratch_d2.config import load_config
+    from scratch_d2.data.builtin import register_builtin
+    from scratch_d2.engines import get_engine
+    from scratch_d2.evaluation.files import sign_evaluation
+    from scratch_d2.evaluation.settings import EvaluationSettings
+    from scratch_d2.evaluation.table import format_evaluation
+    from scratch_d2.report import write_report_of
+
+    cfg = load_config(args.config_file, args.opts)
+    engine = get_engine(args.engine or cfg.SCRATCH.ENGINE)
+    register_builtin(cfg)
+    if not args.eval_only:
+        print(f"trained: {engine.train(cfg, resume=args.resume)}")
+        return 0
+    if not cfg.DATASETS.TEST:
+        raise ValueError("DATASETS.TEST is empty; --eval-only needs the name of a dataset")
+    bundle = resolve_bundle(cfg, args.opts)
+    settings = EvaluationSettings.of_bundle(cfg, bundle)
+    if not engine.evaluate(cfg, bundle.detector, settings):
+        return 0  # another process writes the results
+    hashes = bundle.hash_weights()
+    folder, names = Path(cfg.OUTPUT_DIR) / "inference", list(cfg.DATASETS.TEST)
+    for name in names:
+        own = folder / name if len(names) > 1 else folder
+        sign_evaluation(own, hashes)
+        print(format_evaluation(own))
+        print(f"\nwritten: {write_report_of(own, name)}")
+    return 0
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    args = parse_args(argv)
+
+    from scratch_d2.config import load_config
+    from scratch_d2.engines import get_engine
+
+    engine = get_engine(args.engine or load_config(args.config_file, args.opts).SCRATCH.ENGINE)
+    engine.launch(train_or_evaluate, args)
+    return 0

@@ -1,0 +1,34 @@
+"""Train the gate, the classifier that lets clearly Good images skip the detector.
+
+scratch-d2 train-gate --config-file configs/scratch_mask_rcnn_R_50_FPN.yaml [KEY VALUE ...]
+"""
+
+import argparse
+from collections.abc import Sequence
+
+from scratch_d2.cli.common import command_parser
+
+
+def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = command_parser("train-gate", __doc__)
+    parser.add_argument("--config-file", required=True, metavar="FILE")
+    parser.add_argument("--resume", action="store_true", help="go on after the last whole epoch")
+    parser.add_argument("opts", nargs=argparse.REMAINDER, help="KEY VALUE pairs over the config")
+    return parser.parse_args(argv)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    args = parse_args(argv)
+
+    from scratch_d2.config import load_config
+    from scratch_d2.data.builtin import register_builtin
+    from scratch_d2.gate import Gate
+    from scratch_d2.gate.train import in_words, train_gate
+
+    cfg = load_config(args.config_file, args.opts)
+    register_builtin(cfg)
+    weights = train_gate(cfg, args.resume)
+    figures = Gate.load(weights).info["validation"]
+    print(f"validation: {in_words(figures) or 'none, DATASETS.TEST is empty'}")
+    print(f"trained: {weights}")
+    return 0
