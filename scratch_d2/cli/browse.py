@@ -12,12 +12,14 @@ from pathlib import Path
 
 from scratch_d2.cli.common import command_parser, split_keys
 
+VERDICTS = ("all", "good", "bad")
+
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = command_parser("browse", __doc__)
     parser.add_argument("--datasets", required=True, nargs="+", metavar="NAME|FOLDER")
     parser.add_argument("--output", required=True, type=Path, metavar="DIR")
-    parser.add_argument("--verdict", choices=["all", "good", "bad"], default="all")
+    parser.add_argument("--verdict", choices=VERDICTS, default="all")
     amount = parser.add_mutually_exclusive_group()
     amount.add_argument("--count", type=int, default=24, help="photographs of each dataset (24)")
     amount.add_argument("--all", action="store_true", help="all photographs")

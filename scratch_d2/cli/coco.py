@@ -10,12 +10,14 @@ from collections.abc import Sequence
 
 from scratch_d2.cli.common import command_parser
 
+SPLITS = ("train", "val", "test", "all")
+
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = command_parser("coco", __doc__)
     parser.add_argument("--root", required=True, metavar="FOLDER")
     parser.add_argument("--output", required=True, metavar="FILE")
-    parser.add_argument("--split", choices=["train", "val", "test", "all"], default="all")
+    parser.add_argument("--split", choices=SPLITS, default="all")
     parser.add_argument("--seed", type=int, default=0, help="seed of the split")
     return parser.parse_args(argv)
 

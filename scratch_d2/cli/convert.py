@@ -1,8 +1,8 @@
 """Start a detector from a ResNet-50 or a gate, take the ResNet-50 out of one, hand a model on.
 
-scratch-d2 convert resnet50.pth output/start.pth --to detector
-scratch-d2 convert output/detector/model_best.pth resnet50.pth --to resnet
-scratch-d2 convert output/detector/model_best.pth weights/detector.pth --to release
+    scratch-d2 convert resnet50.pth output/start.pth --to detector
+    scratch-d2 convert output/detector/model_best.pth resnet50.pth --to resnet
+    scratch-d2 convert output/detector/model_best.pth weights/detector.pth --to release
 
 Accepted are ResNet-50, 101 and 152 of torchvision and timm (.pth, .bin, .safetensors), gates,
 detectors of either engine, and Mask R-CNN of Detectron2's model zoo (.pkl).

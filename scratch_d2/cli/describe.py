@@ -11,14 +11,16 @@ from pathlib import Path
 
 from scratch_d2.cli.common import command_parser
 
+FORMATS = (".md", ".json")
+
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = command_parser("describe", __doc__)
     parser.add_argument("datasets", nargs="+", metavar="NAME|FOLDER")
     parser.add_argument("--output", type=Path, metavar="FILE", help="table.md or table.json")
     args = parser.parse_args(argv)
-    if args.output and args.output.suffix not in (".md", ".json"):
-        parser.error(f"--output is {args.output}; accepted are names in .md or .json")
+    if args.output and args.output.suffix not in FORMATS:
+        parser.error(f"--output is {args.output}; accepted are names in {' or '.join(FORMATS)}")
     return args
 
 

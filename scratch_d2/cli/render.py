@@ -1,5 +1,7 @@
 """Render the dataset scratch_synth: labels with printed codes, Good and Bad, with masks.
 
+    scratch-d2 render --count 2000 --out datasets/scratch_synth
+
 With --from-good, scratch photographs of undamaged labels instead.
 """
 
@@ -8,15 +10,23 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from scratch_d2.cli.common import command_parser
+
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
+<<<<<<< HEAD
     root = Path(os.environ.get("DETECTRON2_DATASETS", "datasets")).expanduser()
     parser = argparse.ArgumentParser(
         prog="scratch-d2 render",
         description=__doc__,
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+=======
+    root = Path(os.environ.get("DETECTRON2_DATASETS", "datasets"))
+    parser = command_parser("render", __doc__)
+    parser.add_argument(
+        "--out", type=Path, default=root / "scratch_synth", help="folder (%(default)s)"
+>>>>>>> 684c11b (Show an example in the help of every command, and test the list of commands)
     )
-    parser.add_argument("--out", type=Path, default=root / "scratch_synth", help="folder")
     parser.add_argument(
         "--from-good",
         type=Path,
@@ -28,15 +38,14 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         "--count",
         type=int,
         default=argparse.SUPPRESS,
-        help="photographs, Good and Bad (default: 2000); with --from-good, scratched ones "
-        "(default: one of each)",
+        help="photographs, Good and Bad (2000); with --from-good, scratched ones (one of each)",
     )
-    parser.add_argument("--seed", type=int, default=0, help="same seed, same bytes")
+    parser.add_argument("--seed", type=int, default=0, help="same seed, same bytes (0)")
     parser.add_argument(
         "--bad-fraction",
         type=float,
         default=argparse.SUPPRESS,
-        help="share of Bad, 0..1 (default: 0.2)",
+        help="share of Bad, 0..1 (0.2)",
     )
     parser.add_argument(
         "--font",
@@ -45,15 +54,17 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         action="extend",
         default=argparse.SUPPRESS,
         metavar="FILE",
-        help="TrueType or OpenType files to set the codes in (default: drawn faces)",
+        help="TrueType or OpenType files to set the codes in (drawn faces)",
     )
     parser.add_argument(
         "--brush",
         type=float,
         default=10.0,
-        help="radius of the brush that draws the masks, px; 0 marks just what the damage changed",
+        help="radius of the brush that draws the masks, px; 0 marks what the damage changed (10)",
     )
-    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes")
+    parser.add_argument(
+        "--workers", type=int, default=os.cpu_count() or 1, help="processes (%(default)s)"
+    )
     return parser.parse_args(argv)
 
 
