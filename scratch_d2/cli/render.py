@@ -14,18 +14,10 @@ from scratch_d2.cli.common import command_parser
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
-<<<<<<< HEAD
     root = Path(os.environ.get("DETECTRON2_DATASETS", "datasets")).expanduser()
-    parser = argparse.ArgumentParser(
-        prog="scratch-d2 render",
-        description=__doc__,
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
-=======
-    root = Path(os.environ.get("DETECTRON2_DATASETS", "datasets"))
     parser = command_parser("render", __doc__)
     parser.add_argument(
         "--out", type=Path, default=root / "scratch_synth", help="folder (%(default)s)"
->>>>>>> 684c11b (Show an example in the help of every command, and test the list of commands)
     )
     parser.add_argument(
         "--from-good",
