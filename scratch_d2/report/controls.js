@@ -4,21 +4,25 @@
  * Wire a slider that steps from outcome to outcome and a field for exact numbers.
  *
  * `id` names the elements in the template; the i-th of `outcomes` is a threshold at or below the
- * i-th distinct value; `saved` is the threshold that its own step stands for;
- * `onChange(threshold)` is called on every move. Returns {show, strip, steps, distinct}.
+ * i-th distinct value; lower ones than `lowest` are refused; `saved` is the threshold that its own
+ * step stands for; `onChange(threshold)` is called on every move. Returns {show, strip, steps,
+ * distinct}.
  */
-function wireThreshold({ id, values, outcomes, ceiling, saved, onChange }) {
+function wireThreshold({ id, values, outcomes, lowest = 0, ceiling, saved, onChange }) {
   const [distinct, steps] = [distinctOf(values), [...outcomes]];
   const placeIn = (threshold) => Math.min(placeOf(distinct, threshold), steps.length - 1);
+  const first = placeIn(lowest);
+  steps[first] = lowest;
   steps[placeIn(saved)] = saved;
   const [slider, field] = [byId(`${id}-slider`), byId(`${id}-number`)];
-  slider.max = steps.length - 1;
-  slider.disabled = steps.length < 2;
-  const accepted = Number.isFinite(ceiling) ? `0 to ${ceiling}` : "0 or more";
+  [slider.min, slider.max] = [first, steps.length - 1];
+  slider.disabled = first === steps.length - 1;
+  field.min = lowest;
+  const accepted = Number.isFinite(ceiling) ? `${lowest} to ${ceiling}` : `${lowest} or more`;
   slider.addEventListener("input", () => onChange(steps[Number(slider.value)]));
   field.addEventListener("input", () => {
     const number = field.valueAsNumber;
-    const valid = number >= 0 && number <= ceiling;
+    const valid = number >= lowest && number <= ceiling;
     complain(field, valid ? "" : accepted);
     if (valid) onChange(number, field);
   });
@@ -33,8 +37,9 @@ function wireThreshold({ id, values, outcomes, ceiling, saved, onChange }) {
         complain(field, "");
       }
     },
-    strip(trade, threshold) {
-      drawStrip(byId(`${id}-strip`), trade, placeIn(threshold));
+    strip({ missed, alarms }, threshold) {
+      const shown = { missed: missed.slice(first), alarms: alarms.slice(first) };
+      drawStrip(byId(`${id}-strip`), shown, placeIn(threshold) - first);
     },
   };
 }

@@ -1,6 +1,6 @@
 // One image large, with the reason of its verdict; arrow keys go through the gallery's order.
 
-/** The reason of a verdict in one sentence, as scratch_d2.inspection.verdict gives it. */
+/** The reason of a verdict in one sentence, as scratch_d2.structures.verdict gives it. */
 function reasonOf(images, thresholds, i) {
   const unit = thresholds.area_unit;
   const pBad = images.p_bad ? images.p_bad[i] : null;
@@ -21,13 +21,19 @@ function reasonOf(images, thresholds, i) {
   return count ? `${found}, below ${limit}` : found;
 }
 
+/** Whether the detector has not seen an image, so that its scratch area is not known. */
+function isUnseen({ images, about }, i) {
+  return images.p_bad !== null && images.p_bad[i] < (about.unseen_below ?? 0);
+}
+
 /** The rows [[title, text]] that say all of one image. */
 function factsOf(data, thresholds, i) {
   const { images } = data;
   const [width, height] = images.pixels[i];
   const facts = [["reason", reasonOf(images, thresholds, i)]];
-  facts.push(["scratch area", formatArea(images.area[i], thresholds.area_unit)]);
-  if (images.p_bad) facts.push(["p(Bad) of the gate", String(images.p_bad[i])]);
+  const area = formatArea(images.area[i], thresholds.area_unit);
+  facts.push(["scratch area", isUnseen(data, i) ? "not known, the detector has not seen it" : area]);
+  if (images.p_bad) facts.push(["p(Bad) of the gate", formatScore(images.p_bad[i])]);
   if (images.unmarked[i]) facts.push(["truth", "Bad, but no mask says where"]);
   facts.push(["file", images.file[i]], ["source family", images.family[i]]);
   facts.push(["image_id", String(images.image_id[i])], ["size", `${width} \u00d7 ${height} px`]);

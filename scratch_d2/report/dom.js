@@ -5,7 +5,7 @@ const JUDGE_TITLES = { area: "area rule", gate: "gate", both: "gate, then area r
 // In the order in which a person should look at them.
 const OUTCOMES = {
   missed: { title: "Missed Bad", detail: "is Bad, judged Good" },
-  alarm: { title: "False alarm", detail: "is Good, judged Bad" },
+  alarm: { title: "False positive", detail: "is Good, judged Bad" },
   review: { title: "For review", detail: "a person decides" },
   found: { title: "Correct Bad", detail: "is Bad, judged Bad" },
   cleared: { title: "Correct Good", detail: "is Good, judged Good" },
@@ -42,8 +42,11 @@ function symbolOf(outcome) {
 const isNumber = (value) => typeof value === "number" && Number.isFinite(value);
 const DASH = "\u2013";
 
-/** A figure of 0..1 to three digits, what is not known as a dash. */
+/** A metric of 0..1 to three digits, what is not known as a dash. */
 const formatFigure = (value) => (isNumber(value) ? value.toFixed(3) : DASH);
+
+/** A score of 0..1 to four digits. */
+const formatScore = (value) => (isNumber(value) ? value.toFixed(4) : DASH);
 
 const formatPercent = (value) => (isNumber(value) ? `${(100 * value).toFixed(1)}%` : DASH);
 

@@ -34,7 +34,7 @@ function headline(images, judged) {
     : "No Bad images here";
   const sent = review.good ? `, ${review.good} more sent to review` : "";
   const alarms = n.good
-    ? `${n.goodCalledBad} of ${n.good} Good called Bad${sent}`
+    ? `${n.goodCalledBad} of ${n.good} Good judged Bad${sent}`
     : "no Good images here";
   return `${found}; ${alarms}.`;
 }
@@ -52,7 +52,7 @@ function ruleInWords(thresholds, gated) {
   }
   if (gated) {
     const skip = formatShort(thresholds.gate_threshold);
-    parts.push(`With a p(Bad) below ${skip} the gate lets it pass as Good unseen.`);
+    parts.push(`With a p(Bad) below ${skip} it is Good by the gate alone, without the detector.`);
   }
   return parts.join(" ");
 }

@@ -36,7 +36,8 @@ function drawPhotograph(images, pictures, i) {
 /** What the models said of an image in a few words. */
 function measures(data, i) {
   const { images, thresholds } = data;
-  const parts = [formatArea(images.area[i], thresholds.area_unit).replace(" of the image", "")];
+  const area = formatArea(images.area[i], thresholds.area_unit).replace(" of the image", "");
+  const parts = [isUnseen(data, i) ? "not seen by the detector" : area];
   if (images.p_bad) parts.push(`p(Bad) ${formatFigure(images.p_bad[i])}`);
   return parts.join(" \u00b7 ");
 }

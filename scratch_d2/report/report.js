@@ -2,7 +2,10 @@
 
 const data = JSON.parse(byId("data").textContent);
 const { images, thresholds: saved } = data;
-const judges = images.p_bad ? ["area", "gate", "both"] : ["area"];
+// After a run of predict the detector has not seen images with a lower p(Bad): what the area rule
+// would say of them is not known.
+const unseenBelow = data.about.unseen_below ?? 0;
+const judges = images.p_bad ? ["area", "gate", "both"].slice(unseenBelow ? 1 : 0) : ["area"];
 const decider = judges.at(-1);
 const counted = { bad: images.bad.filter(Boolean).length, all: images.bad.length };
 const thresholds = { ...saved };
@@ -22,6 +25,7 @@ const controls = {
     id: "gate",
     values: images.p_bad,
     outcomes: data.steps.gate,
+    lowest: unseenBelow,
     ceiling: 1,
     saved: saved.gate_threshold,
     onChange: (skip, field) => change({ gate_threshold: skip }, field),
@@ -38,7 +42,7 @@ const updateTable = makeFigureTable(byId("figures"), judges);
 function makePlots() {
   const roc = makePlot({
     title: "ROC",
-    xTitle: "Good called Bad (false alarm rate)",
+    xTitle: "Good judged Bad (false positive rate)",
     yTitle: "Bad found (recall)",
     names: judges,
     backdrop: `M${place(0, 0)}L${place(1, 1)}`,
@@ -86,7 +90,7 @@ function rankedCurves(score) {
 
 function showControls(typedInto) {
   const counts = countOutcomes(view.outcomes);
-  const outcome = `${counts.missed} missed, ${countOf(counts.alarm, "false alarm", "false alarms")}`;
+  const outcome = `${counts.missed} missed, ${countOf(counts.alarm, "false positive", "false positives")}`;
   const { area, gate, review } = controls;
   const said = `${formatArea(thresholds.area, thresholds.area_unit)}: ${outcome}`;
   area.show(thresholds.area, said, typedInto);
@@ -210,7 +214,8 @@ function start() {
   byId("dataset").textContent = name;
   const good = counted.all - counted.bad;
   byId("size").textContent = `${countOf(counted.all, "image", "images")}: ${good} Good, ${counted.bad} Bad`;
-  showWhere({ gate: images.p_bad, curves: plots, "no-curves": !plots });
+  showWhere({ gate: images.p_bad, curves: plots, "no-curves": !plots, unseen: unseenBelow });
+  byId("unseen-below").textContent = formatShort(unseenBelow);
   byId("area-unit").textContent = saved.area_unit === "fraction" ? "of the image" : "px";
   renderAbout(data.about);
   renderResults(data.results);

@@ -1,6 +1,7 @@
 import json
 import math
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,9 +19,11 @@ from tests.report.pages import (
     SAVED,
     check,
     counted,
+    counted_in_python,
     expected_figures,
     set_input,
     settle,
+    shown_figures,
     simulate,
     verdicts,
     write,
@@ -73,6 +76,29 @@ def test_intervals_follow_the_thresholds(visit, written):
     assert list(ends) == pytest.approx(
         [expected["recall_bad_low"], expected["recall_bad_high"]], abs=5e-4
     )
+
+
+def test_a_gate_threshold_below_that_of_prediction_is_refused(visit, tmp_path):
+    saved = Thresholds(area=200.0, gate_threshold=0.3)
+    about = {"unseen_below": 0.3}
+    path, images = write(tmp_path, [i % 5 < 2 for i in range(40)], thresholds=saved, about=about)
+    page = visit(path)
+    unseen = int(np.sum(images.p_bad < 0.3))
+    assert 0 < unseen < 40
+    assert page.get_attribute("#gate-slider", "min") == str(unseen)
+    assert page.locator("#gate-number").input_value() == "0.3"
+    hint = page.get_by_text("run predict again with GATE.THRESHOLD 0")
+    assert hint.is_visible() and hint.inner_text().startswith("0.3 is the lowest")
+    before = counted(page)
+    set_input(page, "#gate-number", 0.29)
+    assert page.locator("#gate-problem").inner_text() == "0.3 to 1"
+    assert counted(page) == before == counted_in_python(images, saved)
+    set_input(page, "#gate-slider", 0)  # the browser keeps it at its lowest
+    assert counted(page) == before
+    set_input(page, "#gate-number", 0.9)
+    assert counted(page) == counted_in_python(images, replace(saved, gate_threshold=0.9))
+    assert {key.split("_")[0] for key in shown_figures(page)} == {"gate", "both"}
+    assert page.get_by_text("not seen by the detector").count() == unseen
 
 
 def test_downloaded_thresholds_can_be_loaded(visit, written, tmp_path):
@@ -196,7 +222,7 @@ def test_readable_in_both_themes_at_any_width(visit, written, width):
 @pytest.mark.parametrize(
     ("bad", "gated", "headline", "curves"),
     [
-        ([False] * 3, True, "No Bad images here; 1 of 3 Good called Bad.", False),
+        ([False] * 3, True, "No Bad images here; 1 of 3 Good judged Bad.", False),
         ([True] * 3, True, "of 3 Bad images found; no Good images here.", False),
         ([True, False, False], False, "of 1 Bad image found; ", True),
         ([], False, "There are no images here.", False),
