@@ -24,7 +24,7 @@ from scratch_d2.engines import get_engine
 from scratch_d2.gate import Gate
 from scratch_d2.inspection.inputs import find_sources
 from scratch_d2.inspection.margins import MARGINS, gate_is_close, verdict_is_close
-from scratch_d2.structures.verdict import judge, measure_area, passes_gate
+from scratch_d2.structures.verdict import gate_label, judge, measure_area
 
 
 def parse_args():
@@ -76,7 +76,7 @@ def compare_gates(args, images, thresholds):
         f"gate, {len(images)} images: logits differ by {np.median(apart):.1e} in the median, "
         f"{np.quantile(apart, 0.99):.1e} at 99%, {apart.max():.1e} at most"
     )
-    differ = [passes_gate(p, thresholds) != passes_gate(q, thresholds) for p, q in zip(exact, fast)]
+    differ = [gate_label(p, thresholds) != gate_label(q, thresholds) for p, q in zip(exact, fast)]
     close = [gate_is_close(float(q), thresholds, MARGINS[args.precision]) for q in fast]
     tell(f"passing below {thresholds.gate_threshold:g}", differ, close, seconds, len(images))
 

@@ -78,6 +78,9 @@ def add_scratch_config(cfg: CfgNode) -> None:
     cfg.SCRATCH.AREA_UNIT = "pixel"
     # Areas in [low, high) are sent to review instead of being judged; [] judges every image.
     cfg.SCRATCH.REVIEW_BAND = []
+    # Send an image to review where gate and area rule are sure of the opposite. The detector then
+    # looks at every image, so that the gate saves no time.
+    cfg.SCRATCH.REVIEW_DISAGREEMENT = False
 
     # In training, a batch is padded to its largest image. DATALOADER.ASPECT_RATIO_GROUPING keeps
     # standing and lying images apart; each of these in so many groups, from long to square.
@@ -246,6 +249,12 @@ def check_config(cfg: CfgNode) -> None:
         raise ValueError(
             f"SCRATCH.AREA_THRESHOLD is {cfg.SCRATCH.AREA_THRESHOLD}; with SCRATCH.AREA_UNIT "
             "fraction, accepted is 0 to 1"
+        )
+    upper = cfg.GATE.UPPER_THRESHOLD
+    if upper is not None and not cfg.GATE.THRESHOLD <= upper <= 1:
+        raise ValueError(
+            f"GATE.UPPER_THRESHOLD is {upper}; accepted is null, or GATE.THRESHOLD "
+            f"({cfg.GATE.THRESHOLD:g}) to 1"
         )
     band = list(cfg.SCRATCH.REVIEW_BAND)
     if band and not (len(band) == 2 and 0 <= band[0] < band[1]):

@@ -6,8 +6,9 @@ import numpy as np
 
 from scratch_d2.evaluation.images import ImageTable, judge_images
 from scratch_d2.metrics.image_metrics import image_metrics
+from scratch_d2.structures.labels import REVIEW
 from scratch_d2.structures.thresholds import Thresholds
-from scratch_d2.structures.verdict import label_of
+from scratch_d2.structures.verdict import decide
 
 # What `measure_verdicts` returns.
 VerdictMetrics = dict[str, float]
@@ -29,8 +30,10 @@ def give_verdicts(images: ImageTable, thresholds: Thresholds) -> np.ndarray:
     judged = judge_images(images, thresholds)
     y_pred, y_score = judged.get("both", judged["area"])
     below = ~judged["gate"][0] if "gate" in judged else np.zeros(len(images), bool)
-    review = np.array([label_of(area, thresholds) == "review" for area in images.area], bool)
-    return np.column_stack([y_pred, y_score, below, review & ~below]).astype(float)
+    p_bads = [None] * len(images) if images.p_bad is None else images.p_bad
+    labels = [decide(area, p, thresholds) for area, p in zip(images.area, p_bads)]
+    review = np.array([label == REVIEW for label in labels], bool)
+    return np.column_stack([y_pred, y_score, below, review]).astype(float)
 
 
 def measure_verdicts(images: ImageTable, verdicts: np.ndarray) -> VerdictMetrics:

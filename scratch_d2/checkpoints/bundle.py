@@ -23,6 +23,7 @@ CONFIG_KEYS = {
     "SCRATCH.REVIEW_BAND": "review_band",
     "GATE.THRESHOLD": "gate_threshold",
     "GATE.UPPER_THRESHOLD": "gate_upper_threshold",
+    "SCRATCH.REVIEW_DISAGREEMENT": "review_disagreement",
 }
 logger = logging.getLogger(__name__)
 

@@ -11,10 +11,16 @@ from typing import Any
 import numpy as np
 
 from scratch_d2.structures.dataset_dict import verdict_of
-from scratch_d2.structures.labels import BAD
+from scratch_d2.structures.labels import BAD, GOOD
 from scratch_d2.structures.prediction import Prediction
 from scratch_d2.structures.thresholds import Thresholds
-from scratch_d2.structures.verdict import label_of, measure_area, passes_gate
+from scratch_d2.structures.verdict import (
+    area_label,
+    decide,
+    decision_scores,
+    gate_label,
+    measure_area,
+)
 from scratch_d2.utils.files import write_atomically
 
 IMAGES_FILE = "images.jsonl"
@@ -81,10 +87,9 @@ class ImageTable:
         )
         lines = []
         for image_id, file, group, is_bad, area, p_bad in rows:
-            passed = passes_gate(p_bad, thresholds)
             row = {"image_id": image_id, "file": file, "group": group, "y_true": is_bad}
             row |= {"area": area}
-            label = "good" if passed else label_of(area, thresholds)
+            label = decide(area, p_bad, thresholds)
             lines.append(json.dumps({**row, "p_bad": p_bad, "label": label}) + "\n")
         return write_atomically("".join(lines), Path(folder) / IMAGES_FILE)
 
@@ -149,14 +154,15 @@ def judge_images(images: ImageTable, thresholds: Thresholds) -> Judged:
 
     Returns `{judge: (y_pred [N] bool, y_score [N] float)}` with the judges of `JUDGES`, or only
     "area" without gate scores. "review" counts as Bad, because a person has to look. The score of
-    "both" is the scratch area, or 0 if the image is below the threshold of the gate.
+    "both" is that of `decision_scores`.
     """
-    by_area = np.array([label_of(area, thresholds) != "good" for area in images.area], bool)
+    by_area = np.array([area_label(area, thresholds) != GOOD for area in images.area], bool)
     judged = {"area": (by_area, images.area)}
     if images.p_bad is not None:
-        passed = np.array([passes_gate(p, thresholds) for p in images.p_bad], bool)
+        passed = np.array([gate_label(p, thresholds) == GOOD for p in images.p_bad], bool)
         judged["gate"] = (~passed, images.p_bad)
-        judged["both"] = (by_area & ~passed, np.where(passed, 0.0, images.area))
+        score = decision_scores(images.area, images.p_bad, thresholds)
+        judged["both"] = (score >= 1, score)
     return judged
 
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from scratch_d2.evaluation.images import ImageTable
 from scratch_d2.structures.thresholds import Thresholds
-from scratch_d2.structures.verdict import passes_gate
+from scratch_d2.structures.verdict import needs_detector
 
 STAGES = ("read", "gate", "detector", "rule")
 
@@ -31,7 +31,7 @@ def speed_metrics(
     without = speed["ms_read"] + speed["ms_detector"] + speed["ms_rule"]
     if not gated:
         return {**speed, "ms_inspect": without}
-    detected = 1 - np.mean([passes_gate(p, thresholds) for p in images.p_bad])
+    detected = 1 - np.mean([not needs_detector(p, thresholds) for p in images.p_bad])
     behind_gate = detected * (speed["ms_detector"] + speed["ms_rule"])
     inspect = speed["ms_read"] + speed.get("ms_gate", 0.0) + behind_gate
     speed |= {"ms_inspect": inspect, "ms_without_gate": without, "saved": 1 - inspect / without}

@@ -22,7 +22,7 @@ from scratch_d2.inspection.stopwatch import Stopwatch
 from scratch_d2.structures.images import check_rgb
 from scratch_d2.structures.prediction import Prediction
 from scratch_d2.structures.thresholds import Thresholds
-from scratch_d2.structures.verdict import judge, passes_gate
+from scratch_d2.structures.verdict import judge, needs_detector
 
 GPU_BATCH = 8
 PRETRAINED = "reference/pretrained.yaml"
@@ -172,13 +172,14 @@ class Inspector:
             check_rgb(image)
         with stopwatch("gate"):
             p_bad = self._score(images)
-        doubtful = [i for i, p in enumerate(p_bad) if not passes_gate(p, self.thresholds)]
+        doubtful = [i for i, p in enumerate(p_bad) if needs_detector(p, self.thresholds)]
         with stopwatch("detector"):
             found = dict(zip(doubtful, self._detect([images[i] for i in doubtful])))
         results = []
         for index, image in enumerate(images):
-            prediction = found.get(index, Prediction.empty(*image.shape[:2]))
+            prediction = found.get(index)
             verdict = judge(prediction, p_bad[index], self.thresholds)
+            prediction = prediction or Prediction.empty(*image.shape[:2])
             results.append(Inspection(verdict, prediction, self.thresholds, image))
         return results
 

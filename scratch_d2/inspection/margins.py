@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from scratch_d2.structures.prediction import Prediction
 from scratch_d2.structures.thresholds import Thresholds
-from scratch_d2.structures.verdict import label_of, measure_area
+from scratch_d2.structures.verdict import area_label, measure_area
 
 
 class Margins(NamedTuple):
@@ -25,10 +25,8 @@ MARGINS = {"bfloat16": Margins(0.25, 0.04, 0.1), "float32": Margins(1e-3, 1e-3, 
 
 def gate_is_close(p_bad: float, thresholds: Thresholds, margins: Margins) -> bool:
     """Whether a gate that computes a little differently might decide otherwise."""
-    skip = thresholds.gate_threshold
-    if not (0 < p_bad < 1 and 0 < skip < 1):
-        return p_bad == skip
-    return abs(_logit(p_bad) - _logit(skip)) < margins.logit
+    limits = (thresholds.gate_threshold, thresholds.gate_upper_threshold)
+    return any(_is_near(p_bad, limit, margins.logit) for limit in limits if limit is not None)
 
 
 def verdict_is_close(prediction: Prediction, thresholds: Thresholds, margins: Margins) -> bool:
@@ -38,9 +36,15 @@ def verdict_is_close(prediction: Prediction, thresholds: Thresholds, margins: Ma
     more = replace(thresholds, score=max(0.0, score - margins.score))
     least = measure_area(prediction, fewer) * (1 - margins.area)
     most = measure_area(prediction, more) * (1 + margins.area)
-    return label_of(least, thresholds) != label_of(most, thresholds) or (
+    return area_label(least, thresholds) != area_label(most, thresholds) or (
         thresholds.review_band is not None and least < thresholds.review_band[0] <= most
     )
+
+
+def _is_near(p_bad: float, limit: float, margin: float) -> bool:
+    if not (0 < p_bad < 1 and 0 < limit < 1):
+        return p_bad == limit
+    return abs(_logit(p_bad) - _logit(limit)) < margin
 
 
 def _logit(p: float) -> float:

@@ -5,16 +5,39 @@ const GOOD = "good";
 const BAD = "bad";
 const REVIEW = "review";
 
-/** Whether the gate is sure enough that an image is Good; never without a gate (null). */
-function passesGate(pBad, thresholds) {
-  return pBad !== null && !(pBad >= thresholds.gate_threshold);
+/** What the gate alone decides: "good", "bad", or null where the area rule decides. */
+function gateLabel(pBad, thresholds) {
+  if (pBad === null) return null;
+  if (pBad < thresholds.gate_threshold) return GOOD;
+  const upper = thresholds.gate_upper_threshold ?? null;
+  return upper !== null && pBad >= upper ? BAD : null;
 }
 
 /** "good", "bad" or "review" for a scratch area in the unit of the thresholds. */
-function labelOf(area, thresholds) {
+function areaLabel(area, thresholds) {
   const [low, high] = thresholds.review_band ?? [Infinity, Infinity];
   if (low <= area && area < high) return REVIEW;
   return area >= thresholds.area ? BAD : GOOD;
+}
+
+/** "good", "bad" or "review" for a scratch area and the score of the gate (null without one). */
+function decide(area, pBad, thresholds) {
+  const [gate, rule] = [gateLabel(pBad, thresholds), areaLabel(area, thresholds)];
+  const opposite = (gate === GOOD && rule === BAD) || (gate === BAD && rule === GOOD);
+  if (thresholds.review_disagreement && opposite) return REVIEW;
+  return gate ?? rule;
+}
+
+/** How near an image is to not being called Good: from 1 on it is not. */
+function decisionScore(area, pBad, thresholds) {
+  const shareOf = (value, threshold) => (threshold > 0 ? value / threshold : Infinity);
+  const limit = Math.min(thresholds.area, ...(thresholds.review_band ?? []));
+  let score = shareOf(area, limit);
+  if (!thresholds.review_disagreement) {
+    score = Math.min(score, shareOf(pBad, thresholds.gate_threshold));
+  }
+  const upper = thresholds.gate_upper_threshold ?? null;
+  return upper === null ? score : Math.max(score, shareOf(pBad, upper));
 }
 
 /**
@@ -22,18 +45,16 @@ function labelOf(area, thresholds) {
  * "review" counts as called Bad; without gate scores "area" is the only judge.
  */
 function judgeAll(images, thresholds) {
-  const alone = images.area.map((area) => labelOf(area, thresholds));
+  const alone = images.area.map((area) => areaLabel(area, thresholds));
   const area = { called: alone.map((label) => label !== GOOD), score: images.area };
   if (!images.p_bad) {
     return { labels: alone, passed: alone.map(() => false), judges: { area } };
   }
-  const passed = images.p_bad.map((pBad) => passesGate(pBad, thresholds));
+  const passed = images.p_bad.map((pBad) => gateLabel(pBad, thresholds) === GOOD);
   const gate = { called: passed.map((pass) => !pass), score: images.p_bad };
-  const both = {
-    called: area.called.map((called, i) => called && !passed[i]),
-    score: images.area.map((value, i) => (passed[i] ? 0 : value)),
-  };
-  const labels = alone.map((label, i) => (passed[i] ? GOOD : label));
+  const scores = images.area.map((value, i) => decisionScore(value, images.p_bad[i], thresholds));
+  const both = { called: scores.map((score) => score >= 1), score: scores };
+  const labels = images.area.map((value, i) => decide(value, images.p_bad[i], thresholds));
   return { labels, passed, judges: { area, gate, both } };
 }
 
@@ -142,25 +163,44 @@ function tradeOff(images, values, distinct, count, fixed) {
       if (fixed[i] === null) missed[place + 1] += 1;
       else if (fixed[i] === "missed") missed[0] += 1;
     } else if (fixed[i] === null) alarms[place] += 1;
+    else if (fixed[i] === "alarm") alarms[count - 1] += 1;
   });
   for (let i = 1; i < count; i += 1) missed[i] += missed[i - 1];
   for (let i = count - 2; i >= 0; i -= 1) alarms[i] += alarms[i + 1];
   return { missed: missed.slice(0, count), alarms: alarms.slice(0, count) };
 }
 
-/** What the area's threshold cannot change: what the gate lets pass, and what is for review. */
-function fixedForArea(images, judged) {
-  return judged.labels.map((label, i) => {
-    if (judged.passed[i]) return images.bad[i] ? "missed" : "cleared";
-    return label === REVIEW ? "review" : null;
+const outcomeIf = (isBad, calledBad) => {
+  if (calledBad) return isBad ? "found" : "alarm";
+  return isBad ? "missed" : "cleared";
+};
+
+/** Outcomes that the area's threshold cannot change; null where it decides. */
+function fixedForArea(images, thresholds) {
+  return images.area.map((area, i) => {
+    const gate = gateLabel(images.p_bad ? images.p_bad[i] : null, thresholds);
+    const inBand = areaLabel(area, thresholds) === REVIEW;
+    const isBad = images.bad[i];
+    if (gate === null) return inBand ? "review" : null;
+    if (!thresholds.review_disagreement || inBand) return outcomeIf(isBad, gate === BAD);
+    // A disagreement is for review: neither missed nor a false positive.
+    if (gate === GOOD) return isBad ? null : "cleared";
+    return isBad ? "found" : null;
   });
 }
 
-/** What the gate's threshold cannot change: what the area rule calls Good, Good ones in review. */
+/** Outcomes that the gate's threshold cannot change; null where it decides. */
 function fixedForGate(images, thresholds) {
+  const upper = thresholds.gate_upper_threshold ?? null;
   return images.area.map((area, i) => {
-    const label = labelOf(area, thresholds);
-    if (label === GOOD) return images.bad[i] ? "missed" : "cleared";
-    return label === REVIEW && !images.bad[i] ? "review" : null;
+    const rule = areaLabel(area, thresholds);
+    const isBad = images.bad[i];
+    if (upper !== null && images.p_bad[i] >= upper) {
+      const disputed = thresholds.review_disagreement && rule === GOOD;
+      return disputed ? "review" : outcomeIf(isBad, true);
+    }
+    if (rule === GOOD) return outcomeIf(isBad, false);
+    if (rule === REVIEW) return isBad ? null : "review";
+    return thresholds.review_disagreement && isBad ? "found" : null;
   });
 }

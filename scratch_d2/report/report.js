@@ -62,9 +62,8 @@ function makePlots() {
 
 /** Take new thresholds and show what they do; `typedInto` is a field to be left as it is. */
 function change(values, typedInto = null) {
-  const gateMoved = "gate_threshold" in values && values.gate_threshold !== thresholds.gate_threshold;
   Object.assign(thresholds, values);
-  if (gateMoved) delete view.ranked.both;
+  delete view.ranked.both;
   view.judged = judgeAll(images, thresholds);
   view.outcomes = images.bad.map((bad, i) => outcomeOf(bad, view.judged.labels[i]));
   for (const judge of judges) view.figures[judge] = figuresOfJudge(judge);
@@ -94,7 +93,7 @@ function showControls(typedInto) {
   const { area, gate, review } = controls;
   const said = `${formatArea(thresholds.area, thresholds.area_unit)}: ${outcome}`;
   area.show(thresholds.area, said, typedInto);
-  const fixedByGate = fixedForArea(images, view.judged);
+  const fixedByGate = fixedForArea(images, thresholds);
   area.strip(
     tradeOff(images, images.area, area.distinct, area.steps.length, fixedByGate),
     thresholds.area,

@@ -1,3 +1,3 @@
-"""The words for what a photograph is."""
+"""The words for what a photograph is, and for what is to be done with it."""
 
-GOOD, BAD = "good", "bad"
+GOOD, BAD, REVIEW = "good", "bad", "review"

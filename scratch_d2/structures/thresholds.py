@@ -50,6 +50,8 @@ class Thresholds:
         gate_threshold: an image with a lower p(Bad), 0..1, is Good without the detector.
         gate_upper_threshold: an image with at least this p(Bad) is Bad whatever its scratch area;
             None leaves every such verdict to the area rule.
+        review_disagreement: an image is for review where gate and area rule are sure of the
+            opposite. The detector then looks at every image.
 
     Raises ValueError naming the threshold whose value is not accepted.
     """
@@ -61,6 +63,7 @@ class Thresholds:
     review_band: tuple[float, float] | None = None
     gate_threshold: float = 0.05
     gate_upper_threshold: float | None = None
+    review_disagreement: bool = False
 
     def __post_init__(self) -> None:
         if self.area_method not in AREA_METHODS or self.area_unit not in AREA_UNITS:
@@ -75,6 +78,10 @@ class Thresholds:
             if not (_is_number(value) and 0 <= value <= upper):
                 accepted = "from 0 on" if upper == math.inf else "in 0..1"
                 raise ValueError(f"{name} is {value!r}; accepted is a number {accepted}")
+        if not isinstance(self.review_disagreement, bool):
+            raise ValueError(
+                f"review_disagreement is {self.review_disagreement!r}; accepted are True and False"
+            )
         if (self.gate_upper_threshold or 1.0) < self.gate_threshold:
             raise ValueError(
                 f"gate_upper_threshold is {self.gate_upper_threshold:g}, below gate_threshold "

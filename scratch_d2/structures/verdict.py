@@ -1,10 +1,15 @@
-"""The area rule: a pure function from gate score, prediction and thresholds to a verdict."""
+"""The verdict: a pure function of gate score, detections and thresholds.
+
+Below the gate threshold an image is Good, from the upper gate threshold on it is Bad, and in
+between the area rule decides.
+"""
 
 import math
 from dataclasses import dataclass
 
 import numpy as np
 
+from scratch_d2.structures.labels import BAD, GOOD, REVIEW
 from scratch_d2.structures.masks import scratch_area, union_of_rles
 from scratch_d2.structures.prediction import Prediction
 from scratch_d2.structures.thresholds import Thresholds
@@ -16,7 +21,7 @@ class Verdict:
 
     Attributes:
         label: "good", "bad" or "review".
-        area: scratch area in the unit of the thresholds; 0 where the gate let the image pass.
+        area: scratch area in the unit of the thresholds; 0 where the gate alone calls it Good.
         p_bad: score of the gate in 0..1, or None without a gate.
         reason: one sentence.
     """
@@ -27,13 +32,24 @@ class Verdict:
     reason: str
 
 
-def passes_gate(p_bad: float | None, thresholds: Thresholds) -> bool:
-    """Whether the gate is sure enough that an image is Good; never without a gate."""
+def gate_label(p_bad: float | None, thresholds: Thresholds) -> str | None:
+    """Return what the gate alone decides: "good", "bad", or None where the area rule decides.
+
+    Raises ValueError where the score is no finite number.
+    """
     if p_bad is None:
-        return False
+        return None
     if not math.isfinite(p_bad):
         raise ValueError(f"the gate's score must be a number in 0..1, but got {p_bad}")
-    return not p_bad >= thresholds.gate_threshold
+    if p_bad < thresholds.gate_threshold:
+        return GOOD
+    upper = thresholds.gate_upper_threshold
+    return BAD if upper is not None and p_bad >= upper else None
+
+
+def needs_detector(p_bad: float | None, thresholds: Thresholds) -> bool:
+    """Whether the detector has to look: always but for images that the gate calls Good."""
+    return thresholds.review_disagreement or gate_label(p_bad, thresholds) != GOOD
 
 
 def counts(prediction: Prediction, thresholds: Thresholds) -> np.ndarray:
@@ -56,44 +72,97 @@ def measure_area(prediction: Prediction, thresholds: Thresholds) -> float:
     return area
 
 
-def label_of(area: float, thresholds: Thresholds) -> str:
+def area_label(area: float, thresholds: Thresholds) -> str:
     """Return "good", "bad" or "review" for a scratch area in the unit of the thresholds."""
     low, high = thresholds.review_band or (math.inf, math.inf)
     if low <= area < high:
-        return "review"
-    return "bad" if area >= thresholds.area else "good"
+        return REVIEW
+    return BAD if area >= thresholds.area else GOOD
+
+
+def decide(area: float, p_bad: float | None, thresholds: Thresholds) -> str:
+    """Return "good", "bad" or "review" for a scratch area and the score of the gate.
+
+    Args:
+        area: in the unit of the thresholds; of no account where the gate alone decides.
+        p_bad: in 0..1, or None without a gate.
+    """
+    gate, rule = gate_label(p_bad, thresholds), area_label(area, thresholds)
+    if thresholds.review_disagreement and {gate, rule} == {GOOD, BAD}:
+        return REVIEW
+    return gate or rule
+
+
+def decision_scores(
+    area: np.ndarray, p_bad: np.ndarray | None, thresholds: Thresholds
+) -> np.ndarray:
+    """Return [N] float64, how near each image is to not being called Good: from 1 on it is not.
+
+    Each condition of `decide` is measured as a share of its threshold; where both of two conditions
+    must hold the smaller share counts, where one of two is enough the larger. So one number ranks
+    images as gate and area rule together judge them.
+
+    Args:
+        area: [N] in the unit of the thresholds.
+        p_bad: [N] in 0..1, or None without a gate.
+    """
+    limit = min(thresholds.area, *(thresholds.review_band or (math.inf,)))
+    score = _share(area, limit)
+    if p_bad is None:
+        return score
+    if not thresholds.review_disagreement:
+        score = np.minimum(score, _share(p_bad, thresholds.gate_threshold))
+    upper = thresholds.gate_upper_threshold
+    return score if upper is None else np.maximum(score, _share(p_bad, upper))
+
+
+def _share(values: np.ndarray, threshold: float) -> np.ndarray:
+    values = np.asarray(values, float)
+    return values / threshold if threshold > 0 else np.full(values.shape, math.inf)
 
 
 def judge(prediction: Prediction | None, p_bad: float | None, thresholds: Thresholds) -> Verdict:
     """Judge one image.
 
     Args:
-        prediction: what the detector found; None only where the gate let the image pass.
+        prediction: what the detector found; None only where `needs_detector` is False.
         p_bad: score of the gate in 0..1, or None without a gate.
     """
-    if passes_gate(p_bad, thresholds):
-        reason = f"the gate's p(Bad) of {p_bad:.3f} is below {thresholds.gate_threshold:g}"
-        return Verdict("good", 0.0, p_bad, reason)
     if prediction is None:
-        raise ValueError("an image that the gate does not let pass needs a prediction, got None")
+        if needs_detector(p_bad, thresholds):
+            raise ValueError("this image needs the prediction of a detector, got None")
+        return Verdict(GOOD, 0.0, p_bad, _gate_reason(p_bad, GOOD, thresholds))
     area = measure_area(prediction, thresholds)
+    gate, label = gate_label(p_bad, thresholds), decide(area, p_bad, thresholds)
+    scratches = _area_reason(prediction, area, thresholds)
+    if gate is None:
+        return Verdict(label, area, p_bad, scratches)
+    reason = _gate_reason(p_bad, gate, thresholds)
+    if gate == GOOD and label == GOOD:
+        return Verdict(GOOD, 0.0, p_bad, reason)
+    joint = "but" if label == REVIEW else "with"
+    return Verdict(label, area, p_bad, f"{reason}, {joint} {scratches}")
+
+
+def _gate_reason(p_bad: float, label: str, thresholds: Thresholds) -> str:
+    if label == GOOD:
+        return f"the gate's p(Bad) of {p_bad:.3f} is below {thresholds.gate_threshold:g}"
+    return f"the gate's p(Bad) of {p_bad:.3f} is {thresholds.gate_upper_threshold:g} or more"
+
+
+def _area_reason(prediction: Prediction, area: float, thresholds: Thresholds) -> str:
+    """Say what was found, and on which side of the area threshold that is."""
     count = int(counts(prediction, thresholds).sum())
     if count == 0:
-        found = f"no scratch with a score of {thresholds.score:g} or more"
-    else:
-        found = f"{count} scratch{'es' if count > 1 else ''} of {_say(area, thresholds)} in all"
-    label = label_of(area, thresholds)
-    if label == "review":
-        low, high = (_say(end, thresholds) for end in thresholds.review_band)
-        reason = f"{found}, within {low} to {high}, for review"
-        return Verdict("review", area, p_bad, reason)
-    if label == "bad":
-        reason = f"{found}, at or above the limit of {_say(thresholds.area, thresholds)}"
-        return Verdict("bad", area, p_bad, reason)
-    if count:
-        found += f", below the limit of {_say(thresholds.area, thresholds)}"
-    return Verdict("good", area, p_bad, found)
+        return f"no scratch with a score of {thresholds.score:g} or more"
+    found = f"{count} scratch{'es' if count > 1 else ''} of {_format_area(area, thresholds)} in all"
+    label = area_label(area, thresholds)
+    if label == REVIEW:
+        low, high = (_format_area(end, thresholds) for end in thresholds.review_band)
+        return f"{found}, within {low} to {high}, for review"
+    side = "at or above" if label == BAD else "below"
+    return f"{found}, {side} the limit of {_format_area(thresholds.area, thresholds)}"
 
 
-def _say(area: float, thresholds: Thresholds) -> str:
+def _format_area(area: float, thresholds: Thresholds) -> str:
     return f"{area:.2%} of the image" if thresholds.area_unit == "fraction" else f"{area:g} px"

@@ -11,7 +11,7 @@ from scratch_d2.metrics.image_metrics import image_metrics
 from scratch_d2.report import write_report
 from scratch_d2.structures.masks import mask_to_polygons
 from scratch_d2.structures.thresholds import Thresholds
-from scratch_d2.structures.verdict import label_of, passes_gate
+from scratch_d2.structures.verdict import decide
 from tests.builders import draw_label, predict_boxes, rectangles, save
 
 SAVED = Thresholds(area=200.0, gate_threshold=0.1)
@@ -105,9 +105,7 @@ def expected_figures(images, thresholds):
 def verdicts(images, thresholds):
     p_bads = [None] * len(images) if images.p_bad is None else images.p_bad
     pairs = zip(images.area, p_bads)
-    return [
-        "good" if passes_gate(p, thresholds) else label_of(area, thresholds) for area, p in pairs
-    ]
+    return [decide(area, p, thresholds) for area, p in pairs]
 
 
 def counted_in_python(images, thresholds):

@@ -24,7 +24,8 @@ SCORES = st.sampled_from([0.0, 0.1, 0.25, 0.5, 1.0])
 ROWS = st.lists(st.tuples(st.booleans(), AREAS, SCORES, st.integers(0, 5)), min_size=1, max_size=24)
 BANDS = st.sampled_from([None, (40.0, 180.25), (0.0, 1.0), (100.0, 200.0)])
 COUNTS = ["tp", "fp", "fn", "tn"]
-THRESHOLDS = st.builds(lambda *v: v, AREAS, SCORES, BANDS)
+UPPERS = st.sampled_from([None, 0.25, 0.6, 1.0])
+THRESHOLDS = st.builds(lambda *v: v, AREAS, SCORES, BANDS, UPPERS, st.booleans())
 
 
 @pytest.fixture(scope="module")
@@ -49,10 +50,18 @@ def columns(images):
     return {"bad": images.y_true.tolist(), "area": images.area.tolist(), "p_bad": p_bad}
 
 
-def put(area, gate, band):
+def put(area, gate, band, upper=None, disagreement=False):
     """Thresholds for Python and for the page."""
-    made = Thresholds(area=area, gate_threshold=gate, review_band=band)
-    return made, {"area": area, "gate_threshold": gate, "review_band": band, "score": made.score}
+    upper = None if upper is None else max(gate, upper)
+    values = {
+        "area": area,
+        "gate_threshold": gate,
+        "review_band": band,
+        "gate_upper_threshold": upper,
+        "review_disagreement": disagreement,
+    }
+    made = Thresholds(**values)
+    return made, {**values, "score": made.score}
 
 
 @given(ROWS, THRESHOLDS, st.booleans())
@@ -64,7 +73,9 @@ def test_labels_judges_and_metrics(script, rows, chosen, gated):
     assert set(judged["judges"]) == set(expected)
     for name, (called, score) in expected.items():
         got = judged["judges"][name]
-        assert (got["called"], got["score"]) == (called.tolist(), score.tolist())
+        # What is infinite is null in JSON.
+        scores = [None if math.isinf(value) else value for value in score.tolist()]
+        assert (got["called"], got["score"]) == (called.tolist(), scores)
         figures = script("figuresOf", images.y_true.tolist(), called.tolist())
         points = script("rank", images.y_true.tolist(), score.tolist())
         figures["AUC"] = script("areaUnderRoc", points)
@@ -112,14 +123,15 @@ def test_strips_count_what_each_step_would_give(script, rows, chosen, moved):
     images, (thresholds, sent) = table(rows), put(*chosen)
     values, ceiling = (images.area, math.inf) if moved == "area" else (images.p_bad, 1.0)
     steps = threshold_steps(values, ceiling)
-    judged = script("judgeAll", columns(images), sent)
-    rules = ("fixedForArea", judged) if moved == "area" else ("fixedForGate", sent)
-    fixed = script(rules[0], columns(images), rules[1])
+    rule = "fixedForArea" if moved == "area" else "fixedForGate"
+    fixed = script(rule, columns(images), sent)
     distinct = script("distinctOf", values.tolist())
     trade = script("tradeOff", columns(images), values.tolist(), distinct, len(steps), fixed)
     for step, missed, alarms in zip(steps, trade["missed"], trade["alarms"], strict=True):
-        names = {"area": thresholds.area, "gate_threshold": thresholds.gate_threshold, moved: step}
-        labels = np.array(verdicts(images, Thresholds(**names, review_band=thresholds.review_band)))
+        upper = thresholds.gate_upper_threshold
+        if moved == "gate_threshold" and upper is not None and step > upper:
+            break  # the slider ends at the upper threshold
+        labels = np.array(verdicts(images, replace(thresholds, **{moved: step})))
         assert missed == np.sum(images.y_true & (labels == "good")), step
         assert alarms == np.sum(~images.y_true & (labels == "bad")), step
 
@@ -140,8 +152,9 @@ def test_every_outcome_has_one_step(ceiling, values):
 @given(st.integers(0, 3), st.integers(1, 20), THRESHOLDS, st.one_of(st.none(), SCORES))
 def test_reasons(script, unit, count, side, chosen, p_bad):
     whole = 61 * 167 if unit == "fraction" else 1  # no share of it ends in a 5 to be rounded
-    area, gate, band = chosen
-    thresholds, sent = put(area / whole, gate, band and (band[0] / whole, band[1] / whole))
+    area, gate, band, *others = chosen
+    band = band and (band[0] / whole, band[1] / whole)
+    thresholds, sent = put(area / whole, gate, band, *others)
     thresholds, sent["area_unit"] = replace(thresholds, area_unit=unit), unit
     boxes = {(40 * i, 0, 40 * i + side + 1, side + 1): 0.9 for i in range(count)}
     verdict = judge(predict_boxes(61, 167, boxes), p_bad, thresholds)
