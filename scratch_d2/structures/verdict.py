@@ -118,7 +118,8 @@ def decision_scores(
 
 def _share(values: np.ndarray, threshold: float) -> np.ndarray:
     values = np.asarray(values, float)
-    return values / threshold if threshold > 0 else np.full(values.shape, math.inf)
+    with np.errstate(over="ignore"):
+        return values / threshold if threshold > 0 else np.full(values.shape, math.inf)
 
 
 def judge(prediction: Prediction | None, p_bad: float | None, thresholds: Thresholds) -> Verdict:
