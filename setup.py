@@ -21,9 +21,13 @@ setup(
     packages=[
         *find_namespace_packages(include=["scratch_d2", "scratch_d2.*"]),
         *("scratch_d2.configs", "scratch_d2.configs.quick_schedules"),
+        *("scratch_d2.configs.reference", "scratch_d2.weights"),
     ],
-    package_dir={"scratch_d2.configs": "configs"},
-    package_data={"": ["*.yaml", "*.html", "*.css", "*.js"]},
+    package_dir={"scratch_d2.configs": "configs", "scratch_d2.weights": "weights"},
+    package_data={
+        "": ["*.yaml", "*.html", "*.css", "*.js", "py.typed"],
+        "scratch_d2.weights": ["*.pth", "*.json", "*.md"],
+    },
     entry_points={"console_scripts": ["scratch-d2 = scratch_d2.cli.main:run_command"]},
     install_requires=[
         "torch>=2.1",

@@ -6,12 +6,13 @@ Config files are Detectron2's YAML, `_BASE_` included, and load with or without 
 import logging
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import yaml
 from fvcore.common.config import CfgNode
+
+from scratch_d2.bundled import find_config, find_weights
 
 ACCEPTED = {
     "SCRATCH.ENGINE": ("auto", "d2", "embedded"),
@@ -126,36 +127,17 @@ def add_scratch_config(cfg: CfgNode) -> None:
 
 def default_config() -> CfgNode:
     """Return a fresh config holding every key of Detectron2 and of scratch_d2 at its default."""
-    text = resources.files("scratch_d2").joinpath("d2_defaults.yaml").read_text("utf-8")
+    text = (Path(__file__).parent / "d2_defaults.yaml").read_text("utf-8")
     cfg = CfgNode(yaml.safe_load(text))
     add_scratch_config(cfg)
     return cfg
 
 
-def find_config(name: str | Path) -> Path:
-    """Return the path of a config file, looked for as given and then among the bundled ones.
-
-    Raises FileNotFoundError naming the file and both places.
-    """
-    path, bundled = Path(name), bundled_configs()
-    inside = path.relative_to("configs") if path.parts[:1] == ("configs",) else path
-    for candidate in (path, bundled / inside):
-        if candidate.is_file():
-            return candidate
-    raise FileNotFoundError(
-        f"config file {str(name)!r} was found neither in {Path.cwd()} nor among the bundled "
-        f"ones: {', '.join(sorted(str(p.relative_to(bundled)) for p in bundled.rglob('*.yaml')))}"
-    )
-
-
-def bundled_configs() -> Path:
-    """Folder of the config files that come with the package, in a checkout or a wheel."""
-    installed = Path(str(resources.files("scratch_d2"))) / "configs"
-    return installed if installed.is_dir() else installed.parents[1] / "configs"
-
-
 def load_config(file: str | Path | None = None, opts: Sequence[str] = ()) -> CfgNode:
     """Return the defaults with a config file and then KEY VALUE pairs merged in.
+
+    Relative weights of the file are looked for as `scratch_d2.bundled.find_weights` says; the log
+    warns where they are in none of these places. KEY VALUE pairs are taken as they are.
 
     Raises:
         FileNotFoundError: there is no such config file.
@@ -170,6 +152,7 @@ def load_config(file: str | Path | None = None, opts: Sequence[str] = ()) -> Cfg
             cfg.merge_from_other_cfg(CfgNode(_with_new_names(loaded, str(path))))
         except (KeyError, ValueError, AssertionError, yaml.YAMLError) as error:
             raise ValueError(f"{path}: {_explain(error)}") from None
+        _place_weights(cfg, path, opts)
     late = [text for text in opts if text.startswith("--")]
     if late:
         raise ValueError(f"{late[0]} stands after KEY VALUE pairs; options come before them")
@@ -183,6 +166,19 @@ def load_config(file: str | Path | None = None, opts: Sequence[str] = ()) -> Cfg
             raise ValueError(f"option {key} {value}: {_explain(error, key)}") from None
     check_config(cfg)
     return cfg
+
+
+def _place_weights(cfg: CfgNode, file: Path, opts: Sequence[str]) -> None:
+    for block in (cfg.MODEL, cfg.GATE):
+        key = "MODEL.WEIGHTS" if block is cfg.MODEL else "GATE.WEIGHTS"
+        if key in opts[::2]:
+            continue
+        try:
+            block.WEIGHTS = find_weights(block.WEIGHTS, file)
+        except FileNotFoundError as error:
+            # A command that needs them refuses them; others do without, such as those that take
+            # the models in OUTPUT_DIR.
+            logger.warning("%s: %s", key, error)
 
 
 def override(cfg: CfgNode, values: Mapping[str, object]) -> CfgNode:

@@ -1,8 +1,10 @@
 import json
+from pathlib import Path
 
 import pytest
 
-from scratch_d2.config import bundled_configs, default_config, flatten, load_config
+from scratch_d2.bundled import bundled_configs, bundled_weights, find_weights
+from scratch_d2.config import default_config, flatten, load_config
 
 FILES = sorted(str(path.relative_to(bundled_configs())) for path in bundled_configs().rglob("*.y*"))
 
@@ -77,3 +79,48 @@ def test_bundled_files_are_found_from_anywhere(tmp_path, monkeypatch):
     cfg = load_config("configs/scratch_mask_rcnn_R_50_FPN.yaml")
     assert (cfg.MODEL.ROI_HEADS.NUM_CLASSES, cfg.INPUT.FORMAT) == (1, "RGB")
     assert cfg.DATALOADER.FILTER_EMPTY_ANNOTATIONS is False
+
+
+@pytest.fixture
+def elsewhere(tmp_path, monkeypatch) -> Path:
+    """An empty working directory, beside a folder with weights/own.pth."""
+    for folder in ("here", "project/weights"):
+        (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / "project/weights/own.pth").touch()
+    monkeypatch.chdir(tmp_path / "here")
+    return tmp_path
+
+
+def test_the_reference_models_are_found_from_anywhere(elsewhere):
+    cfg = load_config("reference/pretrained.yaml")
+    assert cfg.MODEL.WEIGHTS == str(bundled_weights() / "detector.pth")
+    assert cfg.GATE.WEIGHTS == str(bundled_weights() / "gate.pth")
+
+
+@pytest.mark.parametrize("name", ["weights/own.pth", "../project/weights/own.pth"])
+def test_weights_are_found_beside_the_config_and_before_that_from_the_working_directory(
+    elsewhere, name
+):
+    config = elsewhere / "project/config.yaml"
+    config.write_text(f"MODEL: {{WEIGHTS: {name}}}\n")
+    own = str(elsewhere / "project/weights/own.pth")
+    from_here = name.startswith("..")
+    assert load_config(config).MODEL.WEIGHTS == (name if from_here else own)
+    assert load_config(config, ["MODEL.WEIGHTS", "x.pth"]).MODEL.WEIGHTS == "x.pth"
+
+
+@pytest.mark.parametrize(
+    "name", ["", "detectron2://a/b.pkl", "https://x/y.pth", "~/a", "/no/a.pth"]
+)
+def test_other_names_of_weights_are_left_alone(name, tmp_path):
+    assert find_weights(name, tmp_path / "config.yaml") == name
+
+
+def test_weights_that_are_nowhere_are_named_with_every_place(elsewhere, caplog):
+    config = elsewhere / "project/config.yaml"
+    config.write_text("GATE: {WEIGHTS: weights/none.pth}\n")
+    with caplog.at_level("WARNING"):
+        assert load_config(config).GATE.WEIGHTS == "weights/none.pth"
+    places = [elsewhere / "here/weights", elsewhere / "project/weights", bundled_weights()]
+    assert f"GATE.WEIGHTS: weights 'weights/none.pth' of {config}: no such file" in caplog.text
+    assert all(f"{place}/none.pth" in caplog.text for place in places)
