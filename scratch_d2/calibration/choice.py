@@ -67,7 +67,7 @@ class Calibration:
 def calibrate(
     images: ImageTable, thresholds: Thresholds, goal: Goal | str, review_share: float = 0.0
 ) -> Calibration:
-    """Choose gate threshold, area threshold and review band on labelled images.
+    """Choose gate thresholds, area threshold and review band on labelled images.
 
     Args:
         images: validation images, never test images, with areas measured by `thresholds`.
@@ -85,8 +85,10 @@ def calibrate(
     if reason := _why_impossible(images):
         warnings.append(f"{reason}; the thresholds stay as they were")
     else:
-        chosen = choose_thresholds(images, thresholds, goal, review_share)
         expected, warning = cross_validate(images, thresholds, goal, review_share)
+        upper = _upper_expected(images, thresholds, goal, review_share, expected)
+        chosen = choose_thresholds(images, thresholds, goal, review_share, upper is not None)
+        expected = upper or expected
         warnings += [warning] if warning else []
     metrics = measure(images, chosen)
     if not reason:
@@ -117,7 +119,11 @@ def read_goal(goal: Goal | str, review_share: float = 0.0) -> Goal | str:
 
 
 def cross_validate(
-    images: ImageTable, thresholds: Thresholds, goal: Goal, review_share: float
+    images: ImageTable,
+    thresholds: Thresholds,
+    goal: Goal,
+    review_share: float,
+    try_upper: bool = False,
 ) -> tuple[VerdictMetrics | None, str | None]:
     """Return metrics on images that the thresholds were not chosen on, or None and the reason.
 
@@ -133,9 +139,29 @@ def cross_validate(
         held, rest = fold_of == fold, images.select(fold_of != fold)
         if reason := _why_impossible(rest):
             return None, f"no cross-validation: in a part of the groups {reason}"
-        chosen = choose_thresholds(rest, thresholds, goal, review_share)
+        chosen = choose_thresholds(rest, thresholds, goal, review_share, try_upper)
         pooled[held] = give_verdicts(images.select(held), chosen)
     return measure_verdicts(images, pooled), None
+
+
+def _upper_expected(
+    images: ImageTable,
+    thresholds: Thresholds,
+    goal: Goal,
+    review_share: float,
+    expected: VerdictMetrics | None,
+) -> VerdictMetrics | None:
+    """Return what to expect with an upper gate threshold, or None unless that is better.
+
+    On few images one more threshold fits them better and others worse, so only metrics of images
+    that the thresholds were not chosen on decide.
+    """
+    if expected is None or images.p_bad is None:
+        return None
+    upper, _ = cross_validate(images, thresholds, goal, review_share, try_upper=True)
+    positives = int(images.y_true.sum())
+    better = upper and goal.rank_of(upper, positives) > goal.rank_of(expected, positives)
+    return upper if better else None
 
 
 def deal_folds(images: ImageTable) -> np.ndarray | None:

@@ -1,6 +1,7 @@
 """The goals that thresholds can be chosen for."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -75,3 +76,8 @@ class Goal:
         # Capped: recall above the goal is no gain. If none reaches the goal, the highest is best.
         recall = np.minimum(tp / positives, self.value)
         return recall, tp / np.maximum(tp + fp, 1), -fp, tp
+
+    def rank_of(self, metrics: Mapping[str, float], positives: int) -> tuple[float, ...]:
+        """Return the keys of `rank` for metrics with the counts `tp` and `fp`."""
+        counts = (np.array([metrics[name]]) for name in ("tp", "fp"))
+        return tuple(float(key[0]) for key in self.rank(*counts, positives))

@@ -18,6 +18,8 @@ from scratch_d2.utils.rounding import between
 
 # At most this many gate thresholds are tried; only more Bad images than that would need more.
 GATE_CUTS = 1000
+# Upper gate thresholds that are tried, the highest ones, and gate thresholds with each of them.
+PAIRED_CUTS = 40
 
 
 class Cuts(NamedTuple):
@@ -35,39 +37,106 @@ class Cuts(NamedTuple):
 
 
 def choose_thresholds(
-    images: ImageTable, thresholds: Thresholds, goal: Goal, review_share: float = 0.0
+    images: ImageTable,
+    thresholds: Thresholds,
+    goal: Goal,
+    review_share: float = 0.0,
+    try_upper: bool = False,
 ) -> Thresholds:
     """Return the thresholds that are the best for the goal on these images.
 
-    Of equally good ones, the highest gate threshold is chosen, then the widest gap between areas.
-    Score threshold, area method and area unit stay, and without gate scores the gate threshold.
+    An upper gate threshold is chosen only if it is better than none. Of equally good ones, the
+    highest gate threshold is chosen, then the widest gap between areas. Score threshold, area
+    method and area unit stay, and without gate scores both gate thresholds.
 
     Args:
         images: with a detected scratch on at least one Bad image.
         review_share: at most this share of the images, in 0..1, is for review.
+        try_upper: search for an upper gate threshold as well; otherwise there is none.
     """
     order = np.argsort(images.area, kind="stable")
-    area, y_true = images.area[order], images.y_true[order]
+    columns = images.area[order], images.y_true[order]
     p_bad = np.ones(len(images)) if images.p_bad is None else images.p_bad[order]
-    best: tuple[float, ...] = ()
-    for gap in gate_gaps(p_bad, y_true):
-        reach = p_bad >= gap[1]
-        cuts = area_cuts(area[reach], y_true[reach], top=2 * area[-1])
-        keys = goal.rank(cuts.tp, cuts.fp, int(y_true.sum()))
-        at = best_index(*keys, cuts.high - cuts.low)
-        if (rank := tuple(key[at] for key in keys)) >= best:
-            best, gate_threshold = rank, between(*gap)
-            limit = between(cuts.low[at], cuts.high[at])
-    reach = p_bad >= gate_threshold
+    best = search_below(*columns, p_bad, goal, math.inf, GATE_CUTS)
+    if try_upper and images.p_bad is not None:
+        best = _search_upper(*columns, p_bad, goal, best)
+    lower, upper = best.lower, best.upper if best.upper < math.inf else None
+    if images.p_bad is None:
+        lower, upper = thresholds.gate_threshold, thresholds.gate_upper_threshold
+    between_gates = (p_bad >= best.lower) & (p_bad < best.upper)
     budget = math.floor(review_share * len(images) + 1e-9)
     weight = goal.value if goal.name == "cost" else 1.0
-    band = review_band(area[reach], y_true[reach], limit, budget, weight)
-    if images.p_bad is None:
-        gate_threshold = thresholds.gate_threshold
-    return replace(thresholds, gate_threshold=gate_threshold, area=limit, review_band=band)
+    band = review_band(*(c[between_gates] for c in columns), best.area, budget, weight)
+    return replace(
+        thresholds,
+        gate_threshold=lower,
+        gate_upper_threshold=upper,
+        area=best.area,
+        review_band=band,
+    )
 
 
-def gate_gaps(p_bad: np.ndarray, y_true: np.ndarray) -> Iterator[tuple[float, float]]:
+class Point(NamedTuple):
+    """Thresholds, and the keys by which the goal ranks them; no upper threshold is infinite."""
+
+    rank: tuple[float, ...]
+    lower: float
+    area: float
+    upper: float
+
+
+def search_below(
+    area: np.ndarray, y_true: np.ndarray, p_bad: np.ndarray, goal: Goal, upper: float, count: int
+) -> Point:
+    """Return the best gate and area threshold for an upper gate threshold.
+
+    Args:
+        area: [N], ascending.
+        y_true: [N] bool.
+        p_bad: [N], in 0..1.
+        upper: images with at least this p_bad are Bad.
+        count: try at most so many gate thresholds.
+    """
+    sure = p_bad >= upper
+    tp, fp = np.count_nonzero(sure & y_true), np.count_nonzero(sure & ~y_true)
+    positives, top = int(y_true.sum()), 2 * area[-1]
+    area, y_true, p_bad = area[~sure], y_true[~sure], p_bad[~sure]
+    best = Point((), 0.0, top, upper)
+    for gap in gate_gaps(p_bad, y_true, count):
+        reach = p_bad >= gap[1]
+        cuts = area_cuts(area[reach], y_true[reach], top)
+        keys = goal.rank(tp + cuts.tp, fp + cuts.fp, positives)
+        at = best_index(*keys, cuts.high - cuts.low)
+        if (rank := tuple(float(key[at]) for key in keys)) >= best.rank:
+            best = Point(rank, between(*gap), between(cuts.low[at], cuts.high[at]), upper)
+    return best
+
+
+def _search_upper(
+    area: np.ndarray, y_true: np.ndarray, p_bad: np.ndarray, goal: Goal, best: Point
+) -> Point:
+    """Return the best point with an upper gate threshold, or `best` if none is better."""
+    for gap in upper_gaps(p_bad, y_true):
+        point = search_below(area, y_true, p_bad, goal, between(*gap), PAIRED_CUTS)
+        best = point if point.rank > best.rank else best
+    return search_below(area, y_true, p_bad, goal, best.upper, GATE_CUTS)
+
+
+def upper_gaps(p_bad: np.ndarray, y_true: np.ndarray) -> list[tuple[float, float]]:
+    """Return the gaps in which an upper gate threshold can be the best, in descending order.
+
+    These are the gaps right above a Good image. In any other gap the threshold could fall below
+    more Bad images and call no Good one Bad.
+    """
+    scores = np.unique(p_bad)
+    indices = np.unique(np.searchsorted(scores, p_bad[~y_true])) + 1
+    indices = indices[indices < len(scores)][::-1][:PAIRED_CUTS]
+    return [(float(scores[index - 1]), float(scores[index])) for index in indices]
+
+
+def gate_gaps(
+    p_bad: np.ndarray, y_true: np.ndarray, count: int = GATE_CUTS
+) -> Iterator[tuple[float, float]]:
     """Yield in ascending order the gaps (low, high) in which a gate threshold can be the best.
 
     These are the one below all images, those right below a Bad image, and the highest. In any
@@ -77,8 +146,8 @@ def gate_gaps(p_bad: np.ndarray, y_true: np.ndarray) -> Iterator[tuple[float, fl
     scores = np.unique(p_bad)
     indices = np.unique(np.searchsorted(scores, np.append(p_bad[y_true], scores[-1])))
     indices = indices[indices > 0]
-    if len(indices) > GATE_CUTS:
-        indices = indices[np.linspace(0, len(indices) - 1, GATE_CUTS).round().astype(int)]
+    if len(indices) > count:
+        indices = indices[np.linspace(0, len(indices) - 1, count).round().astype(int)]
     for index in indices:
         yield float(scores[index - 1]), float(scores[index])
 

@@ -56,7 +56,10 @@ def format_thresholds(thresholds: Thresholds) -> str:
     if thresholds.review_band:
         low, high = thresholds.review_band
         text += f"review from {low:.10g} to {high:.10g}, "
-    return text + f"gate threshold {thresholds.gate_threshold:g}"
+    text += f"gate threshold {thresholds.gate_threshold:g}"
+    if thresholds.gate_upper_threshold is not None:
+        text += f", Bad from p(Bad) {thresholds.gate_upper_threshold:g} on"
+    return text
 
 
 def _format_value(metrics: VerdictMetrics | None, name: str) -> str:

