@@ -163,7 +163,7 @@ def test_expected_figures_foresee_those_on_other_images():
         here.append(made.metrics["F1_bad"])
         expected.append(made.expected["F1_bad"])
     assert np.mean(here) > np.mean(there) + 0.01
-    assert np.mean(expected) == pytest.approx(np.mean(there), abs=0.01)
+    assert np.mean(expected) == pytest.approx(np.mean(there), abs=0.02)
 
 
 MANY = [False] * 25 + [True] * 25
