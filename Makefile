@@ -12,7 +12,6 @@ KEYS ?=
 
 DEMO := runs/demo
 EXAMPLES := datasets/examples
-PRETRAINED := configs/reference/pretrained.yaml
 
 DEMO_TRAIN := runs/demo_train
 demo-train: CONFIG := configs/quick_schedules/cpu_mask_rcnn_R_50_FPN.yaml
@@ -28,9 +27,6 @@ reference: DETECTOR := $(REFERENCE)/weights/detector.pth
 reference: export DETECTRON2_DATASETS := $(REFERENCE)/datasets
 
 RUN ?= runs/fine_tuned
-fine-tune: OPTS := OUTPUT_DIR $(RUN)/detector GATE.OUTPUT_DIR $(RUN)/gate SCRATCH.DATA_ROOT $(DATA) \
-  $(KEYS)
-fine-tune: GATE := $(RUN)/gate/model_best.pth
 
 .PHONY: demo demo-train test lint reference fine-tune clean
 
@@ -52,9 +48,9 @@ lint: .venv/installed
 
 demo: .venv/installed
 	rm -rf $(DEMO)
-	$(BIN)/python tools/predict.py --config-file $(PRETRAINED) --input $(EXAMPLES)/good $(EXAMPLES)/bad \
-	  --output $(DEMO)/results --save overlays,masks,all
-	$(BIN)/python tools/evaluate.py --dataset $(EXAMPLES) --results $(DEMO)/results \
+	$(BIN)/scratch-d2 predict --input $(EXAMPLES)/good $(EXAMPLES)/bad --output $(DEMO)/results \
+	  --save overlays,masks,all
+	$(BIN)/scratch-d2 evaluate --dataset $(EXAMPLES) --results $(DEMO)/results \
 	  --output $(DEMO)/evaluation
 	@echo
 	@echo "overlays:  $(DEMO)/results/overlays"
@@ -65,46 +61,41 @@ demo: .venv/installed
 
 demo-train: .venv/installed
 	rm -rf $(DEMO_TRAIN)
-	$(BIN)/python datasets/prepare_scratch_synth.py --count 1400 --bad-fraction 0.5 --workers 2
-	$(BIN)/python datasets/prepare_scratch_synth.py --count 60 --bad-fraction 0.5 --seed 1 \
+	$(BIN)/scratch-d2 render --count 1400 --bad-fraction 0.5 --workers 2
+	$(BIN)/scratch-d2 render --count 60 --bad-fraction 0.5 --seed 1 \
 	  --out $(DEMO_TRAIN)/new
-	$(BIN)/python tools/train_gate.py --config-file $(CONFIG) $(OPTS)
-	$(BIN)/python tools/train_net.py --config-file $(CONFIG) $(OPTS) DATASETS.TEST '()'
-	$(BIN)/python tools/calibrate.py --config-file $(CONFIG) $(OPTS) GATE.WEIGHTS $(GATE)
-	$(BIN)/python tools/train_net.py --config-file $(CONFIG) --eval-only $(OPTS) \
+	$(BIN)/scratch-d2 train-gate --config-file $(CONFIG) $(OPTS)
+	$(BIN)/scratch-d2 train-detector --config-file $(CONFIG) $(OPTS) DATASETS.TEST '()'
+	$(BIN)/scratch-d2 calibrate --config-file $(CONFIG) $(OPTS) GATE.WEIGHTS $(GATE)
+	$(BIN)/scratch-d2 train-detector --config-file $(CONFIG) --eval-only $(OPTS) \
 	  DATASETS.TEST "('scratch_synth_test',)" GATE.WEIGHTS $(GATE)
-	$(BIN)/python tools/predict.py --config-file $(CONFIG) --input $(DEMO_TRAIN)/new \
+	$(BIN)/scratch-d2 predict --config-file $(CONFIG) --input $(DEMO_TRAIN)/new \
 	  --output $(DEMO_TRAIN)/results --save overlays,masks,all $(OPTS) GATE.WEIGHTS $(GATE)
 	@echo
 	@echo "verdicts, overlays:  $(DEMO_TRAIN)/results"
 	@echo "figures, report:     $(DEMO_TRAIN)/detector/inference"
 
 reference: .venv/installed
-	$(BIN)/python datasets/prepare_scratch_synth.py --count 40000 --bad-fraction 0.5 --seed 0 \
+	$(BIN)/scratch-d2 render --count 40000 --bad-fraction 0.5 --seed 0 \
 	  --out $(DETECTRON2_DATASETS)/scratch_synth/train
-	$(BIN)/python datasets/prepare_scratch_synth.py --count 2000 --bad-fraction 0.2 --seed 1 \
+	$(BIN)/scratch-d2 render --count 2000 --bad-fraction 0.2 --seed 1 \
 	  --out $(DETECTRON2_DATASETS)/scratch_synth/val
-	$(BIN)/python datasets/prepare_scratch_synth.py --count 2000 --bad-fraction 0.2 --seed 2 \
+	$(BIN)/scratch-d2 render --count 2000 --bad-fraction 0.2 --seed 2 \
 	  --out $(DETECTRON2_DATASETS)/scratch_synth/test
-	$(BIN)/python tools/train_gate.py --resume --config-file $(CONFIG) $(OPTS)
-	$(BIN)/python tools/train_net.py --resume --config-file $(CONFIG) $(OPTS) DATASETS.TEST '()' \
+	$(BIN)/scratch-d2 train-gate --resume --config-file $(CONFIG) $(OPTS)
+	$(BIN)/scratch-d2 train-detector --resume --config-file $(CONFIG) $(OPTS) DATASETS.TEST '()' \
 	  MODEL.WEIGHTS $(REFERENCE)/gate/model_best.pth
-	$(BIN)/python tools/convert_weights.py $(REFERENCE)/gate/model_best.pth $(GATE) --to release
-	$(BIN)/python tools/convert_weights.py $(REFERENCE)/detector/model_final.pth $(DETECTOR) \
+	$(BIN)/scratch-d2 convert $(REFERENCE)/gate/model_best.pth $(GATE) --to release
+	$(BIN)/scratch-d2 convert $(REFERENCE)/detector/model_final.pth $(DETECTOR) \
 	  --to release
-	$(BIN)/python tools/calibrate.py --config-file $(CONFIG) $(OPTS) MODEL.WEIGHTS $(DETECTOR) \
+	$(BIN)/scratch-d2 calibrate --config-file $(CONFIG) $(OPTS) MODEL.WEIGHTS $(DETECTOR) \
 	  GATE.WEIGHTS $(GATE)
-	$(BIN)/python tools/train_net.py --config-file $(CONFIG) --eval-only $(OPTS) \
+	$(BIN)/scratch-d2 train-detector --config-file $(CONFIG) --eval-only $(OPTS) \
 	  DATASETS.TEST "('scratch_synth_test',)" MODEL.WEIGHTS $(DETECTOR) GATE.WEIGHTS $(GATE)
 
 fine-tune: .venv/installed
 	@test -n "$(DATA)" || { echo "name a folder with good/, bad/ and masks/: DATA=/data/labels"; exit 2; }
-	$(BIN)/python tools/train_gate.py --resume --config-file $(PRETRAINED) $(OPTS)
-	$(BIN)/python tools/train_net.py --resume --config-file $(PRETRAINED) $(OPTS)
-	$(BIN)/python tools/calibrate.py --config-file $(PRETRAINED) --dataset scratch_text_val $(OPTS) \
-	  GATE.WEIGHTS $(GATE)
-	$(BIN)/python tools/train_net.py --config-file $(PRETRAINED) --eval-only $(OPTS) \
-	  DATASETS.TEST "('scratch_text_test',)" GATE.WEIGHTS $(GATE)
+	$(BIN)/scratch-d2 fine-tune "$(DATA)" --output "$(RUN)" $(KEYS)
 
 clean:
 	rm -rf .venv runs build dist *.egg-info

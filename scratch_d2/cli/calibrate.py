@@ -11,7 +11,6 @@ Exit codes: 0 written; 2 usage or config; 4 there was nothing to choose by, noth
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from scratch_d2.cli.common import command_parser
@@ -36,36 +35,24 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
 def main(argv: Sequence[str] | None = None) -> int:
     args = parse_args(argv)
 
-    from scratch_d2.calibration import calibrate, read_goal
-    from scratch_d2.calibration.source import check_weights, evaluate_for, read_source
+    from scratch_d2.calibration.run import run_calibration
     from scratch_d2.calibration.table import format_calibration
-    from scratch_d2.checkpoints.bundle import resolve_bundle
     from scratch_d2.config import load_config, override
     from scratch_d2.data.builtin import register_builtin
     from scratch_d2.engines import get_engine
-    from scratch_d2.structures.thresholds import RULES, measures_alike
-    from scratch_d2.utils.files import prepare_output_dir
 
-    goal = read_goal(args.goal, args.review)
     cfg = load_config(args.config_file, args.opts)
     engine = get_engine(args.engine or cfg.SCRATCH.ENGINE)
     register_builtin(cfg)
     if args.dataset:
         cfg = override(cfg, {"DATASETS.TEST": (args.dataset,)})
-    bundle = resolve_bundle(cfg, args.opts)
-    before, hashes = bundle.thresholds, bundle.hash_weights()
-    output = prepare_output_dir(args.output or bundle.detector.parent)
-
-    source = read_source(args.inference or evaluate_for(goal, cfg, engine, bundle, output))
-    check_weights(bundle, source)
-    alike = measures_alike(before, source.thresholds)
-    made = calibrate(source.images, before if alike else source.thresholds, goal, args.review)
-    made = replace(made, warnings=source.warnings + made.warnings)
-    others = {"before": before, **RULES}
-    print(format_calibration(made, {n: (t, source.measure(t)) for n, t in others.items()}))
-    for note in source.notes:
+    options = (args.goal, args.review, args.inference, args.output, args.opts)
+    run = run_calibration(cfg, engine, *options)
+    print(format_calibration(run.calibration, run.compare()))
+    for note in run.source.notes:
         print(f"note: {note}")
-    if not made.chosen:
+    written = run.save()
+    if written is None:
         return 4
-    print(f"written: {made.thresholds.save(output, made.to_dict(**source.about(), **hashes))}")
+    print(f"written: {written}")
     return 0

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn
 
+from scratch_d2.bundled import PRETRAINED, bundled_weights
 from scratch_d2.utils.image_names import is_image_name
 
 EXPECTED = (OSError, ValueError, ImportError, FloatingPointError)
@@ -24,6 +25,20 @@ def command_parser(name: str, doc: str) -> argparse.ArgumentParser:
         description=doc,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+
+
+def use_reference_models(config_file: str | None, opts: Sequence[str]) -> tuple[str, Sequence[str]]:
+    """Return a config file and KEY VALUE pairs: the reference models where no file is named.
+
+    Pairs that name other weights, or an OUTPUT_DIR with a trained model, override them.
+    """
+    if config_file is not None:
+        return config_file, opts
+    if "OUTPUT_DIR" in opts[::2]:
+        return PRETRAINED, opts
+    folder = bundled_weights()
+    detector, gate = str(folder / "detector.pth"), str(folder / "gate.pth")
+    return PRETRAINED, ["MODEL.WEIGHTS", detector, "GATE.WEIGHTS", gate, *opts]
 
 
 def split_keys(texts: Sequence[str]) -> tuple[list[str], list[str]]:

@@ -1,40 +1,54 @@
-"""Evaluate results of a former run: figures with intervals, and a report to look at.
+"""Evaluate models, or the results of an earlier run: metrics with intervals, plots, a report.
 
-    scratch-d2 evaluate --dataset scratch_text_test --results results --output evaluation
-    scratch-d2 evaluate --dataset /data/labels --results coco_instances_results.json --output ...
+    scratch-d2 evaluate --dataset /data/labels --output evaluation
+    scratch-d2 evaluate --dataset /data/labels --results results --output evaluation
 
-Results are the output folder of tools/predict.py, or COCO results with masks of any program. A
-dataset is a registered name or a folder with good/, bad/ and masks/.
+Without --results, the models of the config judge the dataset; without --config-file, these are the
+reference models. Results are the output folder of `scratch-d2 predict`, or a file of COCO results
+with masks of any program. A dataset is a registered name or a folder with good/, bad/ and masks/.
 """
 
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from scratch_d2.cli.common import command_parser
+from scratch_d2.cli.common import command_parser, use_reference_models
+from scratch_d2.cli.evaluation import evaluate_models, print_evaluation
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = command_parser("evaluate", __doc__)
     parser.add_argument("--dataset", required=True, metavar="NAME|FOLDER")
-    parser.add_argument("--results", required=True, type=Path, metavar="DIR|FILE")
+    parser.add_argument("--results", type=Path, metavar="DIR|FILE", help="of an earlier run")
     parser.add_argument("--output", required=True, type=Path, metavar="DIR")
-    parser.add_argument("--config-file", metavar="FILE", help="thresholds and DATASETS.TRAIN")
+    parser.add_argument(
+        "--config-file", metavar="FILE", help="models; with --results, thresholds over the run's"
+    )
+    parser.add_argument("--engine", choices=["auto", "d2", "embedded"], help="SCRATCH.ENGINE")
     parser.add_argument(
         "--allow-missing", action="store_true", help="leave out images that have no result"
     )
     parser.add_argument("opts", nargs=argparse.REMAINDER, help="KEY VALUE pairs over the config")
-    return parser.parse_args(argv)
+    args = parser.parse_args(argv)
+    if args.allow_missing and not args.results:
+        parser.error("--allow-missing needs --results: models give each image a result")
+    return args
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     args = parse_args(argv)
+    if args.results:
+        evaluate_saved(args)
+    else:
+        evaluate_here(args)
+    return 0
 
+
+def evaluate_saved(args: argparse.Namespace) -> None:
+    """Evaluate what an earlier run wrote."""
     from scratch_d2.config import load_config
     from scratch_d2.data.builtin import register_builtin
     from scratch_d2.evaluation.offline import RunRecord, evaluate_results, offline_settings
-    from scratch_d2.evaluation.table import format_evaluation
-    from scratch_d2.report import write_report_of
 
     cfg = load_config(args.config_file, args.opts)
     register_builtin(cfg)
@@ -43,6 +57,22 @@ def main(argv: Sequence[str] | None = None) -> int:
     evaluate_results(
         args.dataset, args.results, args.output, settings, mask_threshold, args.allow_missing
     )
-    print(format_evaluation(args.output))
-    print(f"\nwritten: {write_report_of(args.output, args.dataset, mask_threshold)}")
-    return 0
+    print_evaluation(args.output, args.dataset, mask_threshold)
+
+
+def evaluate_here(args: argparse.Namespace) -> None:
+    """Let the models of the config judge the dataset, and evaluate them."""
+    from scratch_d2.checkpoints.bundle import resolve_bundle
+    from scratch_d2.config import load_config, override
+    from scratch_d2.data.builtin import register_builtin
+    from scratch_d2.data.catalog import register_folder
+    from scratch_d2.engines import get_engine
+
+    config_file, opts = use_reference_models(args.config_file, args.opts)
+    cfg = load_config(config_file, opts)
+    engine = get_engine(args.engine or cfg.SCRATCH.ENGINE)
+    register_builtin(cfg)
+    register_folder(args.dataset, cfg.SCRATCH.MASK_THRESHOLD)
+    bundle = resolve_bundle(cfg, opts)
+    places = {"DATASETS.TEST": (args.dataset,), "OUTPUT_DIR": str(args.output)}
+    evaluate_models(override(cfg, places), engine, bundle)

@@ -1,66 +1,92 @@
 """Train the reference models further on your own photographs, calibrate and evaluate them.
 
-    scratch-d2 fine-tune /data/labels --output runs/labels [KEY VALUE ...]
+    scratch-d2 fine-tune /data/labels --output runs/labels SOLVER.MAX_ITER 600
 
-The folder holds good/, bad/ and, if there are any, masks/. The same command resumes a run that was
-interrupted; another folder needs another --output.
+The folder holds good/, bad/ and, if there are any, masks/. Thresholds are chosen on its split
+scratch_text_val, the metrics are of scratch_text_test. The same command resumes a run that was
+interrupted.
 """
 
 import argparse
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+from scratch_d2.bundled import PRETRAINED
 from scratch_d2.cli import calibrate, train_detector, train_gate
-from scratch_d2.cli.common import command_parser
+from scratch_d2.cli.common import command_parser, use_reference_models
 
-PRETRAINED = "reference/pretrained.yaml"
+FIXED = ("OUTPUT_DIR", "GATE.OUTPUT_DIR", "SCRATCH.DATA_ROOT")
 Step = tuple[str, Callable[[Sequence[str]], int], list[str]]
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = command_parser("fine-tune", __doc__)
     parser.add_argument("folder", metavar="FOLDER", help="with good/, bad/ and masks/")
-    parser.add_argument("--output", required=True, type=Path, metavar="RUN")
-    parser.add_argument("--config-file", default=PRETRAINED, metavar="FILE", help="(%(default)s)")
+    parser.add_argument("--output", required=True, type=Path, metavar="RUN", help="folder to write")
+    parser.add_argument("--config-file", metavar="FILE", help=f"recipe ({PRETRAINED})")
     parser.add_argument("--engine", choices=["auto", "d2", "embedded"], help="SCRATCH.ENGINE")
-    parser.add_argument("opts", nargs=argparse.REMAINDER, help="KEY VALUE pairs over the config")
-    return parser.parse_args(argv)
+    parser.usage = "%(prog)s FOLDER --output RUN [options] [KEY VALUE ...]"
+    # Pairs after an option are left over, where a positional argument would take the option too.
+    args, args.opts = parser.parse_known_args(argv)
+    unknown = [text for text in args.opts if text.startswith("--")]
+    if unknown:
+        parser.error(f"unrecognized arguments: {' '.join(unknown)}")
+    for key in FIXED:
+        if key in args.opts[::2]:
+            parser.error(f"{key} is set by FOLDER and --output; leave it out")
+    return args
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     args = parse_args(argv)
-    todo = steps(args)
-    for number, (title, command, arguments) in enumerate(todo, 1):
-        print(f"step {number} of {len(todo)}: {title}", flush=True)
+    refuse_other_data(args.output, args.folder)
+    for number, (title, command, arguments) in enumerate(steps(args), start=1):
+        print(f"step {number} of 4: {title}", flush=True)
         code = command(arguments)
         if code:
             return code
-    gate, detector = args.output / "gate/model_best.pth", args.output / "detector"
-    print(f"\nnext: scratch-d2 predict --config-file {detector / 'config.yaml'} \\")
-    print(f"  --input FOLDER --output results GATE.WEIGHTS {gate}")
+    print(f"\nnext: scratch-d2 predict --config-file {args.output / 'detector/config.yaml'} \\")
+    print(f"  --input FOLDER --output results GATE.WEIGHTS {best_weights(args.output / 'gate')}")
     return 0
 
 
-def steps(args: argparse.Namespace) -> list[Step]:
-    """Return title, command and arguments of each step."""
-    run, start = args.output, ["--config-file", args.config_file]
-    keys = [
-        *("OUTPUT_DIR", str(run / "detector"), "GATE.OUTPUT_DIR", str(run / "gate")),
-        *("SCRATCH.DATA_ROOT", args.folder, *args.opts),
-    ]
-    trained = [*keys, "GATE.WEIGHTS", str(run / "gate/model_best.pth")]
+def steps(args: argparse.Namespace) -> Iterator[Step]:
+    """Yield title, command and arguments of each step, once the steps before it are done."""
+    gate, detector = args.output / "gate", args.output / "detector"
+    config, start = use_reference_models(args.config_file, args.opts)
     engine = ["--engine", args.engine] if args.engine else []
-    return [
-        ("train the gate", train_gate.main, ["--resume", *start, *keys]),
-        ("train the detector", train_detector.main, ["--resume", *start, *engine, *keys]),
-        (
-            "calibrate on scratch_text_val",
-            calibrate.main,
-            [*start, *engine, "--dataset", "scratch_text_val", *trained],
-        ),
-        (
-            "evaluate on scratch_text_test",
-            train_detector.main,
-            [*start, *engine, "--eval-only", *trained, "DATASETS.TEST", "('scratch_text_test',)"],
-        ),
-    ]
+    options = ["--config-file", config, *engine]
+    folders = ["OUTPUT_DIR", str(detector), "GATE.OUTPUT_DIR", str(gate)]
+    folders += ["SCRATCH.DATA_ROOT", args.folder]
+
+    gate_options = ["--resume", "--config-file", config]
+    yield "train the gate", train_gate.main, [*gate_options, *folders, *start]
+    yield "train the detector", train_detector.main, ["--resume", *options, *folders, *start]
+    weights = ["MODEL.WEIGHTS", best_weights(detector), "GATE.WEIGHTS", best_weights(gate)]
+    trained = [*folders, *args.opts, *weights]
+    data = ["--dataset", "scratch_text_val"]
+    yield "calibrate on scratch_text_val", calibrate.main, [*options, *data, *trained]
+    data = ["DATASETS.TEST", "('scratch_text_test',)"]
+    title = "evaluate on scratch_text_test"
+    yield title, train_detector.main, ["--eval-only", *options, *trained, *data]
+
+
+def best_weights(folder: Path) -> str:
+    """Return the checkpoint of a finished training to use."""
+    best = folder / "model_best.pth"
+    return str(best if best.is_file() else folder / "model_final.pth")
+
+
+def refuse_other_data(run: Path, folder: str) -> None:
+    """Raise ValueError where a run was started on another folder than the one given now."""
+    from scratch_d2.config import load_config
+
+    started = run / "gate/config.yaml"
+    if not started.is_file():
+        return
+    before = load_config(started).SCRATCH.DATA_ROOT
+    if Path(before).expanduser().resolve() != Path(folder).expanduser().resolve():
+        raise ValueError(
+            f"{str(run)!r} holds a run on {before!r}, now {folder!r} is given; choose another "
+            "--output, or delete that run"
+        )

@@ -1,12 +1,13 @@
 """Inspect photographs: verdict, area and scratches of each, as JSON lines, CSV, COCO and pictures.
 
-    scratch-d2 predict --config-file FILE --input FOLDER|FILE|GLOB|-... --output DIR [KEY VALUE ...]
-    scratch-d2 predict --config-file FILE --watch FOLDER --output DIR --resume [KEY VALUE ...]
+    scratch-d2 predict --input /data/new '/data/old/*.png' --output results
+    scratch-d2 predict --watch /data/line --output results --resume
 
-"-" reads names of files from the standard input. A watch ends with Ctrl-C or SIGTERM.
+Without --config-file the reference models inspect. The input "-" reads names of files from the
+standard input. A watch ends with Ctrl-C or SIGTERM.
 
 Exit codes: 0 done; 2 usage or config; 3 done, but some files were unreadable (each has its row);
-4 nothing was readable; 10 Bad found, only with --fail-on-bad (it goes before 3); 130 interrupted,
+4 nothing was readable; 10 Bad found, only with --fail-on-bad (it overrides 3); 130 interrupted,
 --resume completes the results.
 """
 
@@ -16,12 +17,18 @@ from collections.abc import Sequence
 from pathlib import Path
 from signal import SIGINT, SIGTERM
 
-from scratch_d2.cli.common import command_parser, interrupt, on_stop, split_keys
+from scratch_d2.cli.common import (
+    command_parser,
+    interrupt,
+    on_stop,
+    split_keys,
+    use_reference_models,
+)
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = command_parser("predict", __doc__)
-    parser.add_argument("--config-file", required=True, metavar="FILE")
+    parser.add_argument("--config-file", metavar="FILE", help="(the reference models)")
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--input", nargs="+", metavar="FOLDER|FILE|GLOB|-")
     what.add_argument("--watch", metavar="FOLDER", help="inspect each file that comes in, once")
@@ -57,11 +64,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     pictures = Pictures.parse(args.save)
     on_stop(interrupt, SIGTERM)
     source = Watch(args.watch) if args.watch else find_sources(args.input, sys.stdin)
-    cfg = load_config(args.config_file, args.opts)
+    config_file, opts = use_reference_models(args.config_file, args.opts)
+    cfg = load_config(config_file, opts)
     engine = get_engine(args.engine or cfg.SCRATCH.ENGINE)
     workers = pick_workers(cfg.MODEL.DEVICE) if args.workers is None else args.workers
     options = Options(args.batch_size, workers, pictures, args.resume, args.overwrite)
-    inspector = Inspector.from_config(cfg, engine, args.opts)
+    inspector = Inspector.from_config(cfg, engine, opts)
     if args.watch:
         on_stop(source.stop.set, SIGINT, SIGTERM)
         summary, stopwatch = predict_watched(inspector, source, args.output, options)

@@ -6,9 +6,9 @@ scratch-d2 train-detector --config-file ... --eval-only MODEL.WEIGHTS output/det
 
 import argparse
 from collections.abc import Sequence
-from pathlib import Path
 
 from scratch_d2.cli.common import command_parser
+from scratch_d2.cli.evaluation import evaluate_models
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -31,10 +31,6 @@ def train_or_evaluate(args: argparse.Namespace) -> int:
     from scratch_d2.config import load_config
     from scratch_d2.data.builtin import register_builtin
     from scratch_d2.engines import get_engine
-    from scratch_d2.evaluation.files import sign_evaluation
-    from scratch_d2.evaluation.settings import EvaluationSettings
-    from scratch_d2.evaluation.table import format_evaluation
-    from scratch_d2.report import write_report_of
 
     cfg = load_config(args.config_file, args.opts)
     engine = get_engine(args.engine or cfg.SCRATCH.ENGINE)
@@ -44,17 +40,7 @@ def train_or_evaluate(args: argparse.Namespace) -> int:
         return 0
     if not cfg.DATASETS.TEST:
         raise ValueError("DATASETS.TEST is empty; --eval-only needs the name of a dataset")
-    bundle = resolve_bundle(cfg, args.opts)
-    settings = EvaluationSettings.of_bundle(cfg, bundle)
-    if not engine.evaluate(cfg, bundle.detector, settings):
-        return 0  # another process writes the results
-    hashes = bundle.hash_weights()
-    folder, names = Path(cfg.OUTPUT_DIR) / "inference", list(cfg.DATASETS.TEST)
-    for name in names:
-        own = folder / name if len(names) > 1 else folder
-        sign_evaluation(own, hashes)
-        print(format_evaluation(own))
-        print(f"\nwritten: {write_report_of(own, name)}")
+    evaluate_models(cfg, engine, resolve_bundle(cfg, args.opts))
     return 0
 
 
