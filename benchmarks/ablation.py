@@ -26,7 +26,7 @@ from scratch_d2.checkpoints.files import read_checkpoint
 from scratch_d2.cli.common import run
 from scratch_d2.data.catalog import find_dataset_dicts
 from scratch_d2.gate import Gate
-from scratch_d2.gate.validation import ranking_figures
+from scratch_d2.gate.validation import ranking_metrics
 from scratch_d2.synthetic.dataset import write_dataset
 from scratch_d2.utils.files import save_atomically
 
@@ -152,7 +152,7 @@ def measure_gate(args: argparse.Namespace, name: str, folder: Path) -> dict[str,
     call(["tools/train_gate.py"], ["--resume"], keys)
     gate, found = Gate.load(folder / "model_best.pth"), {}
     for kind, data, root in places(args):
-        found[kind] = {"gate": ranking_figures(*score(gate, find_dataset_dicts(str(root or data))))}
+        found[kind] = {"gate": ranking_metrics(*score(gate, find_dataset_dicts(str(root or data))))}
     return found
 
 

@@ -115,7 +115,7 @@ def add_scratch_config(cfg: CfgNode) -> None:
     cfg.GATE.WEIGHT_DECAY = 0.05
     # Weight of Bad images in the loss; 0 means n(Good) / n(Bad) of the training data.
     cfg.GATE.POS_WEIGHT = 0.0
-    # Weight of a second loss, which asks at which places the masks are; 0 leaves it out. With it
+    # Weight of a second loss, which compares the patches with the masks; 0 leaves it out. With it
     # the gate learns sooner, and what it learns holds better on photographs of another kind.
     cfg.GATE.MASK_LOSS_WEIGHT = 3.0
 

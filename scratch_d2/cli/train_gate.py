@@ -23,12 +23,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     from scratch_d2.config import load_config
     from scratch_d2.data.builtin import register_builtin
     from scratch_d2.gate import Gate
-    from scratch_d2.gate.train import in_words, train_gate
+    from scratch_d2.gate.train import format_scalars, train_gate
 
     cfg = load_config(args.config_file, args.opts)
     register_builtin(cfg)
     weights = train_gate(cfg, args.resume)
     figures = Gate.load(weights).info["validation"]
-    print(f"validation: {in_words(figures) or 'none, DATASETS.TEST is empty'}")
+    print(f"validation: {format_scalars(figures) or 'none, DATASETS.TEST is empty'}")
     print(f"trained: {weights}")
     return 0

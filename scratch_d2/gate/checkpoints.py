@@ -1,4 +1,8 @@
-"""Resumable checkpoints in the folder of a run, named as Detectron2 names them."""
+"""Checkpoints to resume a run from, with the file names of Detectron2.
+
+They are written here and not by fvcore's PeriodicCheckpointer, which writes in place and leaves
+half a file where a run is killed.
+"""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,11 +18,11 @@ KEPT = 2
 
 
 def save_resumable(folder: Path, content: Mapping[str, Any]) -> Path:
-    """Write model_XXXXXXX.pth for `content["iteration"]`, make it the last, prune older ones."""
+    """Write model_XXXXXXX.pth of `content["iteration"]` as the last one; delete older ones."""
     path = folder / f"model_{content['iteration']:07d}.pth"
     save_atomically(dict(content), path)
     write_atomically(path.name, folder / "last_checkpoint")
-    # Files beyond this iteration are left alone: they are of an earlier run in the same folder.
+    # Files of later iterations are kept: they belong to an earlier run in the same folder.
     older = sorted(p for p in folder.glob("model_" + "[0-9]" * 7 + ".pth") if p.name <= path.name)
     for stale in older[:-KEPT]:
         stale.unlink()
@@ -26,9 +30,9 @@ def save_resumable(folder: Path, content: Mapping[str, Any]) -> Path:
 
 
 def read_last(folder: Path) -> dict[str, Any] | None:
-    """Read the checkpoint that last_checkpoint names; None where a run has not written one.
+    """Read the checkpoint that last_checkpoint names; None if a run has not written one.
 
-    Raises FileNotFoundError or ValueError where it names no usable checkpoint of a gate.
+    Raises FileNotFoundError or ValueError if that is not a usable checkpoint of a gate.
     """
     pointer = folder / "last_checkpoint"
     if not pointer.is_file():
@@ -43,16 +47,16 @@ def read_last(folder: Path) -> dict[str, Any] | None:
 
 
 def check_resumable(content: Mapping[str, Any], cfg: CfgNode) -> None:
-    """Raise ValueError where a checkpoint is of another network or input size than the config."""
+    """Raise ValueError if a checkpoint is of another network or input size than the config."""
     info = content["gate"]
-    for key, found, wanted in (
+    for key, saved, configured in (
         ("GATE.MODEL", info["model"], cfg.GATE.MODEL),
         ("GATE.WIDTH", info.get("width", 1.0), cfg.GATE.WIDTH),
         ("GATE.IMAGE_SIZE", info["preprocessing"]["image_size"], cfg.GATE.IMAGE_SIZE),
         ("GATE.MASK_LOSS_WEIGHT", info.get("mask_loss_weight", 0.0), cfg.GATE.MASK_LOSS_WEIGHT),
     ):
-        if found != wanted:
+        if saved != configured:
             raise ValueError(
-                f"{key} is {wanted!r}, but the run to resume in {cfg.GATE.OUTPUT_DIR!r} has "
-                f"{found!r}; set it so, or choose another GATE.OUTPUT_DIR"
+                f"{key} is {configured!r}, but the run to resume in {cfg.GATE.OUTPUT_DIR!r} has "
+                f"{saved!r}; set it so, or choose another GATE.OUTPUT_DIR"
             )

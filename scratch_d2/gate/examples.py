@@ -1,4 +1,4 @@
-"""Photographs as strips, verdicts and masks, augmented the same way in every run of a seed."""
+"""Letterboxed images, labels and masks for training, with reproducible augmentation."""
 
 import os
 from collections.abc import Callable, Sequence
@@ -23,12 +23,12 @@ Key = tuple[int, int]
 
 
 class Examples(Dataset):
-    """Strips, labels (1.0 is Bad) and masks, looked up by (epoch, index).
+    """Letterboxed images, labels (1.0 is Bad) and masks, looked up by (epoch, index).
 
-    A strip is [3, H, W] uint8 RGB, a mask [1, H, W] uint8, 255 on scratches; without
-    `with_masks` all masks are empty. Sets that fit into `CACHE_BYTES` are decoded once and kept.
-    The augmentation of an example depends on seed, epoch and index alone, not on workers or on
-    what was drawn before, so a resumed run sees what an uninterrupted one would have seen.
+    An image is [3, H, W] uint8 RGB, a mask [1, H, W] uint8, 255 on scratches; without `with_masks`
+    all masks are empty. Sets that fit into `CACHE_BYTES` are decoded once and kept. The
+    augmentation of an example depends only on seed, epoch and index, not on workers or on earlier
+    draws, so a resumed run sees the same images as an uninterrupted one.
     """
 
     def __init__(
@@ -58,26 +58,26 @@ class Examples(Dataset):
         epoch, index = key
         planes = self._cache[index] if self._cache else self._decode(index)
         planes = torch.from_numpy(planes).permute(2, 0, 1)
-        strip, mask = tv_tensors.Image(planes[:3]), tv_tensors.Mask(planes[3:])
+        image, mask = tv_tensors.Image(planes[:3]), tv_tensors.Mask(planes[3:])
         if self.augment is not None:
             sequence = np.random.SeedSequence([self.seed, epoch, index])
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(int(sequence.generate_state(1)[0]))
-                strip, mask = self.augment(strip, mask)
-        return strip.as_subclass(torch.Tensor), self.labels[index], mask.as_subclass(torch.Tensor)
+                image, mask = self.augment(image, mask)
+        return image.as_subclass(torch.Tensor), self.labels[index], mask.as_subclass(torch.Tensor)
 
     def _decode(self, index: int) -> np.ndarray:
-        """Return strip and mask as the planes of one [H, W, 4] uint8 array."""
+        """Return letterboxed image and mask as the planes of one [H, W, 4] uint8 array."""
         item = self.dicts[index]
-        strip = self.preprocessing.letterbox(read_image(item["file_name"]))
-        mask = np.zeros(strip.shape[:2], np.uint8)
+        image = self.preprocessing.letterbox(read_image(item["file_name"]))
+        mask = np.zeros(image.shape[:2], np.uint8)
         if self.with_masks and item.get("annotations"):
             mask = self.preprocessing.letterbox_mask(mask_of(item))
-        return np.dstack([strip, mask])
+        return np.dstack([image, mask])
 
 
 def collect(names: Sequence[str]) -> list[dict[str, Any]]:
-    """Return the dataset dicts of several datasets; ValueError where a verdict is not known."""
+    """Return the dataset dicts of several datasets; raises ValueError for an unknown verdict."""
     dicts = [each for name in names for each in get_dataset_dicts(name)]
     for each in dicts:
         if each.get("verdict") not in LABELS:
@@ -89,11 +89,11 @@ def collect(names: Sequence[str]) -> list[dict[str, Any]]:
 
 
 def make_augmentation(fill: int) -> v2.Compose:
-    """Return what may happen to a label without changing its verdict.
+    """Return the augmentation: transforms that do not change the verdict on a label.
 
-    It takes an image [3, H, W] and a mask [1, H, W], both uint8 of tv_tensors. Labels come at any
-    rotation, pale, blurred and noisy. Nothing here may hide damage: lines of one or two pixels
-    survive a shrink to 0.85 and a blur below one pixel, and no crop is taken.
+    It takes an image [3, H, W] and a mask [1, H, W], both uint8 tv_tensors. Labels come at any
+    rotation, pale, blurred and noisy. No transform may hide damage: lines of one or two pixels
+    survive scaling to 0.85 and a blur below one pixel, and nothing is cropped.
     """
     return v2.Compose(
         [
@@ -113,25 +113,25 @@ def make_augmentation(fill: int) -> v2.Compose:
 
 
 def make_batches(heights: Sequence[int], batch_size: int, seed: int, epoch: int) -> list[list[Key]]:
-    """Shuffle the indices of an epoch into batches of strips of one height each.
+    """Shuffle the indices of an epoch into batches of one height each.
 
-    The batches of a height are of nearly equal size, at most `batch_size`, and come in random
-    order among those of the others.
+    The batches of one height have nearly equal sizes of at most `batch_size`. Batches of all
+    heights are mixed in random order.
     """
     generator, batches = np.random.default_rng([seed, epoch]), []
     order = generator.permutation(len(heights))
-    found = np.asarray(heights)[order]
-    for height in np.unique(found):
-        group = order[found == height]
+    shuffled = np.asarray(heights)[order]
+    for height in np.unique(shuffled):
+        group = order[shuffled == height]
         batches += np.array_split(group, -(-len(group) // batch_size))
     return [
-        [(epoch, int(index)) for index in batches[place]]
-        for place in generator.permutation(len(batches))
+        [(epoch, int(index)) for index in batches[number]]
+        for number in generator.permutation(len(batches))
     ]
 
 
 def make_loader(examples: Examples, batches: list[list[Key]], workers: int) -> DataLoader:
-    """Return batches of strips [N, 3, H, W], labels [N] and masks [N, 1, H, W], in order."""
+    """Return a loader of images [N, 3, H, W], labels [N] and masks [N, 1, H, W], in order."""
     return DataLoader(
         examples,
         batch_sampler=batches,

@@ -1,4 +1,4 @@
-"""The gate as one ONNX file, from strips of pixels to p(Bad), checked against the network."""
+"""Export the gate as one ONNX file, from letterboxed pixels to p(Bad), and check the file."""
 
 import contextlib
 import io
@@ -14,43 +14,43 @@ import torch
 from torch import nn
 
 from scratch_d2.gate.model import Gate
-from scratch_d2.gate.network import worst_places
+from scratch_d2.gate.network import max_pool_logits
 from scratch_d2.gate.preprocess import STRIDE
 
 INPUT, OUTPUT = "images", "p_bad"
-# The largest difference of p(Bad) that is let pass.
+# The largest accepted difference of p(Bad).
 TOLERANCE = 1e-4
 CHECKED_BATCHES = (1, 2, 5)
 LETTERBOX = (
     "scale the longer side to image_size (area averaging when shrinking, else bilinear), turn what "
-    "is higher than wide by 90 degrees counterclockwise, put it in the middle of a strip of grey "
-    "level fill, image_size wide and the next multiple of 32 high, at most image_size; RGB, uint8, "
-    "channels first"
+    "is higher than wide by 90 degrees counterclockwise, centre it vertically on grey level fill, "
+    "image_size wide and the next multiple of 32 high, at most image_size; RGB, uint8, channels "
+    "first"
 )
 
 
 class _FromPixels(nn.Module):
-    """What `Gate` computes behind the letterbox."""
+    """The gate after the letterbox."""
 
     def __init__(self, gate: Gate) -> None:
         super().__init__()
         self.network, self.preprocessing = gate.model, gate.preprocessing
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """Return p(Bad) [N] float32 of [N, 3, H, W] uint8 RGB strips."""
-        return worst_places(self.network(self.preprocessing.normalise(images))).sigmoid()
+        """Return p(Bad) [N] float32 of letterboxed [N, 3, H, W] uint8 RGB."""
+        return max_pool_logits(self.network(self.preprocessing.normalise(images))).sigmoid()
 
 
 def export_gate(weights: str | Path, output: str | Path) -> float:
-    """Write a gate's checkpoint as ONNX, and return by how much p(Bad) differs at most.
+    """Write a gate's checkpoint as ONNX, and return the largest difference of p(Bad).
 
-    The file takes `images`, uint8 [N, 3, H, W] RGB for any N and every height H of a strip, and
-    returns `p_bad`, float32 [N] in 0..1. Its metadata hold "preprocessing" and "gate" as JSON, and
-    in words how to letterbox.
+    The file takes `images`, letterboxed uint8 [N, 3, H, W] RGB for any N and H, and returns
+    `p_bad`, float32 [N] in 0..1. Its metadata hold "preprocessing" and "gate" as JSON, and
+    "letterbox", which says in words how to letterbox.
 
     Raises:
         ImportError: onnx, onnxscript or onnxruntime is not installed.
-        ValueError: the file computes something else than the network; it is not kept.
+        ValueError: the file gives other scores than the network; it is not kept.
         FileNotFoundError, ValueError: as `Gate.load`.
     """
     onnx, onnxruntime = _import_onnx()
@@ -103,7 +103,7 @@ def _write(network: nn.Module, size: int, path: Path) -> None:
 
 @contextlib.contextmanager
 def _quiet():
-    """Keep what the exporter says of its own steps off the terminal."""
+    """Keep the messages of the exporter off the terminal."""
     level = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:
@@ -116,12 +116,12 @@ def _quiet():
 
 def _add_metadata(onnx, path: Path, gate: Gate) -> None:
     model = onnx.load(path)
-    about = {
+    metadata = {
         "preprocessing": json.dumps(gate.preprocessing.to_dict()),
         "gate": json.dumps(gate.info, default=str),
         "letterbox": LETTERBOX,
     }
-    onnx.helper.set_model_props(model, about)
+    onnx.helper.set_model_props(model, metadata)
     onnx.save(model, path)
 
 
@@ -130,10 +130,10 @@ def _largest_difference(onnxruntime, path: Path, gate: Gate) -> float:
     random, size = np.random.default_rng(0), gate.preprocessing.image_size
     largest = 0.0
     for count, height in product(CHECKED_BATCHES, sorted({min(STRIDE, size), size})):
-        strips = random.integers(0, 256, (count, 3, height, size), dtype=np.uint8)
-        # Noise alone would all be scored alike: some have large even places.
-        strips[::2, ..., : size // 2] //= 8
-        (found,) = session.run([OUTPUT], {INPUT: strips})
-        expected = gate.logits(torch.from_numpy(strips)).sigmoid().numpy()
-        largest = max(largest, float(np.abs(found - expected).max()))
+        images = random.integers(0, 256, (count, 3, height, size), dtype=np.uint8)
+        # Noise alone would give equal scores: half of the images get a large dark area.
+        images[::2, ..., : size // 2] //= 8
+        (p_bad,) = session.run([OUTPUT], {INPUT: images})
+        expected = gate.logits(torch.from_numpy(images)).sigmoid().numpy()
+        largest = max(largest, float(np.abs(p_bad - expected).max()))
     return largest

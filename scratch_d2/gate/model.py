@@ -1,4 +1,4 @@
-"""The gate as it is used: its checkpoint, and p(Bad) of images."""
+"""The trained gate: loads a checkpoint and returns p(Bad) of images."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,21 +9,21 @@ import torch
 
 from scratch_d2.checkpoints.files import read_checkpoint
 from scratch_d2.checkpoints.precision import autocast, in_precision
-from scratch_d2.gate.network import GateNetwork, worst_places
+from scratch_d2.gate.network import GateNetwork, max_pool_logits
 from scratch_d2.gate.preprocess import STRIDE, Preprocessing
 from scratch_d2.utils.batching import group_by_padding
 from scratch_d2.utils.device import pick_device
 
 
 class Gate:
-    """Score images: p(Bad) in 0..1 of their worst places, at a balanced prior of Good and Bad.
+    """Scores images: p(Bad) in 0..1 at a balanced prior of Good and Bad.
 
     Training weighs Bad images by n(Good) / n(Bad), so 0.5 means "as likely Bad as Good if both
     were equally common", not the share of Bad images among all with this score. Holds no state
     between calls.
 
     Attributes:
-        info: what the checkpoint says of itself: model name, counts, prior, validation figures.
+        info: the metadata of the checkpoint: model name, counts, prior, validation metrics.
     """
 
     def __init__(
@@ -36,7 +36,7 @@ class Gate:
         precision: str = "exact",
     ) -> None:
         self.device, self.precision = torch.device(device), precision
-        # The same numbers as the default layout, half as fast again on a CPU.
+        # The same numbers as in the default layout, 1.5 times as fast on a CPU.
         model = model.to(self.device, memory_format=torch.channels_last).eval()
         self.model = in_precision(model, precision)
         self.preprocessing = preprocessing
@@ -45,7 +45,7 @@ class Gate:
 
     @classmethod
     def load(cls, path: str | Path, device: str = "cpu", precision: str = "exact") -> "Gate":
-        """Load a checkpoint of tools/train_gate.py; its own preprocessing is used, no config.
+        """Load a checkpoint of tools/train_gate.py, which brings its own preprocessing.
 
         Args:
             precision: "exact", "float32" or "bfloat16", see `scratch_d2.checkpoints.precision`.
@@ -69,12 +69,12 @@ class Gate:
         Raises ValueError for an array of another kind, FloatingPointError where a score is NaN or
         infinite.
         """
-        strips = [self.preprocessing.letterbox(image) for image in images]
+        letterboxed = [self.preprocessing.letterbox(image) for image in images]
         logits = torch.zeros(len(images))
-        for members in group_by_padding([strip.shape[:2] for strip in strips], STRIDE):
+        for members in group_by_padding([each.shape[:2] for each in letterboxed], STRIDE):
             for start in range(0, len(members), self.batch_size):
                 chunk = members[start : start + self.batch_size]
-                stacked = torch.from_numpy(np.stack([strips[index] for index in chunk]))
+                stacked = torch.from_numpy(np.stack([letterboxed[index] for index in chunk]))
                 logits[chunk] = self.logits(stacked.permute(0, 3, 1, 2)).cpu()
         if not logits.isfinite().all():
             index = int((~logits.isfinite()).nonzero()[0])
@@ -85,18 +85,18 @@ class Gate:
         return logits.sigmoid().numpy()
 
     @torch.inference_mode()
-    def logits(self, strips: torch.Tensor) -> torch.Tensor:
-        """Return the logits [N] float32, on the gate's device, of [N, 3, H, W] uint8 strips."""
+    def logits(self, letterboxed: torch.Tensor) -> torch.Tensor:
+        """Return logits [N] float32, on the gate's device, of letterboxed [N, 3, H, W] uint8."""
         if self.device.type == "cuda":
-            strips = strips.pin_memory()
-        strips = strips.to(self.device, non_blocking=True)
-        inputs = self.preprocessing.normalise(strips).contiguous(memory_format=torch.channels_last)
+            letterboxed = letterboxed.pin_memory()
+        inputs = self.preprocessing.normalise(letterboxed.to(self.device, non_blocking=True))
+        inputs = inputs.contiguous(memory_format=torch.channels_last)
         with autocast(self.precision, self.device):
-            return worst_places(self.model(inputs))
+            return max_pool_logits(self.model(inputs))
 
 
 def gate_info(content: Mapping[str, Any], path: str | Path) -> dict[str, Any]:
-    """Return what a gate checkpoint says of itself; ValueError for any other checkpoint."""
+    """Return the metadata of a gate checkpoint; raises ValueError for any other checkpoint."""
     info = content.get("gate")
     if isinstance(info, Mapping) and {"preprocessing", "model"} <= info.keys():
         return dict(info)

@@ -1,7 +1,9 @@
-"""The gate's network: any convolutional one of timm, judging an image place by place.
+"""The gate's network: a convolutional network of timm that judges an image patch by patch.
 
-A verdict on the whole lets a network learn whatever else sets Bad images apart, and from an average
-over the image it learns that most easily. What it learns place by place holds on other photographs.
+This is multiple instance learning: the label is known for the image, the network judges each patch,
+and the logit of the image is that of its worst patch. A network that judges the average over the
+image learns whatever else Bad images of the training set have in common; one that judges patches
+generalises to other photographs.
 """
 
 from collections.abc import Sequence
@@ -12,32 +14,32 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-# Strides of the features that are judged beside the last ones; finer places see finer scratches.
+# Strides of the features that are judged besides the last ones; small patches see fine scratches.
 STRIDES = (8, 16)
-# A place counts as scratched where the mask, shrunk with its image, is at least this strong ...
+# A patch is scratched if the mask, scaled like the image, is stronger than this in it (0..255).
 SCRATCHED = 0.3 * 255
-# ... and as much more than one that is not, since few are.
+# Weight of scratched patches in the loss; they are rare.
 SCRATCH_WEIGHT = 2.0
-# Of the four stages, before the expansion of bottleneck blocks (He et al. 2016).
+# Channels of the four stages, before the expansion of bottleneck blocks (He et al. 2016).
 RESNET_CHANNELS = (64, 128, 256, 512)
 
 
 class GateNetwork(nn.Module):
-    """A network of timm whose features are judged at every place, coarse and fine.
+    """A network of timm that gives a logit for each patch, at several strides.
 
     Attributes:
-        trunk: the network as timm makes it, with one logit.
-        heads: what judges its finer features; the last ones are judged by its own head.
+        trunk: the network as timm makes it, with one logit; its own head judges the last features.
+        heads: 1x1 convolutions that judge the finer features.
     """
 
     def __init__(self, name: str, pretrained: bool = False, width: float = 1.0) -> None:
         """Build a network by its name in timm; downloads nothing unless `pretrained`.
 
         Args:
-            width: share of the channels that the stages of a ResNet have.
+            width: share of its channels that each stage of a ResNet keeps.
 
-        Raises ValueError for a name that timm does not know, a network without places, or a width
-        that it cannot have, OSError where weights cannot be downloaded.
+        Raises ValueError for a name that timm does not know, a network without feature maps, or a
+        width that it cannot have, OSError if weights cannot be downloaded.
         """
         super().__init__()
         self.trunk = _create_trunk(name, pretrained, width)
@@ -45,8 +47,8 @@ class GateNetwork(nn.Module):
         self.levels = [levels.index(stride) for stride in STRIDES if stride in levels[:-1]]
         if levels[-1:] != [32]:
             raise ValueError(
-                f"GATE.MODEL {name!r} has no places: its features have strides {levels}; accepted "
-                "are convolutional networks that end at stride 32, such as 'resnet50'"
+                f"GATE.MODEL {name!r} cannot judge patches: its features have strides {levels}; "
+                "accepted are convolutional networks that end at stride 32, such as 'resnet50'"
             )
         channels = [self.trunk.feature_info[level]["num_chs"] for level in self.levels]
         self.heads = nn.ModuleList(nn.Conv2d(width, 1, kernel_size=1) for width in channels)
@@ -54,37 +56,40 @@ class GateNetwork(nn.Module):
             nn.init.constant_(head.bias, -3.0)
 
     def forward(self, inputs: torch.Tensor) -> list[torch.Tensor]:
-        """Return maps of logits [N, h, w], coarse to fine places, of normalised [N, 3, H, W]."""
+        """Return maps of patch logits [N, h, w] of normalised images [N, 3, H, W].
+
+        The map of stride 32 comes first, then those of `STRIDES`.
+        """
         final, features = self.trunk.forward_intermediates(inputs, indices=self.levels)
         finer = [head(level)[:, 0] for head, level in zip(self.heads, features, strict=True)]
-        return [judge_places(self.trunk, final), *finer]
+        return [patch_logits(self.trunk, final), *finer]
 
 
-def judge_places(trunk: nn.Module, features: torch.Tensor) -> torch.Tensor:
-    """Apply a network's own head to each place as if it were the whole image.
+def patch_logits(trunk: nn.Module, features: torch.Tensor) -> torch.Tensor:
+    """Apply a network's own head to each patch as if it were the whole image.
 
     Args:
         trunk: a network of timm with one logit.
-        features: what its `forward_features` returns, [N, C, h, w].
+        features: the output of its `forward_features`, [N, C, h, w].
 
     Returns logits [N, h, w].
     """
     count, channels, height, width = features.shape
-    places = features.permute(0, 2, 3, 1).reshape(-1, channels, 1, 1)
-    return trunk.forward_head(places)[:, 0].view(count, height, width)
+    patches = features.permute(0, 2, 3, 1).reshape(-1, channels, 1, 1)
+    return trunk.forward_head(patches)[:, 0].view(count, height, width)
 
 
-def worst_places(maps: Sequence[torch.Tensor]) -> torch.Tensor:
-    """Return logits [N] of whole images: that of the worst place, mean over the maps [N, h, w]."""
-    return torch.stack([found.float().flatten(1).amax(dim=1) for found in maps]).mean(dim=0)
+def max_pool_logits(maps: Sequence[torch.Tensor]) -> torch.Tensor:
+    """Return logits [N] of whole images: the mean over the maps [N, h, w] of their maxima."""
+    return torch.stack([logits.float().flatten(1).amax(dim=1) for logits in maps]).mean(dim=0)
 
 
-def place_loss(
+def patch_loss(
     maps: Sequence[torch.Tensor], masks: torch.Tensor, labels: torch.Tensor
 ) -> torch.Tensor:
-    """Return the cross entropy of saying at which places there are scratches, mean over maps.
+    """Return the cross entropy between patch logits and masks, mean over the maps.
 
-    Bad images on which no scratch is marked are left out: where theirs are is not known.
+    Bad images without a marked scratch are left out: it is not known where theirs are.
 
     Args:
         maps: logits [N, h, w] each.
@@ -92,15 +97,15 @@ def place_loss(
         labels: [N], 1 is Bad.
     """
     known = (labels == 0) | (masks.amax(dim=(1, 2, 3)) > SCRATCHED)
-    losses = [_one_map_loss(found.float(), masks, known) for found in maps]
+    losses = [_map_loss(logits.float(), masks, known) for logits in maps]
     return torch.stack(losses).mean()
 
 
-def _one_map_loss(found: torch.Tensor, masks: torch.Tensor, known: torch.Tensor) -> torch.Tensor:
-    strongest = F.adaptive_max_pool2d(masks.float(), found.shape[-2:])[:, 0]
-    weight = torch.tensor(SCRATCH_WEIGHT, device=found.device)
+def _map_loss(logits: torch.Tensor, masks: torch.Tensor, known: torch.Tensor) -> torch.Tensor:
+    strongest = F.adaptive_max_pool2d(masks.float(), logits.shape[-2:])[:, 0]
+    weight = torch.tensor(SCRATCH_WEIGHT, device=logits.device)
     losses = F.binary_cross_entropy_with_logits(
-        found, (strongest > SCRATCHED).float(), pos_weight=weight, reduction="none"
+        logits, (strongest > SCRATCHED).float(), pos_weight=weight, reduction="none"
     )
     return (losses.mean(dim=(1, 2)) * known).sum() / known.sum().clamp(min=1)
 

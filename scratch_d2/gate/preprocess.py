@@ -1,4 +1,4 @@
-"""From a photograph of any size to the strip the gate looks at; travels with the weights."""
+"""Letterboxing: from a photograph of any size to the input of the gate; saved with the weights."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -11,24 +11,24 @@ from timm.data import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 from scratch_d2.structures.images import check_rgb
 from scratch_d2.utils.opencv import cv2
 
-# Strips end at whole places of the coarsest features that the gate judges.
+# The stride of the coarsest features of the gate; heights are multiples of it.
 STRIDE = 32
 
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """How the gate sees an image: lying, its longer side of a fixed length, centred in a strip.
+    """How an image is letterboxed: turned to landscape, scaled to a fixed width, padded.
 
-    Labels come at any rotation, so nothing is lost by turning those that stand; and since most are
-    long, a strip takes half the work of a square.
+    Labels come at any rotation, so turning them loses nothing. Most are long, so a letterboxed
+    image takes half the work of a square.
 
     Attributes:
-        image_size: length of the strip in pixels. Its height is that of the scaled image, rounded
-            up to a multiple of STRIDE, and at most image_size.
+        image_size: width of letterboxed images in pixels. Their height is that of the scaled image,
+            rounded up to a multiple of STRIDE, and at most image_size.
         mean, std: per RGB channel, of values scaled to 0..1.
-        fill: grey level 0..255 of the padding. White, as most labels are: repeating the edge
-            would pull clipped characters into bundles of parallel lines, which is what scratches
-            look like, and a colour taken from the image would tell the gate about its border.
+        fill: grey level 0..255 of the padding. The default is white, like most labels. Repeating
+            the edge would pull clipped characters into parallel lines, which look like scratches,
+            and a colour taken from the image would give its border away.
     """
 
     image_size: int = 224
@@ -52,14 +52,14 @@ class Preprocessing:
         return asdict(self)
 
     def height_of(self, height: int, width: int) -> int:
-        """Return the height of the strip for an image of `height` x `width` pixels."""
+        """Return the letterboxed height of an image of `height` x `width` pixels."""
         short = self._scaled(height, width)[0]
         return min(self.image_size, -(-short // STRIDE) * STRIDE)
 
     def letterbox(self, image: np.ndarray) -> np.ndarray:
-        """Fit an HxWx3 uint8 RGB image into the middle of its strip, keeping its aspect.
+        """Letterbox an HxWx3 uint8 RGB image, keeping its aspect ratio.
 
-        An image that is higher than wide is turned by 90 degrees, counterclockwise.
+        An image that is higher than wide is turned by 90 degrees counterclockwise.
 
         Returns a new [height, image_size, 3] uint8 array. Raises ValueError for any other kind of
         array.
@@ -68,14 +68,14 @@ class Preprocessing:
         return self._fit(image, self.fill)
 
     def letterbox_mask(self, mask: np.ndarray) -> np.ndarray:
-        """Fit an HxW bool mask as `letterbox` fits its image, [height, image_size] uint8.
+        """Letterbox an HxW bool mask like its image; returns [height, image_size] uint8.
 
-        255 is scratch; where several pixels fall into one, their share.
+        255 is scratch. Where the mask is scaled down, a value is the share of scratched pixels.
         """
         return self._fit(mask.astype(np.uint8) * 255, 0)
 
     def _scaled(self, height: int, width: int) -> tuple[int, int]:
-        """Return the shorter and the longer side behind scaling."""
+        """Return the shorter and the longer side after scaling."""
         scale = self.image_size / max(height, width)
         return max(1, round(min(height, width) * scale)), self.image_size
 
@@ -85,17 +85,18 @@ class Preprocessing:
         # Area averaging keeps lines thinner than a pixel visible when shrinking.
         method = cv2.INTER_AREA if long < max(height, width) else cv2.INTER_LINEAR
         size = (short, long) if height > width else (long, short)
-        lying = cv2.resize(array, size, interpolation=method)
+        scaled = cv2.resize(array, size, interpolation=method)
         if height > width:
-            lying = np.rot90(lying)
-        strip = np.full((self.height_of(height, width), long, *array.shape[2:]), fill, np.uint8)
-        top = (len(strip) - short) // 2
-        strip[top : top + short] = lying
-        return strip
+            scaled = np.rot90(scaled)
+        shape = self.height_of(height, width), long, *array.shape[2:]
+        letterboxed = np.full(shape, fill, np.uint8)
+        top = (len(letterboxed) - short) // 2
+        letterboxed[top : top + short] = scaled
+        return letterboxed
 
-    def normalise(self, strips: torch.Tensor) -> torch.Tensor:
+    def normalise(self, letterboxed: torch.Tensor) -> torch.Tensor:
         """Turn [N, 3, H, W] uint8 RGB into float32 with the mean and deviation of ImageNet."""
         shape = (1, 3, 1, 1)
-        mean = torch.tensor(self.mean, device=strips.device).view(shape)
-        std = torch.tensor(self.std, device=strips.device).view(shape)
-        return (strips.float() / 255 - mean) / std
+        mean = torch.tensor(self.mean, device=letterboxed.device).view(shape)
+        std = torch.tensor(self.std, device=letterboxed.device).view(shape)
+        return (letterboxed.float() / 255 - mean) / std

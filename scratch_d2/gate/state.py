@@ -1,4 +1,4 @@
-"""Everything that one run of training changes from step to step, set up and resumed."""
+"""The state of a training run: network, optimizer, schedule and counters."""
 
 import logging
 import math
@@ -18,7 +18,7 @@ from scratch_d2.gate.preprocess import Preprocessing
 from scratch_d2.utils.device import pick_device
 
 WARM_UP = 0.1
-Figures = dict[str, float]
+ValidationMetrics = dict[str, float]
 logger = logging.getLogger(__name__)
 
 
@@ -36,14 +36,14 @@ class Training:
     info: dict[str, Any]
     epoch: int = 0
     iteration: int = 0
-    best: Figures | None = None
+    best: ValidationMetrics | None = None
 
     def weights(self) -> dict[str, Any]:
-        """Return what scoring needs, as it is saved."""
+        """Return the content of a checkpoint for scoring."""
         return {"model": self.model.state_dict(), "gate": {**self.info, "epoch": self.epoch}}
 
     def resumable(self) -> dict[str, Any]:
-        """Return what resuming needs, as it is saved; "iteration" is the last one finished."""
+        """Return the content of a checkpoint for resuming; "iteration" is the last one finished."""
         return {
             **self.weights(),
             "optimizer": self.optimizer.state_dict(),
@@ -54,7 +54,7 @@ class Training:
         }
 
     def resume(self, content: dict[str, Any]) -> None:
-        """Go on from `resumable()`, in place."""
+        """Restore the state that `resumable` returned, in place."""
         self.model.load_state_dict(content["model"])
         self.optimizer.load_state_dict(content["optimizer"])
         self.scheduler.load_state_dict(content["scheduler"])
@@ -66,13 +66,14 @@ class Training:
 def set_up(
     cfg: CfgNode, info: dict[str, Any], iterations: int, last: dict[str, Any] | None = None
 ) -> Training:
-    """Build network, loss, optimizer and schedule for a run of so many iterations.
+    """Build network, loss, optimizer and schedule for a run of `iterations` iterations.
 
-    With `last`, what `Training.resumable` once returned, the run goes on from there; else it starts
-    from GATE.WEIGHTS, where there are any.
+    Args:
+        last: what `Training.resumable` returned, to resume from; None starts from GATE.WEIGHTS or,
+            if that is empty, from pretrained or random weights.
 
-    Raises ValueError for a network that is unknown, does not take the image size or has no places,
-    or weights of another network, OSError where pretrained weights cannot be fetched.
+    Raises ValueError for a network that is unknown, does not take the image size or has no feature
+    maps, or for weights of another network, OSError if pretrained weights cannot be fetched.
     """
     device = pick_device(cfg.MODEL.DEVICE)
     torch.manual_seed(info["seed"])
@@ -100,10 +101,11 @@ def set_up(
 
 
 def rate(step: int, steps: int) -> float:
-    """One cycle of the learning rate, as a share of its highest: linear up, half a cosine down.
+    """Return the learning rate as a share of its maximum: linear warm-up, then half a cosine.
 
-    A function of the step and not a scheduler of torch, whose saved state would forbid resuming
-    with more epochs.
+    It is a function for LambdaLR, because torch's OneCycleLR and SequentialLR save the number of
+    steps and could not resume with more epochs, and timm's CosineLRScheduler warms up at other
+    rates, so that resumed runs of earlier versions would differ.
     """
     warm_up = max(1, round(WARM_UP * steps))
     if step < warm_up:
@@ -113,10 +115,10 @@ def rate(step: int, steps: int) -> float:
 
 
 def pick_autocast(device: torch.device, enabled: bool) -> torch.dtype | None:
-    """Return bfloat16 where training gains from it, None for float32.
+    """Return bfloat16 if it makes training faster, None for float32.
 
-    SOLVER.AMP.ENABLED decides on CUDA. On a CPU, where Detectron2 has no AMP, bfloat16 is taken
-    wherever the instruction set has it: there it nearly doubles the speed of training.
+    SOLVER.AMP.ENABLED decides on CUDA. Detectron2 has no AMP on a CPU; there bfloat16 is used if
+    the instruction set has it, which nearly doubles the speed of training.
     """
     if device.type == "cpu":
         known = getattr(torch.cpu, "get_capabilities", dict)()
@@ -130,8 +132,8 @@ def pick_autocast(device: torch.device, enabled: bool) -> torch.dtype | None:
 
 def _start_from(path: str, model: GateNetwork, info: dict[str, Any]) -> None:
     content = read_checkpoint(path)
-    found = gate_info(content, path)
-    theirs, ours = (f"{i['model']} of width {i.get('width', 1.0):g}" for i in (found, info))
+    loaded = gate_info(content, path)
+    theirs, ours = (f"{i['model']} of width {i.get('width', 1.0):g}" for i in (loaded, info))
     if theirs != ours:
         raise ValueError(
             f"GATE.WEIGHTS {path!r} are of {theirs}, but GATE.MODEL and GATE.WIDTH ask for {ours}; "

@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader
 from scratch_d2.data.catalog import save_training_splits
 from scratch_d2.gate.checkpoints import check_resumable, read_last, save_resumable
 from scratch_d2.gate.examples import Examples, collect, make_augmentation, make_batches, make_loader
-from scratch_d2.gate.network import place_loss, worst_places
+from scratch_d2.gate.network import max_pool_logits, patch_loss
 from scratch_d2.gate.preprocess import Preprocessing
 from scratch_d2.gate.state import Training, set_up
 from scratch_d2.gate.validation import rank, validate
@@ -27,11 +27,11 @@ logger = logging.getLogger(__name__)
 def train_gate(cfg: CfgNode, resume: bool = False) -> Path:
     """Train on cfg.DATASETS.TRAIN, validate on cfg.DATASETS.TEST, write cfg.GATE.OUTPUT_DIR.
 
-    Resuming goes on after the last whole epoch, with the data that an uninterrupted run would
-    have seen. The best epoch is that of the highest average precision of Bad, or of the lowest
-    loss where the validation data hold one class only.
+    With `resume` the run continues after the last whole epoch, with the same data as an
+    uninterrupted run. The best epoch has the highest average precision of Bad or, if the validation
+    data hold only one class, the lowest loss.
 
-    Returns model_best.pth, or model_final.pth where there are no validation data.
+    Returns model_best.pth, or model_final.pth without validation data.
 
     Raises:
         ValueError: the datasets hold only Good or only Bad images, the network is unknown or
@@ -46,7 +46,7 @@ def train_gate(cfg: CfgNode, resume: bool = False) -> Path:
     datasets = cfg.DATASETS.TRAIN, cfg.DATASETS.TEST
     save_training_splits(*datasets, folder, cfg.GATE.WEIGHTS, resume)
     per_epoch = len(make_batches(examples.heights, cfg.GATE.BATCH_SIZE, seed, 0))
-    info = _describe(cfg, examples, seed)
+    info = _metadata(cfg, examples, seed)
     training = set_up(cfg, info, cfg.GATE.EPOCHS * per_epoch, last)
     if last is None:
         # Until this run has written its own, an interrupted run must not resume an older one.
@@ -60,24 +60,24 @@ def train_gate(cfg: CfgNode, resume: bool = False) -> Path:
             torch.manual_seed(seed + epoch)
             train_epoch(training, make_loader(examples, batches, workers), writer)
             if len(held_out):
-                figures = validate(training, held_out, cfg.GATE.BATCH_SIZE, workers)
-                training.info["validation"] = figures
+                metrics = validate(training, held_out, cfg.GATE.BATCH_SIZE, workers)
+                training.info["validation"] = metrics
                 writer.write(
-                    training.iteration - 1, {f"validation/{k}": v for k, v in figures.items()}
+                    training.iteration - 1, {f"validation/{k}": v for k, v in metrics.items()}
                 )
-                logger.info("epoch %d: validation %s", training.epoch, in_words(figures))
+                logger.info("epoch %d: validation %s", training.epoch, format_scalars(metrics))
             _save(training, folder)
     final = save_atomically(training.weights(), folder / "model_final.pth")
     return final if training.best is None else folder / "model_best.pth"
 
 
 def train_epoch(training: Training, loader: DataLoader, writer: MetricWriter) -> None:
-    """Train on every batch once; write loss and rate every LOG_PERIOD iterations and at the end."""
+    """Train for one epoch; log every LOG_PERIOD iterations and at the end."""
     training.model.train()
     losses: list[float] = []
     seen, started = 0, time.perf_counter()
-    for number, (strips, labels, masks) in enumerate(loader, start=1):
-        losses.append(step(training, strips, labels, masks))
+    for number, (images, labels, masks) in enumerate(loader, start=1):
+        losses.append(step(training, images, labels, masks))
         seen += len(labels)
         if training.iteration % LOG_PERIOD and number < len(loader):
             continue
@@ -88,32 +88,32 @@ def train_epoch(training: Training, loader: DataLoader, writer: MetricWriter) ->
             "images_per_second": seen / (time.perf_counter() - started),
         }
         writer.write(training.iteration - 1, scalars)
-        logger.info("iteration %d: %s", training.iteration - 1, in_words(scalars))
+        logger.info("iteration %d: %s", training.iteration - 1, format_scalars(scalars))
         losses.clear()
     training.epoch += 1
 
 
 def step(
-    training: Training, strips: torch.Tensor, labels: torch.Tensor, masks: torch.Tensor
+    training: Training, images: torch.Tensor, labels: torch.Tensor, masks: torch.Tensor
 ) -> float:
-    """Learn from one batch; return its loss.
+    """Train on one batch; return its loss.
 
     Args:
-        strips: [N, 3, H, W] uint8 RGB.
+        images: letterboxed, [N, 3, H, W] uint8 RGB.
         labels: [N], 1 is Bad.
         masks: [N, 1, H, W] uint8, 255 on scratches.
 
-    Raises FloatingPointError, before anything is changed, where the loss is not finite.
+    Raises FloatingPointError if the loss is not finite; nothing is changed then.
     """
     device, dtype = training.device, training.autocast
     labels = labels.to(device)
-    inputs = training.preprocessing.normalise(strips.to(device, non_blocking=True))
+    inputs = training.preprocessing.normalise(images.to(device, non_blocking=True))
     inputs = inputs.contiguous(memory_format=torch.channels_last)
     with torch.autocast(device.type, dtype, enabled=dtype is not None):
         maps = training.model(inputs)
-    loss = training.loss(worst_places(maps), labels)
+    loss = training.loss(max_pool_logits(maps), labels)
     if weight := training.info["mask_loss_weight"]:
-        loss = loss + weight * place_loss(maps, masks.to(device), labels)
+        loss = loss + weight * patch_loss(maps, masks.to(device), labels)
     value = loss.item()
     if not math.isfinite(value):
         raise FloatingPointError(
@@ -127,7 +127,7 @@ def step(
     return value
 
 
-def in_words(scalars: dict[str, float]) -> str:
+def format_scalars(scalars: dict[str, float]) -> str:
     """Return scalars as "loss 0.1234, roc_auc 0.9876"."""
     return ", ".join(f"{name} {value:.4g}" for name, value in scalars.items())
 
@@ -142,7 +142,7 @@ def _read_last(cfg: CfgNode, folder: Path, resume: bool) -> dict[str, Any] | Non
 
 
 def _choose_seed(seed: int, last: dict[str, Any] | None) -> int:
-    """A run keeps its seed; a negative one in the config means any, as in Detectron2."""
+    """A resumed run keeps its seed; a negative seed in the config means a random one."""
     if last is not None:
         return last["gate"]["seed"]
     return seed if seed >= 0 else torch.seed() % 2**31
@@ -167,8 +167,8 @@ def _load_data(cfg: CfgNode, seed: int) -> tuple[Examples, Examples]:
     )
 
 
-def _describe(cfg: CfgNode, examples: Examples, seed: int) -> dict[str, Any]:
-    """What a checkpoint says of itself, plain values only."""
+def _metadata(cfg: CfgNode, examples: Examples, seed: int) -> dict[str, Any]:
+    """Return the metadata of the checkpoints, plain values only."""
     bad = int(examples.labels.sum())
     good = len(examples) - bad
     return {
@@ -185,13 +185,13 @@ def _describe(cfg: CfgNode, examples: Examples, seed: int) -> dict[str, Any]:
 
 
 def _save(training: Training, folder: Path) -> None:
-    figures = training.info["validation"]
+    metrics = training.info["validation"]
     best = folder / "model_best.pth"
-    if not figures:
-        # One of an earlier run in this folder would pass for the best of this one.
+    if not metrics:
+        # One of an earlier run in this folder would be taken for the best of this one.
         best.unlink(missing_ok=True)
-    elif training.best is None or rank(figures) > rank(training.best):
-        training.best = figures
+    elif training.best is None or rank(metrics) > rank(training.best):
+        training.best = metrics
         save_atomically(training.weights(), best)
     save_resumable(folder, training.resumable())
 

@@ -1,4 +1,4 @@
-"""Figures of the gate on held-out images, and which of two epochs is the better one."""
+"""Metrics of the gate on validation images, and how they rank epochs."""
 
 import math
 
@@ -8,19 +8,21 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 
 from scratch_d2.gate.examples import Examples, make_batches, make_loader
 from scratch_d2.gate.model import Gate
-from scratch_d2.gate.state import Figures, Training
+from scratch_d2.gate.state import Training, ValidationMetrics
 
 
-def validate(training: Training, held_out: Examples, batch_size: int, workers: int) -> Figures:
-    """Return the figures of the network in training, scored in float32 as `Gate` scores.
+def validate(
+    training: Training, held_out: Examples, batch_size: int, workers: int
+) -> ValidationMetrics:
+    """Return loss, ROC AUC and average precision of the network in training, in float32.
 
-    Raises FloatingPointError where a score is not finite.
+    Raises FloatingPointError if a score is not finite.
     """
     gate = Gate(training.model, training.preprocessing, training.device)
     batches = make_batches(held_out.heights, batch_size, seed=0, epoch=0)
     scored = [
-        (gate.logits(strips).cpu(), labels)
-        for strips, labels, _ in make_loader(held_out, batches, workers)
+        (gate.logits(images).cpu(), labels)
+        for images, labels, _ in make_loader(held_out, batches, workers)
     ]
     logits, labels = (torch.cat(parts) for parts in zip(*scored))
     loss = training.loss(logits.to(training.device), labels.to(training.device)).item()
@@ -29,11 +31,11 @@ def validate(training: Training, held_out: Examples, batch_size: int, workers: i
             f"the validation loss is {loss} after iteration {training.iteration - 1}; lower "
             "GATE.BASE_LR"
         )
-    return {"loss": loss, **ranking_figures(logits.numpy(), labels.numpy())}
+    return {"loss": loss, **ranking_metrics(logits.numpy(), labels.numpy())}
 
 
-def ranking_figures(scores: np.ndarray, labels: np.ndarray) -> Figures:
-    """Return ROC AUC and average precision of Bad; none where only one class is there.
+def ranking_metrics(scores: np.ndarray, labels: np.ndarray) -> ValidationMetrics:
+    """Return ROC AUC and average precision of Bad; {} if all images are of one class.
 
     Args:
         scores: [N], higher is more likely Bad.
@@ -47,6 +49,6 @@ def ranking_figures(scores: np.ndarray, labels: np.ndarray) -> Figures:
     }
 
 
-def rank(figures: Figures) -> tuple[float, float]:
-    """Order epochs by average precision, then by loss; by loss where there is one class only."""
-    return figures.get("average_precision", 0.0), -figures["loss"]
+def rank(metrics: ValidationMetrics) -> tuple[float, float]:
+    """Return a sort key: average precision, then loss; only loss if there is only one class."""
+    return metrics.get("average_precision", 0.0), -metrics["loss"]

@@ -35,9 +35,9 @@ def test_the_file_scores_as_the_gate_does(exported, count, shape):
     random = np.random.default_rng(3)
     height, width = shape
     images = [random.integers(0, 256, (height, width - i, 3), np.uint8) for i in range(count)]
-    strips = np.stack([gate.preprocessing.letterbox(image) for image in images])
+    letterboxed = np.stack([gate.preprocessing.letterbox(image) for image in images])
     session = onnxruntime.InferenceSession(str(path))
-    (found,) = session.run(["p_bad"], {"images": strips.transpose(0, 3, 1, 2)})
+    (found,) = session.run(["p_bad"], {"images": letterboxed.transpose(0, 3, 1, 2)})
     assert found.shape == (count,) and found.dtype == np.float32
     np.testing.assert_allclose(found, gate(images), atol=1e-4)
     assert 0 <= difference <= 1e-4

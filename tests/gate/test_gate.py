@@ -34,21 +34,23 @@ IMAGES = [
 )
 def test_letterbox_centres_and_keeps_the_aspect(shape: tuple, height: int, inner: tuple) -> None:
     preprocessing = Preprocessing(64, fill=255)
-    strip = preprocessing.letterbox(np.full((*shape, 3), 90, np.uint8))
+    letterboxed = preprocessing.letterbox(np.full((*shape, 3), 90, np.uint8))
     expected = np.full((height, 64, 3), 255, np.uint8)
     expected[slice(*inner)] = 90
-    np.testing.assert_array_equal(strip, expected)
+    np.testing.assert_array_equal(letterboxed, expected)
     assert preprocessing.height_of(*shape) == height
 
 
 def test_what_stands_is_turned_and_its_mask_with_it() -> None:
     image = np.full((64, 20, 3), 200, np.uint8)
     image[:10] = 30  # the upper end comes to lie on the left
-    strip = Preprocessing(64).letterbox(image)
-    assert strip.shape == (32, 64, 3)
-    np.testing.assert_array_equal(strip[6:26, :, 0] < 100, np.tile(np.arange(64) < 10, (20, 1)))
+    letterboxed = Preprocessing(64).letterbox(image)
+    assert letterboxed.shape == (32, 64, 3)
+    np.testing.assert_array_equal(
+        letterboxed[6:26, :, 0] < 100, np.tile(np.arange(64) < 10, (20, 1))
+    )
     mask = Preprocessing(64).letterbox_mask(image[..., 0] < 100)
-    np.testing.assert_array_equal(mask > 127, strip[..., 0] < 100)
+    np.testing.assert_array_equal(mask > 127, letterboxed[..., 0] < 100)
 
 
 @pytest.mark.parametrize(

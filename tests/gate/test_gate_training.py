@@ -11,10 +11,10 @@ from sklearn.metrics import roc_auc_score
 
 from scratch_d2.config import default_config
 from scratch_d2.gate import Gate, Preprocessing, checkpoints, examples, train
-from scratch_d2.gate.network import GateNetwork, judge_places, place_loss, worst_places
+from scratch_d2.gate.network import GateNetwork, max_pool_logits, patch_logits, patch_loss
 from scratch_d2.gate.state import rate
 from scratch_d2.gate.train import train_gate
-from scratch_d2.gate.validation import rank, ranking_figures
+from scratch_d2.gate.validation import rank, ranking_metrics
 from tests.builders import save
 from tests.gate.gates import save_gate
 
@@ -206,55 +206,55 @@ def test_masks_move_with_their_images(toy: dict) -> None:
     augment = examples.make_augmentation(255)
     bad = examples.Examples(toy["toy_train"], Preprocessing(SIZE), augment, with_masks=True)
     for epoch in range(12):
-        strip, _, mask = bad[epoch, 15]
-        inside = strip.float().mean(dim=0)[mask[0] > 250]
+        image, _, mask = bad[epoch, 15]
+        inside = image.float().mean(dim=0)[mask[0] > 250]
         assert len(inside) > 50 and inside.median() > 180
     assert not bad[0, 3][2].any()
     plain = examples.Examples(toy["toy_train"], Preprocessing(SIZE), augment)
     assert not plain[0, 15][2].any()
 
 
-def test_place_loss_asks_which_places_are_scratched_and_skips_what_is_unknown() -> None:
+def test_patch_loss_compares_patches_with_masks_and_skips_what_is_unknown() -> None:
     masks = torch.zeros(3, 1, 16, 16, dtype=torch.uint8)
     masks[0, 0, 1:3, 4] = 255
     masks[1, 0, 12, 12] = 20  # the trace of a mask that shrinking has left
     labels = torch.tensor([1.0, 0.0, 1.0])
     right = torch.full((3, 2, 2), -20.0)
     right[0, 0, 0] = 20.0
-    assert place_loss([right], masks, labels).item() < 1e-6
+    assert patch_loss([right], masks, labels).item() < 1e-6
     unsure = right.clone()
     unsure[0, 0, 0] = 0.0
-    # A scratched place weighs 2; mean over four places, two known images and two maps.
+    # A scratched patch weighs 2; mean over four patches, two known images and two maps.
     expected = 2 * np.log(2) / 4 / 2 / 2
-    assert place_loss([right, unsure], masks, labels).item() == pytest.approx(expected)
+    assert patch_loss([right, unsure], masks, labels).item() == pytest.approx(expected)
     right[2] = 20.0
-    assert place_loss([right], masks, labels).item() < 1e-6
+    assert patch_loss([right], masks, labels).item() < 1e-6
     right[1, 1, 1] = 20.0
-    assert place_loss([right], masks, labels).item() == pytest.approx(20 / 4 / 2)
-    assert place_loss([right[2:]], masks[2:], labels[2:]).item() == 0
+    assert patch_loss([right], masks, labels).item() == pytest.approx(20 / 4 / 2)
+    assert patch_loss([right[2:]], masks[2:], labels[2:]).item() == 0
 
 
-def test_places_are_judged_as_whole_images_would_be() -> None:
+def test_patches_are_judged_as_whole_images_would_be() -> None:
     torch.manual_seed(0)
     trunk = GateNetwork("resnet10t").trunk.eval()
     images = torch.randn(3, 3, 32, 32)
     with torch.inference_mode():
-        places = judge_places(trunk, trunk.forward_features(images))
-        torch.testing.assert_close(places[:, 0, 0], trunk(images)[:, 0])
+        patches = patch_logits(trunk, trunk.forward_features(images))
+        torch.testing.assert_close(patches[:, 0, 0], trunk(images)[:, 0])
         features = trunk.forward_features(torch.randn(2, 3, 96, 64))
-        maps = judge_places(trunk, features)
+        maps = patch_logits(trunk, features)
         assert maps.shape == (2, 3, 2)
-        # The mean of the places is what averaging the features would have given.
+        # The mean of the patches is what averaging the features would have given.
         torch.testing.assert_close(maps.mean(dim=(1, 2)), trunk.forward_head(features)[:, 0])
 
 
-def test_an_image_is_as_bad_as_its_worst_places() -> None:
+def test_an_image_is_as_bad_as_its_worst_patches() -> None:
     coarse = torch.tensor([[[1.0, -2.0]], [[-3.0, -4.0]]])
     fine = torch.tensor([[[0.0, 5.0], [1.0, 2.0]], [[-9.0, -8.0], [-7.0, -8.0]]])
-    assert worst_places([coarse, fine]).tolist() == [3.0, -5.0]
+    assert max_pool_logits([coarse, fine]).tolist() == [3.0, -5.0]
     network = GateNetwork("resnet10t").eval()
     with torch.inference_mode():
-        shapes = [tuple(found.shape) for found in network(torch.zeros(2, 3, 64, 96))]
+        shapes = [tuple(logits.shape) for logits in network(torch.zeros(2, 3, 64, 96))]
     assert shapes == [(2, 2, 3), (2, 8, 12), (2, 4, 6)]
 
 
@@ -267,9 +267,9 @@ def test_masks_teach_where_scratches_are(tmp_path: Path, toy: dict, weight: floa
     network = GateNetwork("resnet10t").eval()
     network.load_state_dict(last["model"])
     bad = examples.Examples(toy["toy_train"], Preprocessing(SIZE), with_masks=True)
-    strip, _, mask = bad[0, 30]
+    image, _, mask = bad[0, 30]
     with torch.inference_mode():
-        _, fine, _ = network(bad.preprocessing.normalise(strip[None]))
+        _, fine, _ = network(bad.preprocessing.normalise(image[None]))
     marked = torch.nn.functional.adaptive_max_pool2d(mask.float(), fine.shape[-2:])[0] > 0
     contrast = fine[0][marked].mean() - fine[0][~marked].mean()
     assert contrast > 1 if weight else contrast.abs() < 0.5
@@ -278,9 +278,9 @@ def test_masks_teach_where_scratches_are(tmp_path: Path, toy: dict, weight: floa
         train_gate(cfg, resume=True)
 
 
-def test_a_network_without_places_is_refused_by_name(tmp_path: Path, toy: dict) -> None:
+def test_a_network_without_feature_maps_is_refused_by_name(tmp_path: Path, toy: dict) -> None:
     cfg = make_config(tmp_path, MODEL="vit_tiny_patch16_224", IMAGE_SIZE=224)
-    with pytest.raises(ValueError, match="GATE.MODEL 'vit_tiny_patch16_224' has no places"):
+    with pytest.raises(ValueError, match="GATE.MODEL 'vit_tiny_patch16_224' cannot judge patches"):
         train_gate(cfg)
 
 
@@ -311,9 +311,9 @@ def test_the_rate_rises_once_and_falls() -> None:
 
 
 def test_figures_and_their_order() -> None:
-    figures = ranking_figures(np.array([0.1, 0.9, 0.4, 0.8]), np.array([0, 0, 1, 1]))
-    assert figures == {"roc_auc": 0.5, "average_precision": pytest.approx(7 / 12)}
-    assert ranking_figures(np.array([0.1, 0.9]), np.array([1, 1])) == {}
+    metrics = ranking_metrics(np.array([0.1, 0.9, 0.4, 0.8]), np.array([0, 0, 1, 1]))
+    assert metrics == {"roc_auc": 0.5, "average_precision": pytest.approx(7 / 12)}
+    assert ranking_metrics(np.array([0.1, 0.9]), np.array([1, 1])) == {}
     assert rank({"loss": 2.0, "average_precision": 0.9}) > rank(
         {"loss": 1.0, "average_precision": 0.8}
     )
