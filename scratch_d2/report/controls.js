@@ -83,8 +83,8 @@ function wireReviewBand(currentArea, onChange) {
 }
 
 /** Hand a text to the browser as a file to be saved. */
-function download(name, text) {
-  const address = URL.createObjectURL(new Blob([text], { type: "application/json" }));
+function download(name, text, type = "application/json") {
+  const address = URL.createObjectURL(new Blob([text], { type }));
   const link = node("a", { href: address, download: name });
   document.body.append(link);
   link.click();

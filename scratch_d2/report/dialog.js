@@ -38,8 +38,8 @@ function isUnseen({ images, about }, i) {
   return images.p_bad !== null && images.p_bad[i] < (about.unseen_below ?? 0);
 }
 
-/** The rows [[title, text]] that say all of one image. */
-function factsOf(data, thresholds, i) {
+/** The rows [[title, text or element]] that say all of one image. */
+function factsOf(data, thresholds, other, i) {
   const { images } = data;
   const [width, height] = images.pixels[i];
   const facts = [["reason", reasonOf(images, thresholds, i)]];
@@ -47,15 +47,21 @@ function factsOf(data, thresholds, i) {
   facts.push(["scratch area", isUnseen(data, i) ? "not known, the detector has not seen it" : area]);
   if (images.p_bad) facts.push(["p(Bad) of the gate", formatScore(images.p_bad[i])]);
   if (images.unmarked[i]) facts.push(["truth", "Bad, but no mask says where"]);
-  facts.push(["file", images.file[i]], ["source family", images.family[i]]);
+  if (other) facts.push(["other evaluation", otherInWords(other, thresholds.area_unit)]);
+  const link = { href: images.link[i], target: "_blank", rel: "noopener" };
+  facts.push(["file", node("a", link, images.file[i])], ["source family", images.family[i]]);
   facts.push(["image_id", String(images.image_id[i])], ["size", `${width} \u00d7 ${height} px`]);
   return facts;
 }
 
-/** Wire the dialog; returns {open(i)}. */
+/**
+ * Wire the dialog; returns {open(i)}. `current()` gives {thresholds, others}: the thresholds and,
+ * where there is one, the rows of another evaluation.
+ */
 function makeDialog(data, gallery, current) {
   const dialog = byId("viewer");
   let index = null;
+  let zoom = null;
 
   function show(i) {
     index = i;
@@ -65,9 +71,13 @@ function makeDialog(data, gallery, current) {
     byId("viewer-title").replaceChildren(symbolOf(outcome), `${title}: ${detail}`);
     byId("viewer-title").className = outcome;
     byId("viewer-place").textContent = `${place + 1} of ${gallery.order.length}`;
-    byId("viewer-picture").replaceChildren(drawPhotograph(data.images, data.pictures, i));
+    const picture = drawPhotograph(data.images, data.pictures, i);
+    zoom = makeZoom(picture.querySelector("svg"), ...data.images.grid[i]);
+    byId("viewer-picture").replaceChildren(picture);
+    const { thresholds, others } = current();
+    const facts = factsOf(data, thresholds, others?.[i], i);
     byId("viewer-facts").replaceChildren(
-      ...factsOf(data, current(), i).flatMap(([key, text]) => [node("dt", {}, key), node("dd", {}, text)]),
+      ...facts.flatMap(([key, content]) => [node("dt", {}, key), node("dd", {}, content)]),
     );
     byId("viewer-previous").disabled = place <= 0;
     byId("viewer-next").disabled = place + 1 >= gallery.order.length;
@@ -80,11 +90,17 @@ function makeDialog(data, gallery, current) {
 
   byId("viewer-previous").addEventListener("click", () => step(-1));
   byId("viewer-next").addEventListener("click", () => step(1));
+  byId("viewer-closer").addEventListener("click", () => zoom.by(1.5));
+  byId("viewer-farther").addEventListener("click", () => zoom.by(1 / 1.5));
+  byId("viewer-fit").addEventListener("click", () => zoom.reset());
   byId("viewer-close").addEventListener("click", () => dialog.close());
   dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
   dialog.addEventListener("keydown", (event) => {
     if (event.key === "ArrowLeft") step(-1);
     if (event.key === "ArrowRight") step(1);
+    if (event.key === "+" || event.key === "=") zoom.by(1.5);
+    if (event.key === "-") zoom.by(1 / 1.5);
+    if (event.key === "0") zoom.reset();
   });
   dialog.addEventListener("close", () => {
     const place = gallery.order.indexOf(index);

@@ -82,12 +82,15 @@ function compareBy(sort, images, outcomes) {
   return (a, b) => rankOf[outcomes[a]] - rankOf[outcomes[b]] || within(a, b) || a - b;
 }
 
-/** Fill the gallery's filters and return {refresh(outcomes), order, card, showUpTo}. */
-function makeGallery(data, openImage) {
+/**
+ * Fill the gallery's filters and return {refresh(outcomes), draw(), cardOf(i), order, outcomes,
+ * shown}. `differs(i)` says whether another evaluation gives an image another verdict.
+ */
+function makeGallery(data, openImage, differs) {
   const { images } = data;
   const cards = new Map();
   const gallery = { order: [], outcomes: [], shown: PAGE };
-  const filters = makeFilters(data, () => {
+  const filters = makeFilters(data, differs, () => {
     gallery.shown = PAGE;
     gallery.refresh();
   });
@@ -126,7 +129,7 @@ function makeGallery(data, openImage) {
 }
 
 /** Wire the filters: {accepts(outcomes), sort(), count(outcomes)}. */
-function makeFilters({ images }, onChange) {
+function makeFilters({ images }, differs, onChange) {
   const boxes = {};
   const counts = {};
   for (const [name, { title }] of Object.entries(OUTCOMES)) {
@@ -142,11 +145,13 @@ function makeFilters({ images }, onChange) {
   family.append(...known.map((name) => node("option", { value: name }, name)));
   byId("family-field").hidden = known.length < 2;
   if (!images.p_bad) sort.querySelector("[value=p_bad]").remove();
-  for (const input of [family, text, sort]) input.addEventListener("input", onChange);
+  const different = byId("different");
+  for (const input of [family, text, sort, different]) input.addEventListener("input", onChange);
   return {
     accepts(outcomes) {
       const part = text.value.toLowerCase();
       return (i) => boxes[outcomes[i]].checked
+        && (!different.checked || differs(i))
         && (family.selectedIndex === 0 || images.family[i] === family.value)
         && nameOf(images, i).toLowerCase().includes(part);
     },

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from scratch_d2.evaluation.images import ImageTable, families
+from scratch_d2.report.links import link_to
 from scratch_d2.report.outlines import grid_size, outline
 from scratch_d2.report.steps import threshold_steps
 from scratch_d2.report.thumbnails import make_thumbnails
@@ -27,7 +28,7 @@ FILE_NAME = "report.html"
 BUDGET = 19_000_000  # bytes of the page; more than that is a burden to open and to send
 SCRIPTS = (
     *("metrics", "intervals", "dom", "charts", "controls", "figures", "tables"),
-    *("gallery", "dialog", "report"),
+    *("gallery", "zoom", "dialog", "export", "compare", "report"),
 )
 # Of each image: width and height, those of the grid of its outlines, the outlines of true and
 # found scratches, how many count, whether it is Bad without a mask.
@@ -64,7 +65,7 @@ def write_report(
         "about": {key: value for key, value in about.items() if value not in (None, "", [])},
         "thresholds": asdict(thresholds),
         "results": results,
-        "images": _columns(images, dicts, predictions, thresholds),
+        "images": _columns(images, dicts, predictions, thresholds, folder),
         "steps": {
             "area": threshold_steps(images.area),
             "gate": None if images.p_bad is None else threshold_steps(images.p_bad, ceiling=1.0),
@@ -80,8 +81,9 @@ def _columns(
     dicts: Sequence[Mapping[str, Any]],
     predictions: Mapping[Any, Prediction],
     thresholds: Thresholds,
+    folder: Path,
 ) -> dict[str, Any]:
-    """Return the images of a page column by column."""
+    """Return the images of a page in a folder, column by column."""
     of_id = {item["image_id"]: item for item in dicts}
     for image_id, file in zip(images.image_id, images.file):
         if image_id not in of_id or image_id not in predictions:
@@ -97,6 +99,7 @@ def _columns(
     return {
         "image_id": images.image_id,
         "file": ["/".join(Path(file).parts[-2:]) for file in images.file],
+        "link": [link_to(file, folder) for file in images.file],
         "family": families(images.file),
         "group": [places.setdefault(group, len(places)) for group in images.group],
         "bad": images.y_true.astype(int),

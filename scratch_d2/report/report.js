@@ -11,6 +11,7 @@ const counted = { bad: images.bad.filter(Boolean).length, all: images.bad.length
 const thresholds = { ...saved };
 const view = { judged: null, outcomes: [], figures: {}, ranked: {}, drawn: null };
 let gallery = null;
+let comparison = null;
 
 const controls = {
   area: wireThreshold({
@@ -70,7 +71,18 @@ function change(values, typedInto = null) {
   showControls(typedInto);
   showFigures();
   window.cancelAnimationFrame(view.frame);
-  view.frame = window.requestAnimationFrame(() => gallery.refresh(view.outcomes));
+  view.frame = window.requestAnimationFrame(showImages);
+}
+
+function showImages() {
+  comparison.refresh(view.judged.labels);
+  gallery.refresh(view.outcomes);
+}
+
+/** Whether the other evaluation judges an image otherwise. */
+function differs(i) {
+  const other = comparison.others?.[i];
+  return Boolean(other) && other.label !== view.judged.labels[i];
 }
 
 function figuresOfJudge(judge) {
@@ -123,6 +135,7 @@ function showFigures() {
   byId("rule").textContent = ruleInWords(thresholds, Boolean(images.p_bad));
   renderConfusion(images, view.judged, thresholds.review_band !== null);
   updateTable(view.figures);
+  view.intervals = null;
   renderTiles(view.figures[decider], null);
   window.clearTimeout(view.timer);
   view.timer = window.setTimeout(showIntervals, 120);
@@ -140,6 +153,7 @@ function showFigures() {
 function showIntervals() {
   if (!counted.all) return;
   const intervals = areMoved() ? liveIntervals() : savedIntervals(data.results.image ?? {});
+  view.intervals = intervals;
   renderTiles(view.figures[decider], intervals);
 }
 
@@ -207,13 +221,29 @@ function wireOutlines() {
   }
 }
 
+function wireDownloads() {
+  const offer = (id, name, make, type) => {
+    byId(id).addEventListener("click", () => download(name, make(), type));
+  };
+  offer("download", "thresholds.json", thresholdsFile);
+  offer("download-metrics", "metrics.csv", () => {
+    showIntervals();
+    return toCsv(metricRows(judges, view.figures, view.intervals));
+  }, "text/csv");
+  offer("download-images", "images.csv", () => {
+    const { order, outcomes } = gallery;
+    return toCsv(imageRows(data, order, outcomes, view.judged.labels, thresholds));
+  }, "text/csv");
+}
+
 function start() {
   const name = data.about.dataset ?? "evaluation";
   document.title = `${name}: inspection report`;
   byId("dataset").textContent = name;
   const good = counted.all - counted.bad;
   byId("size").textContent = `${countOf(counted.all, "image", "images")}: ${good} Good, ${counted.bad} Bad`;
-  showWhere({ gate: images.p_bad, curves: plots, "no-curves": !plots, unseen: unseenBelow });
+  const shown = { gate: images.p_bad, curves: plots, "no-curves": !plots, unseen: unseenBelow };
+  showWhere({ ...shown, other: false });
   byId("unseen-below").textContent = formatShort(unseenBelow);
   byId("area-unit").textContent = saved.area_unit === "fraction" ? "of the image" : "px";
   renderAbout(data.about);
@@ -222,10 +252,11 @@ function start() {
   wireOutlines();
   wirePrinting();
   const viewer = { open: null };
-  gallery = makeGallery(data, (i) => viewer.open(i));
-  viewer.open = makeDialog(data, gallery, () => thresholds).open;
+  comparison = wireComparison(images, showImages);
+  gallery = makeGallery(data, (i) => viewer.open(i), differs);
+  viewer.open = makeDialog(data, gallery, () => ({ thresholds, others: comparison.others })).open;
+  wireDownloads();
   byId("reset").addEventListener("click", () => change({ ...saved }));
-  byId("download").addEventListener("click", () => download("thresholds.json", thresholdsFile()));
   change({ ...saved });
 }
 

@@ -1,4 +1,4 @@
-"""Fixtures of the tests of the report: a real Chromium, and a report written once."""
+"""Fixtures of the tests of the report: V8, a real Chromium, and a report written once."""
 
 import re
 import shutil
@@ -6,11 +6,18 @@ import shutil
 import pytest
 
 from tests.report.pages import settle, write
+from tests.report.v8 import load_script
 
 ARGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
+def script():
+    """Call a function of the page by name, in V8."""
+    return load_script()
+
+
+@pytest.fixture(scope="session")
 def browser():
     playwright = pytest.importorskip(
         "playwright.sync_api", reason="playwright is missing, run `pip install playwright`"
@@ -46,7 +53,7 @@ def visit(browser):
     assert heard == []
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def written(tmp_path_factory):
     """A report of 40 images, 16 of them Bad, with a gate, and their table."""
     return write(tmp_path_factory.mktemp("report"), [i % 5 < 2 for i in range(40)])

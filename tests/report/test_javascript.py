@@ -2,13 +2,11 @@
 
 import math
 from dataclasses import replace
-from importlib import resources
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from py_mini_racer import MiniRacer
 
 from scratch_d2.evaluation.images import ImageTable, judge_images
 from scratch_d2.metrics.bootstrap import REPLICATES, resample
@@ -26,16 +24,6 @@ BANDS = st.sampled_from([None, (40.0, 180.25), (0.0, 1.0), (100.0, 200.0)])
 COUNTS = ["tp", "fp", "fn", "tn"]
 UPPERS = st.sampled_from([None, 0.25, 0.6, 1.0])
 THRESHOLDS = st.builds(lambda *v: v, AREAS, SCORES, BANDS, UPPERS, st.booleans())
-
-
-@pytest.fixture(scope="module")
-def script():
-    """Call a function of the page by name."""
-    context = MiniRacer()
-    folder = resources.files("scratch_d2.report")
-    names = ("metrics", "intervals", "dom", "dialog")
-    context.eval("\n".join(folder.joinpath(f"{name}.js").read_text("utf-8") for name in names))
-    return context.call
 
 
 def table(rows, gated=True):
