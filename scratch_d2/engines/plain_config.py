@@ -8,17 +8,24 @@ from scratch_d2.config import default_config, flatten
 from scratch_d2.utils.device import pick_device
 from scratch_d2.utils.files import write_atomically
 
+# Keys that came after release 0.6 of Detectron2 and play no part in loading a detector.
+TRAINING_KEYS = (
+    *("DATALOADER.REPEAT_SQRT", "FLOAT32_PRECISION"),
+    *("SOLVER.BASE_LR_END", "SOLVER.NUM_DECAYS", "SOLVER.RESCALE_INTERVAL"),
+)
+
 
 def to_plain_detectron2(cfg: CfgNode) -> CfgNode:
     """Return what `get_cfg().merge_from_file` of Detectron2 needs to know of a config.
 
-    That is every key of Detectron2's that differs from its default there, and none of ours, so
-    that a release which lacks some newer key reads it as well.
+    That is every key of Detectron2's that differs from its default there, without `TRAINING_KEYS`,
+    and none of ours, so that a release which lacks some newer key reads it as well.
     """
     plain, defaults = CfgNode({"VERSION": cfg.VERSION}), flatten(default_config())
     for name, value in flatten(cfg).items():
         value = list(value) if isinstance(value, tuple) else value
-        if name.startswith(("SCRATCH.", "GATE.")) or value == defaults[name]:
+        ours = name.startswith(("SCRATCH.", "GATE."))
+        if ours or name in TRAINING_KEYS or value == defaults[name]:
             continue
         *blocks, leaf = name.split(".")
         node = plain

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import shlex
 import sys
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,11 @@ def setup_logger(folder: str | Path | None = None) -> logging.Logger:
         handler.setFormatter(form)
         logger.addHandler(handler)
     return logger
+
+
+def command_line() -> str:
+    """Return the command that started this process, as one would type it."""
+    return shlex.join(sys.argv)
 
 
 class MetricWriter:

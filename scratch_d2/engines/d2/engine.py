@@ -7,7 +7,6 @@ from functools import partial
 from pathlib import Path
 
 from detectron2.config import CfgNode as D2CfgNode
-from detectron2.data import DatasetCatalog
 from detectron2.engine import default_setup, launch
 from detectron2.modeling import build_model
 from detectron2.utils import comm
@@ -18,12 +17,14 @@ from scratch_d2.checkpoints.bundle import find_detector_weights, thresholds_from
 from scratch_d2.checkpoints.loading import load_weights
 from scratch_d2.data.catalog import save_training_splits
 from scratch_d2.engines.base import Detector
+from scratch_d2.engines.checks import check_datasets
 from scratch_d2.engines.d2.detector import D2Detector
-from scratch_d2.engines.d2.settings import check_settings, to_d2_config
+from scratch_d2.engines.d2.settings import check_processes, check_settings, to_d2_config
 from scratch_d2.engines.d2.trainer import Trainer
 from scratch_d2.engines.plain_config import save_plain_config
 from scratch_d2.evaluation.settings import EvaluationSettings
 from scratch_d2.utils.files import prepare_output_dir
+from scratch_d2.utils.logging import command_line
 
 logger = logging.getLogger(__name__)
 
@@ -35,6 +36,8 @@ class D2Engine:
 
     def train(self, cfg: CfgNode, resume: bool = False) -> Path:
         """Train with DefaultTrainer, in this process or in each that `launch` has started."""
+        check_settings(cfg)
+        check_datasets(cfg)
         d2_cfg, final = self._setup(cfg), Path(cfg.OUTPUT_DIR) / "model_final.pth"
         if comm.is_main_process():
             save_plain_config(cfg, final)
@@ -57,10 +60,9 @@ class D2Engine:
         self, cfg: CfgNode, weights: str | Path, settings: EvaluationSettings
     ) -> dict[str, dict[str, float]]:
         """Evaluate as the trainer does, and write OUTPUT_DIR/inference."""
+        check_settings(cfg)
+        check_datasets(cfg, ("TEST",))
         cfg = self._setup(cfg)
-        for name in cfg.DATASETS.TEST:
-            if not DatasetCatalog.get(name):
-                raise ValueError(f"dataset {name!r} holds no image; there is nothing to evaluate")
         model = build_model(cfg)
         load_weights(model, weights)
         build = partial(Trainer.build_evaluator, cfg, settings=settings)
@@ -68,19 +70,17 @@ class D2Engine:
 
     def launch(self, main: Callable[[argparse.Namespace], object], args: argparse.Namespace):
         """Run `main(args)` once per GPU of every machine, as the arguments of d2's tools say."""
+        check_processes(args)
         machines = (args.num_machines, args.machine_rank, args.dist_url)
         return launch(main, args.num_gpus, *machines, args=(args,))
 
     def _setup(self, cfg: CfgNode) -> D2CfgNode:
+        converted = to_d2_config(cfg)
         if comm.is_main_process():
             prepare_output_dir(cfg.OUTPUT_DIR)
-        converted = to_d2_config(cfg)
         if converted.MODEL.DEVICE == "cpu" and converted.SOLVER.AMP.ENABLED:
             logger.warning("SOLVER.AMP.ENABLED is switched off: Detectron2 has it on GPUs only")
             converted.SOLVER.AMP.ENABLED = False
-        for name in (*converted.DATASETS.TRAIN, *converted.DATASETS.TEST):
-            if name not in DatasetCatalog:
-                raise ValueError(f"dataset {name!r} is not registered, here or in Detectron2")
-        default_setup(converted, argparse.Namespace())
+        default_setup(converted, argparse.Namespace(command=command_line()))
         setup_logger(converted.OUTPUT_DIR, distributed_rank=comm.get_rank(), name="scratch_d2")
         return converted

@@ -1,10 +1,13 @@
 """A config of `load_config` as Detectron2's, and what this engine refuses before training."""
 
+import argparse
+from importlib.util import find_spec
 from typing import Any
 
 from detectron2.config import CfgNode as D2CfgNode
 from detectron2.config import get_cfg
 from fvcore.common.config import CfgNode
+from torch import cuda
 
 from scratch_d2.config import add_scratch_config, default_config, flatten
 from scratch_d2.utils.device import pick_device
@@ -41,6 +44,8 @@ def to_d2_config(cfg: CfgNode) -> D2CfgNode:
     """
     converted = get_cfg()
     add_scratch_config(converted)
+    # This package's own loader honours it, whatever Detectron2 knows.
+    converted.DATALOADER.setdefault("REPEAT_SQRT", True)
     wanted, defaults = cfg.clone(), flatten(default_config())
     wanted.defrost()
     unknown = _drop_unknown(wanted, converted)
@@ -80,5 +85,32 @@ def check_settings(cfg: CfgNode) -> None:
     for key, (values, accepted) in REFUSED.items():
         if leaves[key] in values:
             faults.append(f"{key} is {leaves[key]!r}; accepted is {accepted}")
+    polygons = leaves["INPUT.CROP.ENABLED"] and leaves["INPUT.MASK_FORMAT"] == "polygon"
+    if polygons and find_spec("shapely") is None:
+        faults.append(
+            "INPUT.CROP.ENABLED is True with INPUT.MASK_FORMAT polygon, for which Detectron2 needs "
+            "shapely (pip install shapely); accepted without it is bitmask"
+        )
     if faults:
         raise ValueError(f"the engine d2 does not take this config: {'; '.join(faults)}")
+
+
+def check_processes(args: argparse.Namespace) -> None:
+    """Raise ValueError naming the option that asks for processes which cannot be started here."""
+    gpus, machines, rank = args.num_gpus, args.num_machines, args.machine_rank
+    if machines < 1:
+        raise ValueError(f"--num-machines is {machines}; accepted is 1 or more")
+    if not 0 <= rank < machines:
+        raise ValueError(f"--machine-rank is {rank}; accepted is 0 to {machines - 1}")
+    if machines > 1 and args.dist_url == "auto":
+        raise ValueError(
+            f"--dist-url is auto; with {machines} machines, accepted is tcp://HOST:PORT of one"
+        )
+    there = cuda.device_count()
+    if gpus < 1:
+        raise ValueError(f"--num-gpus is {gpus}; accepted is 1 or more")
+    if gpus > there and gpus * machines > 1:
+        accepted = f"1 to {there}" if there else "1 on the CPU, of one machine"
+        raise ValueError(
+            f"--num-gpus is {gpus}, but this machine has {there} GPUs; accepted is {accepted}"
+        )

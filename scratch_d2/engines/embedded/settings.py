@@ -154,10 +154,9 @@ def check_settings(cfg: CfgNode, training: bool = True) -> None:
     for name in ("RPN", "ROI_HEADS") if training else ():
         faults += _matching_faults(name, cfg.MODEL[name])
     if faults:
-        listed = "\n  ".join(faults)
         raise ValueError(
-            f"the embedded engine does not honour this config; Detectron2 (SCRATCH.ENGINE d2) may"
-            f"\n  {listed}"
+            "the embedded engine does not honour this config, Detectron2 (SCRATCH.ENGINE d2) may: "
+            f"{'; '.join(faults)}"
         )
 
 

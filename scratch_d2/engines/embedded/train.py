@@ -15,6 +15,7 @@ from scratch_d2.checkpoints.loading import load_initial_weights
 from scratch_d2.data.catalog import save_training_splits
 from scratch_d2.engines.batches import new_seed, repeat_factors, seed_iteration, training_loader
 from scratch_d2.engines.checkpoints import BestModel, metric_name, resume_run
+from scratch_d2.engines.checks import check_datasets
 from scratch_d2.engines.embedded.checkpoints import Checkpoints, TrainingState
 from scratch_d2.engines.embedded.detector import (
     EmbeddedDetector,
@@ -30,7 +31,7 @@ from scratch_d2.engines.plain_config import save_plain_config
 from scratch_d2.evaluation.settings import EvaluationSettings
 from scratch_d2.utils.device import pick_device
 from scratch_d2.utils.files import prepare_output_dir
-from scratch_d2.utils.logging import MetricWriter, setup_logger
+from scratch_d2.utils.logging import MetricWriter, command_line, setup_logger
 
 # Iterations between two lines of metrics.json, as in Detectron2.
 WRITE_PERIOD = 20
@@ -49,8 +50,9 @@ def train_detector(cfg: CfgNode, resume: bool = False) -> Path:
         FloatingPointError: a loss is no finite number; names the iteration and all losses.
     """
     check_settings(cfg, training=True)
+    check_datasets(cfg)
     output = prepare_output_dir(cfg.OUTPUT_DIR, cfg)
-    setup_logger(output)
+    setup_logger(output).info("command: %s", command_line())
     save_plain_config(cfg, output / "model_final.pth")
     set_backend(cfg)
     device, last = pick_device(cfg.MODEL.DEVICE), cfg.SOLVER.MAX_ITER
