@@ -1,141 +1,18 @@
-import itertools
 import json
 import math
-from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import assume, given
-from hypothesis import strategies as st
-from sklearn.metrics import precision_recall_curve
 
-from scratch_d2.calibration import Goal, calibrate
+from scratch_d2.calibration import calibrate
 from scratch_d2.calibration.choice import deal_folds
 from scratch_d2.calibration.metrics import give_verdicts
-from scratch_d2.calibration.search import choose_thresholds
 from scratch_d2.calibration.source import read_source, refuse_test_set
 from scratch_d2.calibration.table import format_calibration
 from scratch_d2.evaluation.images import ImageTable
 from scratch_d2.structures.thresholds import RULES, Thresholds, read_thresholds
-
-GOALS = ["f1", "recall=0.5", "recall=0.75", "recall=1", "cost=0.5", "cost=1", "cost=10"]
-
-
-def make_images(
-    bad: Sequence[bool],
-    area: Sequence[float],
-    p_bad: Sequence[float] | None = None,
-    group: Sequence[str] | None = None,
-) -> ImageTable:
-    """A table of images; each is a group of its own unless groups are given."""
-    files = [f"{index}.png" for index in range(len(bad))]
-    scores = None if p_bad is None else np.array(p_bad, float)
-    columns = (list(range(len(bad))), files, list(group or files))
-    return ImageTable(*columns, np.array(bad, bool), np.array(area, float), scores)
-
-
-def draw_images(count: int, seed: int = 0, group_size: int = 1) -> ImageTable:
-    """A table with overlapping areas and gate scores, a third of it Bad."""
-    rng = np.random.default_rng(seed)
-    group = [f"g{index // group_size}" for index in range(count)]
-    bad = rng.random(count) < 1 / 3
-    area = np.where(rng.random(count) < 0.3, 0, rng.integers(1, 900, count) * (1.0 + bad))
-    return make_images(bad, area, np.clip(rng.normal(0.3 + 0.4 * bad, 0.2), 0, 1), group)
-
-
-@st.composite
-def tables(draw: st.DrawFn, gated: bool | None = None) -> ImageTable:
-    """Small tables with many ties, some scratch on a Bad image, at least one Good image."""
-    count = draw(st.integers(2, 9))
-    bad = draw(st.lists(st.booleans(), min_size=count, max_size=count))
-    areas = st.sampled_from([0.0, 0.5, 1.0, 3.0, 40.0, 41.5, 700.0])
-    area = draw(st.lists(areas, min_size=count, max_size=count))
-    scores = st.sampled_from([0.0, 0.1, 0.25, 0.3, 0.9, 1.0])
-    p_bad = draw(st.lists(scores, min_size=count, max_size=count))
-    assume(not all(bad) and any(b and a for b, a in zip(bad, area)))
-    gated = draw(st.booleans()) if gated is None else gated
-    return make_images(bad, area, p_bad if gated else None)
-
-
-def middles(values: np.ndarray) -> list[tuple[float, float, float]]:
-    """Every gap between distinct values as (middle, low, high)."""
-    return [((a + b) / 2, a, b) for a, b in itertools.pairwise(sorted(set(values)))]
-
-
-def worth(goal: Goal, images: ImageTable, y_pred: np.ndarray) -> tuple[float, ...]:
-    """What a goal says of verdicts, the higher the better, written out for one case."""
-    tp = int((y_pred & images.y_true).sum())
-    fp, fn = int(y_pred.sum()) - tp, int(images.y_true.sum()) - tp
-    recall, precision = tp / (tp + fn), tp / max(tp + fp, 1)
-    if goal.name == "f1":
-        return (2 * tp / (2 * tp + fp + fn),)
-    if goal.name == "cost":
-        return (-(fp + goal.value * fn),)
-    if recall >= goal.value:
-        return (1.0, 1.0, precision, -fp, tp)
-    return (0.0, recall, precision, -fp, tp)
-
-
-@given(tables(), st.sampled_from(GOALS))
-def test_the_choice_is_the_best_of_all_by_trying_each(images, text):
-    goal, found = Goal.parse(text), []
-    scores = np.ones(len(images)) if images.p_bad is None else images.p_bad
-    for skip, _, _ in [(0.0, 0, 0), *middles(scores)]:
-        reach = scores >= skip
-        for area, low, high in middles([0.0, *images.area[reach], 2 * images.area.max()]):
-            value = worth(goal, images, reach & (images.area >= area))
-            found.append((value, int((~reach).sum()), high - low, low, high))
-    chosen = choose_thresholds(images, Thresholds(gate_threshold=0.0), goal)
-    y_pred, _, skipped, _ = give_verdicts(images, chosen).T
-    value, most, widest, _, _ = max(found)
-    assert worth(goal, images, y_pred > 0) == pytest.approx(value)
-    assert skipped.sum() == most and chosen.area > 0
-    gaps = [entry[2:] for entry in found if entry[:2] == (value, most)]
-    assert any(gap == widest and low < chosen.area <= high for gap, low, high in gaps)
-
-
-@given(tables(gated=False), st.sampled_from([0.3, 0.5, 0.8, 1.0]))
-def test_without_a_gate_the_choice_is_that_of_the_precision_recall_curve(images, least):
-    curve = precision_recall_curve(images.y_true, images.area)
-    precision, recall = (values[:-1][curve[2] > 0] for values in curve[:2])
-    best = choose_thresholds(images, Thresholds(gate_threshold=0.3), Goal("f1"))
-    y_pred = images.area >= best.area
-    tp = (y_pred & images.y_true).sum()
-    f1 = 2 * tp / (y_pred.sum() + images.y_true.sum())
-    whole = precision + recall
-    highest = np.divide(2 * precision * recall, whole, out=np.zeros_like(whole), where=whole > 0)
-    assert f1 == pytest.approx(highest.max()) and best.gate_threshold == 0.3
-    y_pred = images.area >= choose_thresholds(images, Thresholds(), Goal("recall", least)).area
-    enough = recall >= min(least, recall.max())
-    assert (y_pred & images.y_true).sum() / images.y_true.sum() in recall[enough]
-    assert images.y_true[y_pred].mean() == pytest.approx(precision[enough].max())
-
-
-@given(tables(), st.sampled_from(GOALS), st.sampled_from([0.1, 0.34, 0.5, 1.0]))
-def test_no_review_band_leaves_less_cost_outside(images, text, share):
-    goal = Goal.parse(text)
-    weight = goal.value if goal.name == "cost" else 1.0
-    chosen = choose_thresholds(images, Thresholds(), goal, share)
-    gated = images.p_bad is not None
-    reach = images.p_bad >= chosen.gate_threshold if gated else np.ones(len(images), bool)
-
-    def outside(low: float, high: float) -> tuple[float, int]:
-        """Cost of the errors outside a band, and how many images are in it."""
-        inside = reach & (low <= images.area) & (images.area < high)
-        y_pred = reach & ~inside & (images.area >= chosen.area)
-        missed = images.y_true & ~y_pred & ~inside
-        return round(weight * missed.sum() + (y_pred & ~images.y_true).sum(), 9), int(inside.sum())
-
-    edges = [m for m, _, _ in middles([0.0, *images.area, 2 * images.area.max()])]
-    lows = [chosen.area, *(edge for edge in edges if edge < chosen.area)]
-    highs = [chosen.area, *(edge for edge in edges if edge > chosen.area)]
-    tried = [outside(low, high) for low in lows for high in highs]
-    allowed = [entry for entry in tried if entry[1] <= math.floor(share * len(images) + 1e-9)]
-    low, high = chosen.review_band or (chosen.area, chosen.area)
-    assert outside(low, high) == min(allowed)
-    assert 0 < low <= chosen.area <= high
-    assert give_verdicts(images, chosen)[:, 3].sum() == outside(low, high)[1]
+from tests.calibration.tables import draw_images, make_images
 
 
 def test_folds_keep_groups_whole_and_expected_figures_repeat():
@@ -315,15 +192,3 @@ def test_an_upper_gate_threshold_that_gains_nothing_elsewhere_is_not_chosen():
     assert calibrate(images, Thresholds(), "f1").thresholds.gate_upper_threshold is None
     without_gate = replace(images, p_bad=None)
     assert calibrate(without_gate, Thresholds(), "f1").thresholds.gate_upper_threshold is None
-
-
-@given(tables(), st.sampled_from(GOALS))
-def test_trying_an_upper_threshold_is_never_worse_on_the_same_images(images, text):
-    goal = Goal.parse(text)
-    plain, upper = (
-        choose_thresholds(images, Thresholds(), goal, try_upper=try_upper)
-        for try_upper in (False, True)
-    )
-    values = [worth(goal, images, give_verdicts(images, t)[:, 0] > 0) for t in (plain, upper)]
-    assert values[1] >= values[0] or values[1] == pytest.approx(values[0])
-    assert images.p_bad is not None or upper.gate_upper_threshold is None
