@@ -40,6 +40,7 @@ setup(
         "scikit-image>=0.22",
         "ImageHash>=4.3",
         "pillow>=10.1",
+        "simplejpeg>=1.7.1",
         "fvcore>=0.1.5",
         "tensorboard>=2.12",
         "tabulate>=0.9",

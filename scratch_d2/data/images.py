@@ -1,62 +1,48 @@
 """Read photographs of any kind into one form: HxWx3 uint8 RGB, upright."""
 
-import ctypes
-import io
-import logging
 import os
 import stat
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
+from typing import NamedTuple, TypeVar
 
 import numpy as np
-from PIL import ExifTags, Image, UnidentifiedImageError
+from PIL import Image
 
-from scratch_d2.structures.images import to_uint8
+from scratch_d2.data.decoding import Decoded, ImageError, decode
+from scratch_d2.structures.images import find_range, to_uint8
 
-FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP")
-# What no photograph needs, and a file of a few bytes can claim. Image.MAX_IMAGE_PIXELS, 89 million
-# unless it is set, limits width x height.
-MAX_BYTES = 1 << 29
-MAX_SIDE = 65_535
-MAX_SCANNED = 10**10  # pixels, over all scans of a JPEG: some seconds
-START_OF_SCAN = b"\xff\xda"
-TILE_WIDTH, TILE_LENGTH = 322, 323  # tags of TIFF
-UPRIGHT = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
-Read = tuple[Path, np.ndarray | None, str]
+MAX_BYTES = 1 << 29  # of a file: no photograph needs more, and no memory is spent on it
 
 
-class ImageError(ValueError):
-    """A file that cannot be used as a photograph or mask; the message names it and says why."""
+class Photograph(NamedTuple):
+    """A photograph as it was read.
 
-
-def _keep_quiet() -> None:
-    """Keep Pillow and libtiff from writing to the terminal what they think of a file.
-
-    What matters is raised as well. This is set once: warnings cannot be caught while several
-    threads read.
+    Attributes:
+        pixels: HxWx3 uint8 RGB, 0..255, upright.
+        note: what was assumed in reading it, or "".
     """
-    warnings.filterwarnings("ignore", module=r"PIL\.")
-    logging.getLogger("PIL").addHandler(logging.NullHandler())
-    library = ctypes.CDLL(Image.core.__file__)
-    if hasattr(library, "TIFFSetErrorHandler"):  # not where libtiff is linked statically
-        library.TIFFSetErrorHandler(None)
+
+    pixels: np.ndarray
+    note: str
 
 
-_keep_quiet()
+class Reading(NamedTuple):
+    """What came of reading a file: pixels and a note as `Photograph` has them, or an error."""
+
+    pixels: np.ndarray | None
+    error: str
+    note: str
 
 
-def read_pixels(path: str | Path, convert: Callable[[Image.Image], np.ndarray]) -> np.ndarray:
-    """Read one still image, turned as its EXIF orientation says, and convert it into an array.
+Read = tuple[Path, np.ndarray | None, str]
+T = TypeVar("T")
+
+
+def read_file(path: str | Path, convert: Callable[[Decoded], T]) -> T:
+    """Read one still image, turned as its EXIF orientation says, and convert it.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -64,14 +50,11 @@ def read_pixels(path: str | Path, convert: Callable[[Image.Image], np.ndarray]) 
             absurdly large, or `convert` cannot take it.
     """
     try:
-        return convert(_decode(_read_bytes(path)))
+        return convert(decode(_read_bytes(path)))
     except FileNotFoundError:
         raise
     except ImageError as error:
         reason = str(error)
-    except UnidentifiedImageError:
-        kinds = ", ".join(FORMATS)
-        reason = f"not an image of an accepted kind ({kinds}), or its header is damaged"
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         reason = f"refused as a decompression bomb ({error})"
     except MemoryError:
@@ -113,70 +96,59 @@ def _open_at_once(path: str, flags: int) -> int:
     return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
-def _decode(content: bytes) -> Image.Image:
-    image = Image.open(io.BytesIO(content), formats=FORMATS)
-    if getattr(image, "is_animated", False):
-        raise ImageError(f"{image.format} of several frames; a single still image is expected")
-    _check_size(*image.size)
-    tags = getattr(image, "tag_v2", {})
-    if TILE_WIDTH in tags and TILE_LENGTH in tags:  # memory for a tile is taken, whatever it holds
-        _check_size(tags[TILE_WIDTH], tags[TILE_LENGTH])
-    pixels = image.width * image.height
-    if image.format in ("JPEG", "MPO") and content.count(START_OF_SCAN) * pixels > MAX_SCANNED:
-        raise ImageError("refused as a decompression bomb (a JPEG of too many scans)")
-    tiles = [(x1 - x0) * (y1 - y0) for _, (x0, y0, x1, y1), *_ in image.tile]
-    if tiles and sum(tiles) < pixels:  # Pillow would leave black what no tile covers
-        raise ImageError("damaged image (a part of its pixels is missing)")
-    image.load()
-    # Not ImageOps.exif_transpose, which also writes EXIF anew and fails where that is odd.
-    method = UPRIGHT.get(image.getexif().get(ExifTags.Base.Orientation))
-    return image if method is None else image.transpose(method)
-
-
-def _check_size(width: int, height: int) -> None:
-    most = Image.MAX_IMAGE_PIXELS or MAX_SIDE**2
-    if width * height > most or max(width, height) > MAX_SIDE:
-        raise ImageError(
-            f"refused as a decompression bomb ({width} x {height} pixels; accepted are {MAX_SIDE} "
-            f"a side and {most} in all)"
-        )
-    if min(width, height) < 1:
-        raise ImageError(f"an image without pixels ({width} x {height})")
-
-
-def read_image(path: str | Path) -> np.ndarray:
+def read_image(path: str | Path, white: float = 0.0) -> np.ndarray:
     """Read a photograph as HxWx3 uint8 RGB, 0..255, turned upright by its EXIF orientation.
 
-    Grey, palette, 1-bit, 16-bit, CMYK and transparent images are converted; an alpha channel is
-    dropped. Raises FileNotFoundError or ImageError, both naming the file.
+    Grey, palette, 1-bit, high-depth, CMYK and transparent images are converted; an alpha channel
+    is dropped.
+
+    Args:
+        white: level that is white in images of more than 8 bits, as SCRATCH.WHITE_LEVEL has it; 0
+            finds it for each image, as `find_range` does.
+
+    Raises FileNotFoundError or ImageError, both naming the file.
     """
-    return read_pixels(path, _to_rgb)
+    return read_photograph(path, white).pixels
 
 
-def _to_rgb(image: Image.Image) -> np.ndarray:
-    if image.mode.startswith("I") or image.mode == "F":
-        grey = to_uint8(np.asarray(image))
-        return np.repeat(grey[:, :, None], 3, axis=2)
+def read_photograph(path: str | Path, white: float = 0.0) -> Photograph:
+    """Read a photograph as `read_image` does, and say what was assumed."""
+    return read_file(path, partial(_to_photograph, white=white))
+
+
+def _to_photograph(decoded: Decoded, white: float) -> Photograph:
+    image, deep = decoded
+    if deep is not None:
+        low, high = find_range(deep, white)
+        pixels = to_uint8(deep, (low, high))
+        note = f"levels {low:g} to {high:g} of {deep.dtype} pixels are read as black to white"
+        grey = pixels.ndim == 2
+        return Photograph(np.repeat(pixels[:, :, None], 3, axis=2) if grey else pixels, note)
     image.info.pop("transparency", None)  # Pillow would warn of it, and it is dropped anyway
-    return np.asarray(image if image.mode == "RGB" else image.convert("RGB"))
+    return Photograph(np.asarray(image if image.mode == "RGB" else image.convert("RGB")), "")
 
 
-def read_batches(paths: Sequence[Path], batch_size: int) -> Iterator[list[Read]]:
+def read_batches(
+    paths: Sequence[Path], batch_size: int, white: float = 0.0
+) -> Iterator[list[Read]]:
     """Read images in batches, the next one while the caller works on the last.
 
-    Yields lists of (path, HxWx3 uint8 RGB, "") or, for an unreadable file, (path, None, reason).
+    Yields lists of (path, HxWx3 uint8 RGB, "") or, for an unreadable file, (path, None, reason);
+    `white` as in `read_image`.
     """
+    read = partial(try_read, white=white)
     batches = [paths[start : start + batch_size] for start in range(0, len(paths), batch_size)]
     with ThreadPoolExecutor(max_workers=2) as pool:
-        ahead = [pool.submit(try_read, path) for path in batches[0]] if batches else []
+        ahead = [pool.submit(read, path) for path in batches[0]] if batches else []
         for done, following in zip(batches, [*batches[1:], []]):
-            current, ahead = ahead, [pool.submit(try_read, path) for path in following]
-            yield [(path, *job.result()) for path, job in zip(done, current)]
+            current, ahead = ahead, [pool.submit(read, path) for path in following]
+            yield [(path, *job.result()[:2]) for path, job in zip(done, current)]
 
 
-def try_read(path: Path) -> tuple[np.ndarray | None, str]:
-    """Return an image as HxWx3 uint8 RGB and "", or None and why it cannot be read."""
+def try_read(path: Path, white: float = 0.0) -> Reading:
+    """Read a photograph as `read_photograph` does, or say why it cannot be read."""
     try:
-        return read_image(path), ""
+        pixels, note = read_photograph(path, white)
     except (ImageError, OSError) as error:
-        return None, " ".join(str(error).splitlines())
+        return Reading(None, " ".join(str(error).splitlines()), "")
+    return Reading(pixels, "", note)

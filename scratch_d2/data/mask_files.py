@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
-from scratch_d2.data.images import read_pixels
+from scratch_d2.data.decoding import Decoded
+from scratch_d2.data.images import read_file
 from scratch_d2.structures.images import to_uint8
 
 
@@ -20,14 +20,15 @@ def read_mask(path: str | Path, threshold: int = 127) -> np.ndarray:
 
     Raises FileNotFoundError or ImageError, both naming the file.
     """
-    return read_pixels(path, lambda image: _to_mask(image, threshold))
+    return read_file(path, lambda decoded: _to_mask(decoded, threshold))
 
 
-def _to_mask(image: Image.Image, threshold: int) -> np.ndarray:
+def _to_mask(decoded: Decoded, threshold: int) -> np.ndarray:
+    image, deep = decoded
     if image.mode in ("P", "1"):
         return np.asarray(image) != 0
-    if image.mode.startswith("I") or image.mode == "F":
-        grey = np.asarray(image)
+    if deep is not None:
+        grey = deep if deep.ndim == 2 else deep.max(axis=2)
     else:
         image.info.pop("transparency", None)  # as of photographs
         grey = np.asarray(image.convert("L"))

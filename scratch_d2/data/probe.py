@@ -14,8 +14,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from scratch_d2.data.decoding import ImageError
 from scratch_d2.data.duplicates import perceptual_hash
-from scratch_d2.data.images import ImageError, read_image
+from scratch_d2.data.images import read_image
 from scratch_d2.data.mask_files import read_mask
 from scratch_d2.structures.masks import mask_to_box, mask_to_polygons, split_regions
 from scratch_d2.utils.files import file_stamp, write_atomically

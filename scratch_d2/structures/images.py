@@ -3,6 +3,8 @@
 import numpy as np
 
 ROWS = 256
+# What white may be in an image of more than 8 bits: of 8, 10, 12, 14 and 16 bits.
+WHITES = (255, 1023, 4095, 16383, 65535)
 
 
 def check_rgb(image: np.ndarray) -> None:
@@ -13,24 +15,62 @@ def check_rgb(image: np.ndarray) -> None:
         raise ValueError(f"an image must be HxWx3 uint8 RGB, but got {kind} {shape}")
 
 
-def to_uint8(array: np.ndarray) -> np.ndarray:
-    """Scale an HxW array of a high-depth image to uint8, 0..255.
+def find_range(array: np.ndarray, white: float = 0.0) -> tuple[float, float]:
+    """Return the levels of a high-depth image that are black and white; 0 and `white` if given.
 
-    Up to 16 bits the full range of 0..65535 is mapped; Pillow's own conversion would clip at 255.
-    Wider integers and floats have no agreed white point and are scaled from their own minimum
-    and maximum. Raises ValueError for pixels that are infinite or no numbers.
+    Cameras of 10, 12 and 14 bits store their levels unscaled in 16, so white is the least of
+    `WHITES` that the pixels stay below; floats may also have 1.0. One pixel in a thousand, as
+    hot pixels, may be brighter. Where no such range fits, as for negative levels, the image's own
+    range is taken, without the darkest and brightest thousandth.
+
+    Raises ValueError for pixels that are infinite or no numbers.
     """
-    if array.dtype == np.uint8:
-        return array
     least, most = float(array.min()), float(array.max())
     if not np.isfinite([least, most]).all():
         raise ValueError(f"pixels must be finite numbers, but reach from {least} to {most}")
-    low, high = 0.0, 65535.0
-    if array.dtype.kind == "f" or least < low or most > high:
-        low, high = least, most
+    if white:
+        return 0.0, white
+    spare = min(1 + array.size // 1000, array.size // 100)
+    if least >= 0 or np.count_nonzero(array < 0) <= spare:
+        white = _find_white(array, spare)
+        if white:
+            return 0.0, white
+    ends = np.partition(array, (spare, array.size - 1 - spare), axis=None)
+    return float(ends[spare]), float(ends[array.size - 1 - spare])
+
+
+def _find_white(array: np.ndarray, spare: int) -> float:
+    """Return the least usual white that all but `spare` pixels stay below, or 0."""
+    if array.dtype.kind != "f":
+        whites = [float(white) for white in WHITES]
+        return next((w for w in whites if np.count_nonzero(array > w) <= spare), 0.0)
+    for white in (1.0, *map(float, WHITES)):
+        if np.count_nonzero(array > 1.05 * white) <= spare:  # interpolation overshoots
+            # An image of 0..2 has no usual white: read as one of 0..255 it would be black.
+            dark = white == WHITES[0] and np.count_nonzero(array > white / 16) <= spare
+            return 0.0 if dark else white
+    return 0.0
+
+
+def to_uint8(array: np.ndarray, limits: tuple[float, float] | None = None) -> np.ndarray:
+    """Scale a high-depth image of any shape to uint8, 0..255; uint8 is left as it is.
+
+    Args:
+        limits: the levels that are black and white, what is beyond them is cut off; `find_range`
+            finds them if not given.
+
+    Raises ValueError for pixels that are infinite or no numbers, where limits are not given.
+    """
+    if array.dtype == np.uint8:
+        return array
+    low, high = limits or find_range(array)
     factor = 255.0 / max(high - low, 1e-12)
+    if array.dtype.kind == "u" and array.dtype.itemsize == 2:
+        levels = (np.arange(65536) - low) * factor
+        return np.clip(np.rint(levels), 0, 255).astype(np.uint8)[array]
     scaled = np.empty(array.shape, np.uint8)
     for start in range(0, len(array), ROWS):  # as float64 a whole image may take gigabytes
         rows = slice(start, start + ROWS)
-        scaled[rows] = np.rint((array[rows].astype(np.float64) - low) * factor)
+        levels = (array[rows].astype(np.float64) - low) * factor
+        scaled[rows] = np.rint(np.clip(levels, 0, 255))
     return scaled

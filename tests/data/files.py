@@ -24,11 +24,17 @@ def encode(image: Image.Image, kind: str, **options: object) -> bytes:
 def png(width: int, height: int, *chunks: tuple[bytes, bytes]) -> bytes:
     """A PNG of 8-bit grey by its header and its chunks, whatever these hold."""
     header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
-    content = b"\x89PNG\r\n\x1a\n"
-    for kind, body in [(b"IHDR", header), *chunks, (b"IEND", b"")]:
-        checksum = struct.pack(">I", zlib.crc32(kind + body))
-        content += struct.pack(">I", len(body)) + kind + body + checksum
-    return content
+    parts = [_chunk(*chunk) for chunk in [(b"IHDR", header), *chunks, (b"IEND", b"")]]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
+
+
+def _chunk(kind: bytes, body: bytes) -> bytes:
+    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+
+def with_chunk(content: bytes, kind: bytes, body: bytes) -> bytes:
+    """A PNG with one more chunk behind its header."""
+    return content[:33] + _chunk(kind, body) + content[33:]
 
 
 def tiff(entries: dict[int, tuple], pixels: bytes = b"", following: int = 0) -> bytes:
@@ -93,6 +99,10 @@ def valid_files() -> dict[str, bytes]:
         "tiff strip": tiff({}, GREY.tobytes()),
         "webp": encode(colour, "WEBP", xmp=b"word"),
         "webp lossless": encode(colour.convert("RGBA"), "WEBP", lossless=True),
+        "gif": encode(colour, "GIF"),
+        "avif": encode(colour, "AVIF"),
+        "jpeg 2000": encode(colour, "JPEG2000"),
+        "ppm": encode(colour, "PPM"),
     }
     for compression in ("raw", "tiff_lzw", "tiff_adobe_deflate", "packbits"):
         files[f"tiff {compression}"] = encode(colour, "TIFF", compression=compression)
@@ -110,7 +120,13 @@ def bad_files() -> dict[str, tuple[bytes, str]]:
     return {
         "empty": (b"", r"the file is empty \(0 bytes\)"),
         "text": (b"not a picture", "not an image of an accepted kind"),
-        "gif": (encode(colour, "GIF"), "not an image of an accepted kind"),
+        "moving gif": (encode(colour, "GIF", **animation), "GIF of several frames"),
+        "moving avif": (encode(colour, "AVIF", **animation), "AVIF of several frames"),
+        "heic": (b"\0\0\0\x18ftypheic" + bytes(99), "HEIC, which is not read; convert it"),
+        "canon": (b"II*\0\x10\0\0\0CR\2\0" + bytes(99), "a raw photograph, which is not read"),
+        "lfs": (b"version https://git-lfs.github.com/spec/v1\noid", "a Git LFS pointer"),
+        "dng": (tiff({50706: (SHORT, 1)}, GREY.tobytes()), "raw photograph, of which only"),
+        "preview": (tiff({254: (LONG, 1)}, GREY.tobytes()), "raw photograph, of which only"),
         "header only": (jpeg[:30], "damaged image"),
         "cut jpeg": (jpeg[: len(jpeg) // 2], "damaged image"),
         "cut png": (picture[: len(picture) // 2], "damaged image"),
@@ -140,8 +156,7 @@ def _bombs() -> dict[str, tuple[bytes, str]]:
         "30000 a side": (png(30_000, 30_000, (b"IDAT", blank)), bomb),
         "12000 a side": (png(12_000, 12_000, (b"IDAT", blank)), bomb),
         "long": (png(1, 70_000, (b"IDAT", blank)), bomb),
-        "text bomb": (png(9, 9, (b"zTXt", b"k\0\0" + blank)), "data too large"),
-        "colour bomb": (png(9, 9, (b"iCCP", b"k\0\0" + blank)), "data too large"),
+        "text bomb": (png(9, 9, (b"zTXt", b"XML:com.adobe.xmp\0\0" + blank)), "data too large"),
         "scans": (progressive + scan * 200, "JPEG of too many scans"),
         "tile": (tiff({322: (LONG, 1 << 26), 323: (LONG, 16)}, b"tile"), bomb),
     }

@@ -2,15 +2,35 @@ import os
 import subprocess
 import sys
 import threading
+import zlib
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from scratch_d2.data.images import MAX_BYTES, ImageError, read_batches, read_image, try_read
+from scratch_d2.data.images import (
+    MAX_BYTES,
+    ImageError,
+    read_batches,
+    read_image,
+    read_photograph,
+    try_read,
+)
 from scratch_d2.data.mask_files import read_mask
+from scratch_d2.utils.opencv import cv2
 from tests.builders import save
-from tests.data.files import GREY, bad_files, encode, turned_jpeg, valid_files
+from tests.data.files import (
+    GREY,
+    LONG,
+    SHORT,
+    bad_files,
+    encode,
+    tiff,
+    turned_jpeg,
+    valid_files,
+    with_chunk,
+)
 
 RAMP = np.linspace(0, 255, 30 * 20).reshape(20, 30).astype(np.uint8)
 
@@ -19,16 +39,94 @@ def as_rgb(grey: np.ndarray) -> np.ndarray:
     return np.repeat(grey[:, :, None], 3, axis=2)
 
 
-@pytest.mark.parametrize("name", ["a.png", "b.BMP", "c.tiff", "d e\nf ü.png", "g.webp"])
+@pytest.mark.parametrize(
+    "name", ["a.png", "b.BMP", "c.tiff", "d e\nf ü.png", "g.webp", "h.jp2", "i.ppm", "j.avif"]
+)
 def test_kinds_of_files_and_names(tmp_path, name):
-    path = save(as_rgb(RAMP), tmp_path / name, **({"lossless": True} if "webp" in name else {}))
+    lossless = {".webp": {"lossless": True}, ".avif": {"quality": 100, "subsampling": "4:4:4"}}
+    options = lossless.get(Path(name).suffix, {})
+    path = save(as_rgb(RAMP), tmp_path / name, **options)
+    if name == "j.avif":  # lossless but for the conversion of its colours
+        np.testing.assert_allclose(read_image(path), as_rgb(RAMP), atol=2)
+        return
     np.testing.assert_array_equal(read_image(path), as_rgb(RAMP))
 
 
-def test_sixteen_bits_are_scaled_not_clipped(tmp_path):
-    path = tmp_path / "deep.png"
-    Image.fromarray(RAMP.astype(np.uint16) * 257).save(path)
-    np.testing.assert_array_equal(read_image(path), as_rgb(RAMP))
+@pytest.mark.parametrize("suffix", ["png", "tif"])
+@pytest.mark.parametrize("bits", [8, 10, 12, 14, 16])
+def test_levels_of_cameras_are_scaled_from_their_own_depth(tmp_path, bits, suffix):
+    white = 2**bits - 1
+    deep = np.rint(RAMP * (white / 255)).astype(np.uint16)
+    Image.fromarray(deep).save(tmp_path / f"deep.{suffix}")
+    pixels, note = read_photograph(tmp_path / f"deep.{suffix}")
+    np.testing.assert_array_equal(pixels, as_rgb(RAMP))
+    assert note == f"levels 0 to {white} of uint16 pixels are read as black to white"
+
+
+@pytest.mark.parametrize("bits", [12, 16])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_deep_colours_keep_their_depth_and_turn(tmp_path, bits, orientation):
+    colours = np.dstack([RAMP, RAMP[::-1], RAMP[:, ::-1]])
+    deep = np.rint(colours * ((2**bits - 1) / 255)).astype(np.uint16)
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    for name, array, kinds in (("deep", deep, {}), ("plain", colours, {})):
+        content = cv2.imencode(".png", array[:, :, ::-1], **kinds)[1].tobytes()
+        (tmp_path / f"{name}.png").write_bytes(with_chunk(content, b"eXIf", exif.tobytes()[6:]))
+    pixels = read_image(tmp_path / "deep.png")
+    np.testing.assert_array_equal(pixels, read_image(tmp_path / "plain.png"))
+
+
+def test_a_white_that_is_given_is_used(tmp_path):
+    Image.fromarray(RAMP.astype(np.uint16) * 4).save(tmp_path / "dark.png")
+    dark, note = read_photograph(tmp_path / "dark.png", white=4095)
+    np.testing.assert_array_equal(dark, as_rgb(np.rint(RAMP * (4 * 255 / 4095))))
+    assert "0 to 4095" in note
+    assert try_read(tmp_path / "dark.png", 4095).note == note
+    (batch,) = read_batches([tmp_path / "dark.png"], 1, white=4095)
+    np.testing.assert_array_equal(batch[0][1], dark)
+
+
+@pytest.mark.parametrize(("scale", "white"), [(1 / 255, 1), (1.0, 255), (257.0, 65535)])
+def test_floats_are_read_in_their_usual_range_whatever_one_hot_pixel_holds(tmp_path, scale, white):
+    real = RAMP.astype(np.float32) * np.float32(scale)
+    real[3, 4] = 1e6
+    Image.fromarray(real).save(tmp_path / "hot.tif")
+    pixels, note = read_photograph(tmp_path / "hot.tif")
+    expected = RAMP.copy()
+    expected[3, 4] = 255
+    np.testing.assert_array_equal(pixels, as_rgb(expected))
+    assert note.startswith(f"levels 0 to {white} of float32")
+
+
+def test_levels_without_a_usual_range_are_stretched(tmp_path):
+    for name, shift, scale in (("signed", -900, 7), ("wide", 0, 70_000), ("dim", 0, 0.01)):
+        real = RAMP.astype(np.float32) * np.float32(scale) + shift
+        Image.fromarray(real).save(tmp_path / f"{name}.tif")
+        np.testing.assert_allclose(read_image(tmp_path / f"{name}.tif")[..., 0], RAMP, atol=2)
+
+
+def test_tiffs_in_which_zero_is_white_are_turned(tmp_path):
+    pixels = (RAMP.astype("<u2") * 257).tobytes()
+    size = {256: (LONG, 30), 257: (LONG, 20), 278: (LONG, 20), 258: (SHORT, 16)}
+    (tmp_path / "a.tif").write_bytes(tiff({**size, 262: (SHORT, 0)}, pixels))
+    np.testing.assert_array_equal(read_image(tmp_path / "a.tif"), as_rgb(255 - RAMP))
+
+
+def test_of_a_jpeg_of_several_pictures_the_first_is_read(tmp_path):
+    first, second = Image.fromarray(RAMP), Image.fromarray(255 - RAMP)
+    first.save(tmp_path / "a.mpo", save_all=True, append_images=[second], quality=100)
+    np.testing.assert_allclose(read_image(tmp_path / "a.mpo"), as_rgb(RAMP), atol=3)
+
+
+@pytest.mark.parametrize("kind", [b"iCCP", b"zTXt", b"tEXt"])
+def test_a_png_with_a_large_profile_or_comment_is_read_whole(tmp_path, kind):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    plain = with_chunk(encode(Image.fromarray(RAMP), "PNG"), b"eXIf", exif.tobytes()[6:])
+    body = b"k\0" + bytes(70 << 20) if kind == b"tEXt" else b"k\0\0" + zlib.compress(bytes(9 << 20))
+    (tmp_path / "a.png").write_bytes(with_chunk(plain, kind, body))
+    np.testing.assert_array_equal(read_image(tmp_path / "a.png"), as_rgb(np.rot90(RAMP, -1)))
 
 
 def test_palette_grey_alpha_and_cmyk_become_rgb(tmp_path):
@@ -160,7 +258,7 @@ def test_a_file_that_is_written_all_the_time_is_read_whole_or_not_at_all(tmp_pat
     writer = threading.Thread(target=write)
     writer.start()
     while not done.is_set():
-        image, reason = try_read(path)
+        image, reason, _ = try_read(path)
         assert reason if image is None else image.shape == (200, 300, 3)
     writer.join()
 

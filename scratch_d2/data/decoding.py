@@ -1,0 +1,232 @@
+"""Decode the bytes of one still image, whole and upright, or say why not."""
+
+import ctypes
+import importlib
+import io
+import logging
+import struct
+import warnings
+from contextlib import suppress
+from typing import NamedTuple
+
+import numpy as np
+from PIL import ExifTags, Image, UnidentifiedImageError
+
+from scratch_d2.data.damage import (
+    FILL,
+    is_filled,
+    jpeg_damage,
+    png_damage,
+    tiff_damage,
+    webp_damage,
+)
+from scratch_d2.utils.opencv import cv2
+
+for _plugin in ("Avif", "Jpeg2K", "Tiff", "WebP"):  # the first two are not in every Pillow
+    with suppress(ImportError):
+        importlib.import_module(f"PIL.{_plugin}ImagePlugin")
+Image.preinit()
+KINDS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP", "GIF", "AVIF", "JPEG2000", "PPM")
+FORMATS = tuple(kind for kind in KINDS if kind in Image.OPEN)
+# What else people take for a photograph, by a few bytes and where they stand.
+UNREAD = (
+    (4, b"ftyphe", "HEIC"),
+    (4, b"ftypmif1", "HEIC"),
+    (4, b"ftypmsf1", "HEIC"),
+    (4, b"ftypcrx", "a raw photograph"),
+    (8, b"CR\2\0", "a raw photograph"),
+    (0, b"FUJIFILM", "a raw photograph"),
+    (0, b"IIU\0", "a raw photograph"),
+    (0, b"IIRO", "a raw photograph"),
+    (0, b"IIRS", "a raw photograph"),
+    (0, b"\xff\x0a", "JPEG XL"),
+    (4, b"JXL ", "JPEG XL"),
+    (0, b"II\xbc", "JPEG XR"),
+    (0, b"8BPS", "a Photoshop document"),
+    (0, b"\x76\x2f\x31\x01", "OpenEXR"),
+    (0, b"#?RADIANCE", "Radiance HDR"),
+)
+GIT_LFS = b"version https://git-lfs.github.com/spec/"
+# What no photograph needs, and a file of a few bytes can claim. Image.MAX_IMAGE_PIXELS, 89 million
+# unless it is set, limits width x height.
+MAX_SIDE = 65_535
+MAX_SCANNED = 10**10  # pixels, over all scans of a JPEG: some seconds
+START_OF_SCAN = b"\xff\xda"
+SUBFILE, PHOTOMETRIC, TILE_WIDTH, TILE_LENGTH, DNG_VERSION = 254, 262, 322, 323, 50706  # of TIFF
+UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+PNG_HEAD = 8
+# Chunks of PNG with the texts in which Pillow looks for EXIF and XMP, for the orientation.
+NEEDED_TEXTS = (b"Raw profile type", b"XML:com.adobe.xmp")
+
+
+class ImageError(ValueError):
+    """A file that cannot be used as a photograph or mask; the message names it and says why."""
+
+
+class Decoded(NamedTuple):
+    """An image as Pillow has it, upright.
+
+    Attributes:
+        deep: its pixels where it has more than 8 bits, HxW or HxWx3 RGB of integers or floats;
+            Pillow's own conversion would clip grey at 255 and cut the low bits off colours.
+    """
+
+    image: Image.Image
+    deep: np.ndarray | None
+
+
+def _keep_quiet() -> None:
+    """Keep Pillow and libtiff from writing to the terminal what they think of a file.
+
+    What matters is raised as well. This is set once: warnings cannot be caught while several
+    threads read.
+    """
+    warnings.filterwarnings("ignore", module=r"PIL\.")
+    logging.getLogger("PIL").addHandler(logging.NullHandler())
+    library = ctypes.CDLL(Image.core.__file__)
+    if hasattr(library, "TIFFSetErrorHandler"):  # not where libtiff is linked statically
+        library.TIFFSetErrorHandler(None)
+
+
+_keep_quiet()
+
+
+def decode(content: bytes) -> Decoded:
+    """Decode a still image; of the pictures in an MPO, the first.
+
+    Raises ImageError where it is several frames, too large, damaged, or of a kind that is not
+    read, and whatever decoders raise.
+    """
+    kind = next((k for at, head, k in UNREAD if content[at : at + len(head)] == head), "")
+    if kind:
+        raise ImageError(f"{kind}, which is not read; convert it to PNG or JPEG")
+    if content.startswith(GIT_LFS):
+        raise ImageError("a Git LFS pointer instead of the image; `git lfs pull` fetches it")
+    try:
+        return _decode(content)
+    except ImageError:
+        raise
+    except UnidentifiedImageError:
+        kinds = ", ".join(FORMATS)
+        raise ImageError(
+            f"not an image of an accepted kind ({kinds}), or its header is damaged"
+        ) from None
+    except ValueError:
+        bare = _without_texts(content)  # Pillow refuses large profiles and comments
+        if bare == content:
+            raise
+        return _decode(bare)
+
+
+def _decode(content: bytes) -> Decoded:
+    image = Image.open(io.BytesIO(content), formats=FORMATS)
+    if getattr(image, "is_animated", False) and image.format != "MPO":
+        raise ImageError(f"{image.format} of several frames; a single still image is expected")
+    _check_size(*image.size)
+    _check_tiff(getattr(image, "tag_v2", {}))
+    pixels = image.width * image.height
+    if image.format in ("JPEG", "MPO") and content.count(START_OF_SCAN) * pixels > MAX_SCANNED:
+        raise ImageError("refused as a decompression bomb (a JPEG of too many scans)")
+    tiles = [(x1 - x0) * (y1 - y0) for _, (x0, y0, x1, y1), *_ in image.tile]
+    if tiles and sum(tiles) < pixels:  # Pillow would leave black what no tile covers
+        raise ImageError("damaged image (a part of its pixels is missing)")
+    is_deep = ";16" in str([tile[3] for tile in image.tile])
+    image.load()
+    _check_damage(content, image)
+    deep = _read_deep(content, image) if is_deep or image.mode[0] in "IF" else None
+    # Not ImageOps.exif_transpose, which also writes EXIF anew and fails where that is odd.
+    orientation = image.getexif().get(ExifTags.Base.Orientation)
+    method = UPRIGHT.get(orientation)
+    if method is None:
+        return Decoded(image, deep)
+    return Decoded(image.transpose(method), deep if deep is None else _turn(deep, orientation))
+
+
+def _check_size(width: int, height: int) -> None:
+    most = Image.MAX_IMAGE_PIXELS or MAX_SIDE**2
+    if width * height > most or max(width, height) > MAX_SIDE:
+        raise ImageError(
+            f"refused as a decompression bomb ({width} x {height} pixels; accepted are {MAX_SIDE} "
+            f"a side and {most} in all)"
+        )
+    if min(width, height) < 1:
+        raise ImageError(f"an image without pixels ({width} x {height})")
+
+
+def _check_tiff(tags: dict) -> None:
+    if DNG_VERSION in tags or tags.get(SUBFILE, 0) == 1:
+        raise ImageError(
+            "a raw photograph, of which only the preview could be read; convert it to PNG or JPEG"
+        )
+    if TILE_WIDTH in tags and TILE_LENGTH in tags:  # memory for a tile is taken, whatever it holds
+        _check_size(tags[TILE_WIDTH], tags[TILE_LENGTH])
+
+
+def _check_damage(content: bytes, image: Image.Image) -> None:
+    reason, kind = "", image.format
+    if kind in ("JPEG", "MPO"):
+        reason = jpeg_damage(content)
+    elif kind == "PNG":
+        reason = png_damage(content)
+    elif kind == "TIFF":
+        reason = tiff_damage(content, image.tag_v2)
+    elif kind == "WEBP":
+        reason = webp_damage(content, _decodes)
+    elif kind == "AVIF" and is_filled(content) and b"Exif" not in content:
+        reason = FILL
+    if reason:
+        raise ImageError(f"damaged image ({reason})")
+
+
+def _decodes(content: bytes) -> bool:
+    try:
+        Image.open(io.BytesIO(content), formats=("WEBP",)).load()
+    except Exception:
+        return False
+    return True
+
+
+def _read_deep(content: bytes, image: Image.Image) -> np.ndarray:
+    if image.mode[0] not in "IF":
+        return _read_deep_colours(content, image.size)
+    grey = np.asarray(image)
+    white_is_zero = getattr(image, "tag_v2", {}).get(PHOTOMETRIC) == 0  # Pillow does not turn it
+    if not white_is_zero:
+        return grey
+    return np.iinfo(grey.dtype).max - grey if grey.dtype.kind == "u" else -grey
+
+
+def _read_deep_colours(content: bytes, size: tuple[int, int]) -> np.ndarray:
+    """Read 16-bit colours by OpenCV, upright or not as they are stored."""
+    pixels = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
+    if pixels is None or pixels.dtype != np.uint16 or pixels.shape[1::-1] != size:
+        raise ImageError("16-bit colours of a kind that is not read; save them with 8 bits")
+    return pixels if pixels.ndim == 2 else pixels[:, :, 2::-1]
+
+
+def _turn(pixels: np.ndarray, orientation: int) -> np.ndarray:
+    turned = pixels.swapaxes(0, 1) if orientation >= 5 else pixels
+    if orientation in (3, 4, 7, 8):
+        turned = turned[::-1]
+    return turned[:, ::-1] if orientation in (2, 3, 6, 7) else turned
+
+
+def _without_texts(content: bytes) -> bytes:
+    """Leave out what a PNG holds beside its pixels and its orientation: profiles and comments."""
+    kept, place = [content[:PNG_HEAD]], PNG_HEAD
+    while content.startswith(b"\x89PNG") and place + 12 <= len(content):
+        (length,) = struct.unpack_from(">I", content, place)
+        kind, chunk = content[place + 4 : place + 8], content[place : place + 12 + length]
+        named = chunk[8:].startswith(NEEDED_TEXTS)
+        if kind not in (b"iCCP", b"tEXt", b"zTXt", b"iTXt") or (kind != b"iCCP" and named):
+            kept.append(chunk)
+        place += 12 + length
+    return b"".join(kept) if len(kept) > 1 else content
