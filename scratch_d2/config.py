@@ -21,6 +21,7 @@ ACCEPTED = {
     "SCRATCH.AREA_UNIT": ("pixel", "fraction"),
 }
 RANGES = {
+    "SCRATCH.WHITE_LEVEL": (0, float("inf")),
     "SCRATCH.MASK_THRESHOLD": (0, 254),
     "SCRATCH.SCORE_THRESHOLD": (0, 1),
     "SCRATCH.AREA_THRESHOLD": (0, float("inf")),
@@ -68,6 +69,9 @@ def add_scratch_config(cfg: CfgNode) -> None:
     # A splits.json, as training writes it beside the checkpoint, that lists the images which the
     # model has seen; "" means the file beside the weights.
     cfg.SCRATCH.TRAINED_ON = ""
+    # Level that is white in images of more than 8 bits: 4095 for a camera of 12 bits, 1.0 for
+    # floats of 0 to 1. 0 finds it for each image, and the row of the results says what was taken.
+    cfg.SCRATCH.WHITE_LEVEL = 0.0
     # In a grey mask file, pixels above this level (0..255) are scratch.
     cfg.SCRATCH.MASK_THRESHOLD = 127
     # The area rule. An instance counts from this score on; an image is Bad from this area on.

@@ -120,7 +120,7 @@ def score_by_gate(
     scores: list[float] = []
     seconds["gate"] = 0.0
     paths = [Path(item["file_name"]) for item in dicts]
-    for batch in read_batches(paths, settings.gate_batch_size):
+    for batch in read_batches(paths, settings.gate_batch_size, settings.white_level):
         broken = [reason for _, image, reason in batch if image is None]
         if broken:
             raise ImageError(broken[0])

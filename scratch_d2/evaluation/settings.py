@@ -34,6 +34,7 @@ class EvaluationSettings:
             compares none.
         burst_gap: seconds between shots of one burst at most.
         calibrated_on: hash of the images on which the thresholds were chosen, "" if not known.
+        white_level: as SCRATCH.WHITE_LEVEL.
     """
 
     thresholds: Thresholds = field(default_factory=Thresholds)
@@ -47,6 +48,7 @@ class EvaluationSettings:
     duplicate_distance: int = DISTANCE
     burst_gap: float = BURST_GAP
     calibrated_on: str = ""
+    white_level: float = 0.0
 
     @classmethod
     def of_bundle(cls, cfg: CfgNode, bundle: ModelBundle) -> "EvaluationSettings":
@@ -84,4 +86,5 @@ def _shared(cfg: CfgNode) -> dict[str, object]:
         "max_detections": cfg.TEST.DETECTIONS_PER_IMAGE,
         "duplicate_distance": cfg.SCRATCH.DUPLICATE_DISTANCE,
         "burst_gap": cfg.SCRATCH.BURST_GAP,
+        "white_level": cfg.SCRATCH.WHITE_LEVEL,
     }

@@ -26,9 +26,10 @@ class Examples(Dataset):
     """Letterboxed images, labels (1.0 is Bad) and masks, looked up by (epoch, index).
 
     An image is [3, H, W] uint8 RGB, a mask [1, H, W] uint8, 255 on scratches; without `with_masks`
-    all masks are empty. Sets that fit into `CACHE_BYTES` are decoded once and kept. The
-    augmentation of an example depends only on seed, epoch and index, not on workers or on earlier
-    draws, so a resumed run sees the same images as an uninterrupted one.
+    all masks are empty. Sets that fit into `CACHE_BYTES` are decoded once and kept.
+    `white_level` is SCRATCH.WHITE_LEVEL. The augmentation of an example depends only on seed, epoch
+    and index, not on workers or on earlier draws, so a resumed run sees the same images as an
+    uninterrupted one.
     """
 
     def __init__(
@@ -38,6 +39,7 @@ class Examples(Dataset):
         augment: Callable[..., Any] | None = None,
         seed: int = 0,
         with_masks: bool = False,
+        white_level: float = 0.0,
     ) -> None:
         self.dicts = dicts
         self.labels = np.array([LABELS[each["verdict"]] for each in dicts], np.float32)
@@ -46,6 +48,7 @@ class Examples(Dataset):
         self.augment = augment
         self.seed = seed
         self.with_masks = with_masks
+        self.white_level = white_level
         self._cache: list[np.ndarray] = []
         if 4 * preprocessing.image_size * sum(self.heights) <= CACHE_BYTES:
             with ThreadPoolExecutor(os.cpu_count()) as pool:
@@ -69,7 +72,7 @@ class Examples(Dataset):
     def _decode(self, index: int) -> np.ndarray:
         """Return letterboxed image and mask as the planes of one [H, W, 4] uint8 array."""
         item = self.dicts[index]
-        image = self.preprocessing.letterbox(read_image(item["file_name"]))
+        image = self.preprocessing.letterbox(read_image(item["file_name"], self.white_level))
         mask = np.zeros(image.shape[:2], np.uint8)
         if self.with_masks and item.get("annotations"):
             mask = self.preprocessing.letterbox_mask(mask_of(item))

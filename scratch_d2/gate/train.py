@@ -160,10 +160,10 @@ def _load_data(cfg: CfgNode, seed: int) -> tuple[Examples, Examples]:
     held_out = collect(cfg.DATASETS.TEST)
     logger.info("reading %d images for training, %d for validation", len(dicts), len(held_out))
     augment = make_augmentation(preprocessing.fill)
-    masks = cfg.GATE.MASK_LOSS_WEIGHT > 0
+    masks, white = cfg.GATE.MASK_LOSS_WEIGHT > 0, cfg.SCRATCH.WHITE_LEVEL
     return (
-        Examples(dicts, preprocessing, augment, seed, with_masks=masks),
-        Examples(held_out, preprocessing),
+        Examples(dicts, preprocessing, augment, seed, with_masks=masks, white_level=white),
+        Examples(held_out, preprocessing, white_level=white),
     )
 
 

@@ -52,6 +52,7 @@ class Inspector:
         margins: Margins = MARGINS["bfloat16"],
         detector_batch: int = 1,
         metadata: dict[str, object] | None = None,
+        white_level: float = 0.0,
     ) -> None:
         """Put an inspector together.
 
@@ -64,10 +65,13 @@ class Inspector:
             margins: from how near on that is.
             detector_batch: images that the detector is given at a time. Several keep a GPU busy;
                 on a processor they cost memory and are slower than one by one.
+            white_level: level that is white in files of more than 8 bits, as SCRATCH.WHITE_LEVEL;
+                0 finds it for each.
         """
         self.models, self.thresholds = Models(gate, detector), thresholds
         self.exact, self.margins = exact, margins
         self.detector_batch, self.metadata = detector_batch, dict(metadata or {})
+        self.white_level = white_level
 
     @classmethod
     def from_pretrained(cls, opts: Sequence[str] = (), engine: str = "auto") -> Inspector:
@@ -120,10 +124,15 @@ class Inspector:
             "calibrated_on": bundle.calibrated_on,
         }
         exact = load("exact")
+        shared = {
+            "thresholds": bundle.thresholds,
+            "detector_batch": together,
+            "metadata": metadata,
+            "white_level": cfg.SCRATCH.WHITE_LEVEL,
+        }
         if precision == "exact":
-            return cls(*exact, bundle.thresholds, detector_batch=together, metadata=metadata)
-        margins = MARGINS[precision]
-        return cls(*load(precision), bundle.thresholds, exact, margins, together, metadata)
+            return cls(*exact, **shared)
+        return cls(*load(precision), exact=exact, margins=MARGINS[precision], **shared)
 
     @overload
     def __call__(self, source: Image) -> Inspection: ...
@@ -154,7 +163,7 @@ class Inspector:
         return self._inspect_all(list(source))
 
     def _inspect_all(self, sources: Sequence[Image]) -> list[Inspection]:
-        results = self.inspect([to_rgb(source) for source in sources])
+        results = self.inspect([to_rgb(source, self.white_level) for source in sources])
         return [replace(r, path=path_of(source)) for r, source in zip(results, sources)]
 
     def inspect(

@@ -106,6 +106,7 @@ def _settings(inspector: Inspector, options: Options) -> dict[str, Any]:
         **inspector.metadata,
         **asdict(inspector.thresholds),
         "review_band": list(inspector.thresholds.review_band or []),
+        "white_level": inspector.white_level,
         "batch_size": options.batch_size,
         "pictures": str(options.pictures),
     }
@@ -120,6 +121,7 @@ class Item:
     image: np.ndarray | None = None
     inspection: Inspection | None = None
     error: str = ""
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -154,7 +156,9 @@ class Line:
         """Read the images of a batch; what cannot be read gets the reason."""
         with self.stopwatch("read"):
             for item in batch:
-                item.image, item.error = try_read(item.source.path)
+                item.image, item.error, item.note = try_read(
+                    item.source.path, self.inspector.white_level
+                )
         return batch
 
     def inspect(self, batch: list[Item]) -> list[Item]:
@@ -196,7 +200,9 @@ class Line:
         written = self.options.pictures.save(
             self.folder, item.image_id, item.source, item.image, item.inspection, thresholds
         )
-        return {**ok_row(item.image_id, item.source, item.inspection, thresholds), **written}
+        row = ok_row(item.image_id, item.source, item.inspection, thresholds)
+        noted = {"note": item.note} if item.note else {}
+        return {**row, **noted, **written}
 
 
 def _number(batches: Iterable[list[Source]], next_id: int) -> Iterator[list[Item]]:

@@ -76,6 +76,7 @@ def _check_unchanged(stated: Path, settings: dict[str, Any]) -> None:
             f"{str(stated)!r} does not say how the results beside it were made ({error}); pass "
             "--overwrite or choose another folder"
         ) from None
+    former.setdefault("white_level", 0.0)  # which earlier versions did not have
     for key, value in settings.items():
         if former.get(key) != value:
             raise ValueError(

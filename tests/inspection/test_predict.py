@@ -12,6 +12,7 @@ from scratch_d2.inspection.pictures import Pictures
 from scratch_d2.inspection.predict import Options, predict_files
 from scratch_d2.inspection.rows import RowFile
 from scratch_d2.structures.masks import decode_rle
+from tests.builders import save
 from tests.inspection.lines import (
     EVERYTHING,
     THRESHOLDS,
@@ -163,3 +164,14 @@ def test_a_file_that_is_gone_gets_its_row(tmp_path):
 def test_options_out_of_range_are_named(name):
     with pytest.raises(ValueError, match=f"{name} is 0; accepted is 1 or more"):
         Options(**{name: 0})
+
+
+def test_the_row_of_a_high_depth_image_says_which_level_was_white(tmp_path):
+    deep = photograph(True)[..., 0].astype(np.uint16) * 16
+    save(deep, tmp_path / "in/deep.png"), save(photograph(True), tmp_path / "in/plain.png")
+    sources = list(find_sources([str(tmp_path / "in")]))
+    summary, _ = predict_files(bright_inspector(), sources, tmp_path / "out", EVERYTHING)
+    assert summary["verdicts"]["bad"] == 2
+    deep, plain = RowFile(tmp_path / "out/results.jsonl")
+    assert deep["note"] == "levels 0 to 4095 of uint16 pixels are read as black to white"
+    assert "note" not in plain

@@ -24,6 +24,7 @@ class ScratchMapper:
     def __init__(self, cfg: CfgNode, is_train: bool) -> None:
         self._is_train = is_train
         self._image_format = cfg.INPUT.FORMAT
+        self._white_level = cfg.SCRATCH.WHITE_LEVEL
         self._mask_format = cfg.INPUT.MASK_FORMAT
         self._tighten = is_train and cfg.INPUT.CROP.ENABLED
         self._augmentations = T.AugmentationList(_build_augmentation(cfg, is_train))
@@ -31,7 +32,7 @@ class ScratchMapper:
     def __call__(self, dataset_dict: dict[str, Any]) -> dict[str, Any]:
         """Return a copy with `image`, [3, H, W] uint8 in INPUT.FORMAT, and `instances`."""
         item = copy.copy(dataset_dict)
-        image = read_image(item["file_name"])
+        image = read_image(item["file_name"], self._white_level)
         detection_utils.check_image_size(item, image)
         if self._image_format == "BGR":
             image = image[:, :, ::-1]

@@ -87,7 +87,7 @@ def _predict(
     predictions, seconds = {}, {"read": 0.0, "detector": 0.0}
     for item in dicts:
         begin = time.perf_counter()
-        image = read_image(item["file_name"])
+        image = read_image(item["file_name"], detector.cfg.SCRATCH.WHITE_LEVEL)
         read = time.perf_counter()
         predictions[item["image_id"]] = detector([image])[0]
         seconds["read"] += read - begin

@@ -58,7 +58,7 @@ class TrainingMapper:
         self.cfg = cfg
 
     def __call__(self, item: DatasetDict) -> Sample:
-        image = read_image(item["file_name"])
+        image = read_image(item["file_name"], self.cfg.SCRATCH.WHITE_LEVEL)
         if image.shape[:2] != (item["height"], item["width"]):
             raise ValueError(
                 f"{item['file_name']!r} is {image.shape[1]} x {image.shape[0]} pixels, but the "
