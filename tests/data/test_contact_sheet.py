@@ -1,6 +1,3 @@
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +18,7 @@ from scratch_d2.data.drawing import COLOURS, SCRATCH, draw_mask, fit, font, shor
 from scratch_d2.structures.dataset_dict import mask_of
 from scratch_d2.structures.masks import encode_rle
 from tests.builders import rectangles, write_dataset
+from tests.commands import run_command
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -180,24 +178,17 @@ def test_sheets_of_an_earlier_call_do_not_stay(tmp_path):
         write_sheets([], tmp_path / "sheet_mine.png")
 
 
-def test_command_line(tmp_path):
+def test_command_line(tmp_path, monkeypatch):
     write_dataset(tmp_path / "real", good=3, bad=2)
     write_dataset(tmp_path / "synth" / "scratch_synth", good=3, bad=2)
 
-    def browse(*arguments: str) -> subprocess.CompletedProcess:
-        return subprocess.run(
-            [sys.executable, str(ROOT / "tools" / "browse_dataset.py"), *arguments],
-            cwd=tmp_path,
-            env={**os.environ, "PYTHONPATH": str(ROOT), "DETECTRON2_DATASETS": "synth"},
-            capture_output=True,
-            text=True,
-        )
-
+    monkeypatch.setenv("DETECTRON2_DATASETS", "synth")
     names = ("--datasets", "scratch_text_all", "scratch_synth_all", "real")
-    done = browse("--output", "sheets", "--rows", "3", *names, "SCRATCH.DATA_ROOT", "real")
+    options = ("--output", "sheets", "--rows", "3", *names, "SCRATCH.DATA_ROOT", "real")
+    done = run_command("browse", *options, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "15 photographs drawn, the last on sheets/sheet_0002.png" in done.stdout
     assert Image.open(tmp_path / "sheets" / "sheet_0001.png").width > 3 * 330
-    done = browse("--datasets", "nowhere", "--output", "other")
+    done = run_command("browse", "--datasets", "nowhere", "--output", "other", cwd=tmp_path)
     assert done.returncode == 2 and done.stderr.startswith("error: 'nowhere' is neither")
     assert len(done.stderr.strip().splitlines()) == 1 and not (tmp_path / "other").exists()

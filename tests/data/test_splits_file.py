@@ -1,9 +1,6 @@
 import json
 import logging
-import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -17,18 +14,14 @@ from scratch_d2.data.catalog import (
 )
 from scratch_d2.data.split import read_splits
 from tests.builders import draw_label, save, write_dataset
+from tests.commands import Done, run_command
 
 ROOT = Path(__file__).parents[2]
 SPLITS = ("train", "val", "test")
 
 
-def split_dataset(root: Path, *options: str) -> subprocess.CompletedProcess:
-    return subprocess.run(
-        [sys.executable, str(ROOT / "datasets/split_dataset.py"), "--root", str(root), *options],
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-    )
+def split_dataset(root: Path, *options: str) -> Done:
+    return run_command("split", "--root", root, *options)
 
 
 @pytest.fixture(scope="module")

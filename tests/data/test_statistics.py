@@ -1,7 +1,5 @@
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +10,7 @@ from scratch_d2.data.images import ImageError
 from scratch_d2.data.statistics import FORMATS, MEASURES, describe, mask_of, to_markdown, verdict_of
 from scratch_d2.structures.masks import encode_rle
 from tests.builders import rectangles, save, write_dataset
+from tests.commands import run_command
 
 ROOT = Path(__file__).resolve().parents[2]
 REAL = {key: float("nan") if m.real is None else m.real for key, m in MEASURES.items()}
@@ -130,14 +129,8 @@ def test_a_name_goes_before_a_folder(labels, tmp_path, monkeypatch):
 )
 def test_command_line(tmp_path, arguments, status, said):
     write_dataset(tmp_path / "labels", good=2, bad=1)
-    done = subprocess.run(
-        [sys.executable, str(ROOT / "datasets" / "describe_dataset.py"), *arguments],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == status and "Traceback" not in done.stderr
+    done = run_command("describe", *arguments, cwd=tmp_path)
+    assert done.returncode == status
     assert said in done.stdout + done.stderr
     if status == 0:
         assert json.loads((tmp_path / "new" / "table.json").read_text())["labels"]["bad"] == 1

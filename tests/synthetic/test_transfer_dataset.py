@@ -5,8 +5,6 @@ import json
 import logging
 import os
 import shutil
-import subprocess
-import sys
 from collections import Counter
 from pathlib import Path
 
@@ -22,6 +20,7 @@ from scratch_d2.synthetic.render import Spec, render
 from scratch_d2.synthetic.transfer.dataset import write_transfer
 from scratch_d2.synthetic.transfer.plan import find_photographs, plan_copies
 from tests.builders import save
+from tests.commands import run_command
 
 ROOT = Path(__file__).resolve().parents[2]
 NAMES = ("05_08_2024_11_40_37.501043_cls_input.png", "label.jpg", "label.png", "other.BMP")
@@ -243,14 +242,7 @@ def test_photographs_are_found_in_good_of_a_dataset(good: Path) -> None:
 def test_command_line(
     good: Path, tmp_path: Path, options: list[str], status: int, said: str
 ) -> None:
-    tool = ROOT / "datasets" / "prepare_scratch_synth.py"
-    done = subprocess.run(
-        [sys.executable, str(tool), "--from-good", str(good), "--out", "set", *options],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-    )
+    options = ["--from-good", good, "--out", "set", "--workers", "1", *options]
+    done = run_command("render", *options, cwd=tmp_path)
     assert done.returncode == status
     assert said in done.stdout + done.stderr
-    assert "Traceback" not in done.stderr
