@@ -228,7 +228,7 @@ def print_limit(args, seconds, paths):
     gate = mean_work(inspector.models.gate, images)
     detector = mean_work(inspector.models.detector, doubtful)
     total = gate * len(images) + detector * len(doubtful)
-    dtype = getattr(torch, str(inspector.about["precision"]))
+    dtype = getattr(torch, str(inspector.metadata["precision"]))
     rate = matrix_rate(dtype)
     print(
         f"  {len(doubtful)} of {len(images)} go to the detector; gate {gate / 1e9:.2f}, detector "

@@ -42,7 +42,7 @@ class CalibrationRun:
         """Write thresholds.json; None, and nothing is written, where nothing could be chosen."""
         if not self.calibration.chosen:
             return None
-        block = self.calibration.to_dict(**self.source.about(), **self.hashes)
+        block = self.calibration.to_dict(**self.source.metadata(), **self.hashes)
         return self.calibration.thresholds.save(self.folder, block)
 
 

@@ -12,7 +12,7 @@ from scratch_d2.calibration.metrics import VerdictMetrics, measure
 from scratch_d2.checkpoints.bundle import ModelBundle
 from scratch_d2.config import override
 from scratch_d2.engines.base import Engine
-from scratch_d2.evaluation.files import read_figures, sign_evaluation
+from scratch_d2.evaluation.files import read_evaluation, record_weight_hashes
 from scratch_d2.evaluation.images import ImageTable
 from scratch_d2.evaluation.settings import EvaluationSettings
 from scratch_d2.structures.thresholds import RULES, Thresholds, measures_alike
@@ -46,7 +46,7 @@ class Source:
         alike = measures_alike(thresholds, self.thresholds)
         return measure(self.images, thresholds) if alike else None
 
-    def about(self) -> dict[str, Any]:
+    def metadata(self) -> dict[str, Any]:
         """Return what thresholds.json says of the images."""
         return {
             "dataset": self.dataset,
@@ -63,10 +63,10 @@ def read_source(folder: str | Path) -> Source:
     Raises FileNotFoundError or ValueError naming the file where one is missing, does not say which
     images it is about, or is about a test set.
     """
-    (results, about), images = read_figures(folder), ImageTable.load(folder)
+    (results, metadata), images = read_evaluation(folder), ImageTable.load(folder)
     try:
-        thresholds, dataset = Thresholds.from_dict(about["thresholds"]), about["dataset"]
-        data_sha256, count = about["data_sha256"], about["images"]
+        thresholds, dataset = Thresholds.from_dict(metadata["thresholds"]), metadata["dataset"]
+        data_sha256, count = metadata["data_sha256"], metadata["images"]
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ValueError(
             f"{folder}: evaluation.json does not say on which images and with which thresholds it "
@@ -78,10 +78,10 @@ def read_source(folder: str | Path) -> Source:
             "evaluate again"
         )
     refuse_test_set(dataset)
-    if "unseen_below" in about:
+    if "unseen_below" in metadata:
         raise ValueError(
             f"{folder}: the detector has not seen the images with p(Bad) below "
-            f"{about['unseen_below']:g}; calibrate on an evaluation of all (--dataset)"
+            f"{metadata['unseen_below']:g}; calibrate on an evaluation of all (--dataset)"
         )
     seen = int(results.get("leak", {}).get("test_images", 0))
     warning = (
@@ -92,8 +92,10 @@ def read_source(folder: str | Path) -> Source:
         thresholds=thresholds,
         dataset=dataset,
         data_sha256=data_sha256,
-        weights={key: about[key] for key in ("weights_sha256", "gate_sha256") if key in about},
-        notes=tuple(about.get("notes", ())),
+        weights={
+            key: metadata[key] for key in ("weights_sha256", "gate_sha256") if key in metadata
+        },
+        notes=tuple(metadata.get("notes", ())),
         warnings=(warning,) if seen else (),
     )
 
@@ -116,7 +118,7 @@ def evaluate_for(
     folder = output / "calibration"
     settings = EvaluationSettings.of_bundle(cfg, bundle)
     engine.evaluate(override(cfg, {"OUTPUT_DIR": str(folder)}), bundle.detector, settings)
-    sign_evaluation(folder / "inference", bundle.hash_weights())
+    record_weight_hashes(folder / "inference", bundle.hash_weights())
     return folder / "inference"
 
 

@@ -17,7 +17,7 @@ def evaluate_models(cfg: CfgNode, engine: Engine, bundle: ModelBundle) -> None:
 
     With several datasets each has a subfolder of its own.
     """
-    from scratch_d2.evaluation.files import sign_evaluation
+    from scratch_d2.evaluation.files import record_weight_hashes
     from scratch_d2.evaluation.settings import EvaluationSettings
 
     settings = EvaluationSettings.of_bundle(cfg, bundle)
@@ -27,7 +27,7 @@ def evaluate_models(cfg: CfgNode, engine: Engine, bundle: ModelBundle) -> None:
     folder, names = Path(cfg.OUTPUT_DIR) / "inference", list(cfg.DATASETS.TEST)
     for name in names:
         own = folder / name if len(names) > 1 else folder
-        sign_evaluation(own, hashes)
+        record_weight_hashes(own, hashes)
         print_evaluation(own, name)
 
 

@@ -1,13 +1,15 @@
-"""Several evaluations side by side, as a Markdown table."""
+"""A Markdown table of several evaluations side by side."""
 
 import math
 from collections.abc import Sequence
 from pathlib import Path
 
-from scratch_d2.evaluation.files import Results, read_figures
+from tabulate import tabulate
+
+from scratch_d2.evaluation.files import Results, read_evaluation
 from scratch_d2.evaluation.table import TITLES, last_judge, with_interval
 
-# (title, group, figure, digits); "image" figures are those of the last judge.
+# (title, group, metric, digits); metrics of the group "image" are those of the last judge.
 ROWS = (
     ("mask AP", "segm", "AP", 1),
     ("mask AP50", "segm", "AP50", 1),
@@ -30,37 +32,40 @@ ROWS = (
 
 
 def compare_runs(folders: Sequence[str | Path]) -> str:
-    """Return a Markdown table, a column per evaluation folder, figures with their 95% intervals.
+    """Return a Markdown table with one column per evaluation: metrics and 95% intervals.
 
-    A folder is one that holds evaluation.json, or a run whose inference/ does. A sentence below the
-    table warns where the runs were not evaluated on the same images and masks.
+    A sentence below the table warns if the runs were not evaluated on the same images and masks.
+
+    Args:
+        folders: each holds evaluation.json, or an inference/ that does.
 
     Raises FileNotFoundError or ValueError naming the file that cannot be read.
     """
-    found = [_find(Path(folder)) for folder in folders]
-    read = [read_figures(folder) for folder in found]
-    lines = [["", *_names(found)], ["---", *("---:" for _ in found)]]
-    lines.append(["judged by", *(TITLES[last_judge(results)] for results, _ in read)])
-    for title, group, figure, digits in ROWS:
-        cells = [_cell(results, group, figure, digits) for results, _ in read]
+    paths = [_evaluation_folder(Path(folder)) for folder in folders]
+    names = _names(paths)
+    results, metadata = zip(*(read_evaluation(path) for path in paths))
+    rows = [["judged by", *(TITLES[last_judge(each)] for each in results)]]
+    for title, group, metric, digits in ROWS:
+        cells = [_cell(each, group, metric, digits) for each in results]
         if any(cell != "-" for cell in cells):
-            lines.append([title, *cells])
+            rows.append([title, *cells])
     for key, title in (("images", "images"), ("bad", "Bad images"), ("groups", "groups")):
-        lines.append([title, *(str(about.get(key, "-")) for _, about in read)])
-    table = "".join(f"| {' | '.join(line)} |\n" for line in lines)
-    if len({about.get("data_sha256") for _, about in read}) > 1:
-        names = ", ".join(f"{n}: {a.get('dataset')}" for n, (_, a) in zip(_names(found), read))
+        rows.append([title, *(str(each.get(key, "-")) for each in metadata)])
+    align = ["left", *("right" for _ in names)]
+    table = tabulate(rows, ["", *names], "pipe", disable_numparse=True, colalign=align) + "\n"
+    if len({each.get("data_sha256") for each in metadata}) > 1:
+        names = ", ".join(f"{n}: {each.get('dataset')}" for n, each in zip(names, metadata))
         table += f"\nThese runs were not evaluated on the same images and masks ({names}).\n"
     return table
 
 
-def _find(folder: Path) -> Path:
+def _evaluation_folder(folder: Path) -> Path:
     inside = folder / "inference"
     return inside if inside.is_dir() else folder
 
 
 def _names(folders: Sequence[Path]) -> list[str]:
-    """Name each folder by as few of its last parts as tell all apart; inference/ is left out."""
+    """Name each folder by its last parts, as few as make the names differ, without inference/."""
     paths = [(f.parent if f.name == "inference" else f).resolve().parts for f in folders]
     for depth in range(1, max(map(len, paths)) + 1):
         names = ["/".join(parts[-depth:]) for parts in paths]
@@ -69,8 +74,8 @@ def _names(folders: Sequence[Path]) -> list[str]:
     return [str(folder) for folder in folders]
 
 
-def _cell(results: Results, group: str, figure: str, digits: int) -> str:
+def _cell(results: Results, group: str, metric: str, digits: int) -> str:
     prefix = f"{last_judge(results)}_" if group == "image" else ""
-    figures = results.get(group, {})
-    name = prefix + figure
-    return "-" if math.isnan(figures.get(name, math.nan)) else with_interval(figures, name, digits)
+    metrics = results.get(group, {})
+    name = prefix + metric
+    return "-" if math.isnan(metrics.get(name, math.nan)) else with_interval(metrics, name, digits)

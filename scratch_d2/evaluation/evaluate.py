@@ -78,33 +78,33 @@ def evaluate_dicts(
     images = make_image_table(dicts, predictions, p_bad, thresholds)
     seconds["rule"] = time.perf_counter() - begin
     judged = judge_images(images, thresholds)
-    most = settings.max_detections
+    max_dets = settings.max_detections
 
-    results = average_precision(dicts, predictions, most, resample(images.group))
+    results = average_precision(dicts, predictions, max_dets, resample(images.group))
     results["image"] = {
         f"{judge}_{name}": value
         for judge, (y_pred, y_score) in judged.items()
         for name, value in image_metrics(images.y_true, y_pred, y_score, images.group).items()
     }
     results["pixel"] = pixel_metrics(dicts, predictions, thresholds, images.group)
-    training, told = training_images(settings)
+    training, notes = training_images(settings)
     leaks = find_leaks(dicts, training, settings.duplicate_distance, settings.burst_gap)
-    results["leak"] = leak_metrics(dicts, predictions, images, judged, training, leaks, most)
+    results["leak"] = leak_metrics(dicts, predictions, images, judged, training, leaks, max_dets)
     results["gate"] = gate_metrics(images, judged)
     results["speed"] = speed_metrics(seconds, images, thresholds)
     results["families"] = family_metrics(images, judged)
-    results = {task: figures for task, figures in results.items() if figures}
-    about = {
+    results = {task: metrics for task, metrics in results.items() if metrics}
+    metadata = {
         "dataset": dataset_name,
         "data_sha256": data_hash(dicts),
         "images": len(dicts),
         "bad": int(images.y_true.sum()),
         "groups": len(set(images.group)),
-        "max_detections": most,
+        "max_detections": max_dets,
     }
-    calibrated_here = settings.calibrated_on == about["data_sha256"]
-    told += _notes(dicts, predictions, images, calibrated_here, int(leaks.any_kind.sum()))
-    return Evaluation(results, images, thresholds, {**about, "notes": told})
+    calibrated_here = settings.calibrated_on == metadata["data_sha256"]
+    notes += _notes(dicts, predictions, images, calibrated_here, int(leaks.any_kind.sum()))
+    return Evaluation(results, images, thresholds, {**metadata, "notes": notes})
 
 
 def score_by_gate(
@@ -137,17 +137,17 @@ def _notes(
     calibrated_here: bool,
     leaked: int,
 ) -> list[str]:
-    """Say what limits the figures, a sentence each."""
+    """Return what limits the metrics, one sentence each."""
     bad, unmarked = int(images.y_true.sum()), sum(map(has_unknown_scratches, dicts))
-    said = {
+    notes = {
         f"{leaked} of {len(dicts)} images are, or show the label of, images that the model was "
-        "trained on; the group leak holds the figures without them": leaked,
+        "trained on; the group leak holds the metrics without them": leaked,
         "the thresholds were chosen on these very images; expect less on others": calibrated_here,
         "there is no Bad image: recall, AUC and AP say nothing": not bad,
-        "there is no Good image: false alarms and AUC cannot be known": bad == len(images),
+        "there is no Good image: false positives and AUC cannot be known": bad == len(images),
         f"{unmarked} of {bad} Bad images have no mask: they count for Good/Bad, not for AP": (
             unmarked
         ),
         "the detector found nothing on any image": not any(map(len, predictions.values())),
     }
-    return [sentence for sentence, holds in said.items() if holds]
+    return [sentence for sentence, holds in notes.items() if holds]

@@ -1,4 +1,4 @@
-"""The folder of an evaluation: figures, a row per image, detections, plots."""
+"""The folder of an evaluation: metrics, a row per image, detections, plots."""
 
 import json
 import math
@@ -15,7 +15,7 @@ from scratch_d2.structures.thresholds import Thresholds
 from scratch_d2.utils.files import write_atomically
 
 Results = dict[str, dict[str, float]]
-FIGURES = "evaluation.json"
+EVALUATION = "evaluation.json"
 DETECTIONS = "coco_instances_results.json"
 # What earlier versions called metrics: the end of a key of the group "image", keys of "gate".
 OLD_COUNTS = {"bad_as_bad": "tp", "good_as_bad": "fp", "bad_as_good": "fn", "good_as_good": "tn"}
@@ -29,21 +29,21 @@ OLD_GATE_KEYS = {
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """All that is known of a model on a dataset.
+    """The evaluation of a model on a dataset.
 
     Attributes:
-        results: flat dicts of floats: bbox and segm (AP), image (Good/Bad), pixel, speed and, where
-            there is something to tell, leak, gate and families.
+        results: flat dicts of floats: bbox and segm (AP), image (Good/Bad), pixel, speed and, if
+            they apply, leak, gate and families.
         images: one row per image.
-        thresholds: those in force.
-        about: dataset, data_sha256, counts of images, Bad ones and groups, and `notes`, sentences
-            on what one should know before one believes the figures.
+        thresholds: those that judged the images.
+        metadata: dataset, data_sha256, counts of images, Bad images and groups, and `notes`,
+            sentences on what limits the metrics.
     """
 
     results: Results
     images: ImageTable
     thresholds: Thresholds
-    about: dict[str, Any]
+    metadata: dict[str, Any]
 
 
 def write_evaluation(
@@ -55,28 +55,30 @@ def write_evaluation(
     known = set(evaluation.images.image_id)
     rows = [r for id_, p in predictions.items() if id_ in known for r in to_coco_results(id_, p)]
     write_atomically(json.dumps(rows), folder / DETECTIONS)
-    content = {"about": {**evaluation.about, "thresholds": asdict(evaluation.thresholds)}}
+    metadata = {**evaluation.metadata, "thresholds": asdict(evaluation.thresholds)}
+    content: dict[str, Any] = {"metadata": metadata}
     for task, values in evaluation.results.items():
         content[task] = {key: None if math.isnan(v) else v for key, v in values.items()}
-    write_atomically(json.dumps(content, indent=2) + "\n", folder / FIGURES)
+    write_atomically(json.dumps(content, indent=2) + "\n", folder / EVALUATION)
     evaluation.images.save(folder, evaluation.thresholds)
     judged = judge_images(evaluation.images, evaluation.thresholds)
     write_plots(folder, evaluation.images.y_true, judged)
 
 
-def read_figures(folder: str | Path) -> tuple[Results, dict[str, Any]]:
-    """Read evaluation.json of a folder: results, null as nan, and what they are about.
+def read_evaluation(folder: str | Path) -> tuple[Results, dict[str, Any]]:
+    """Read evaluation.json of a folder: results, with null as nan, and metadata.
 
-    Raises FileNotFoundError, or ValueError naming the file where it is no evaluation.
+    The keys of earlier versions are read as well. Raises FileNotFoundError, or ValueError naming
+    the file if it is not an evaluation.
     """
-    path = Path(folder) / FIGURES
+    path = Path(folder) / EVALUATION
     if not path.is_file():
         raise FileNotFoundError(f"{str(path)!r}: no such file; an evaluation writes it")
     try:
         content = json.loads(path.read_text("utf-8"))
-        about = {"notes": [], **content.pop("about")}
-        if not isinstance(about["notes"], list) or not isinstance(about["dataset"], str):
-            raise ValueError(f"it is about {about}")
+        metadata = {"notes": [], **content.pop("about", {}), **content.pop("metadata", {})}
+        if not isinstance(metadata["notes"], list) or not isinstance(metadata["dataset"], str):
+            raise ValueError(f"its metadata are {metadata}")
         results = {
             task: {
                 _new_key(task, k): math.nan if v is None else float(v) for k, v in values.items()
@@ -84,21 +86,21 @@ def read_figures(folder: str | Path) -> tuple[Results, dict[str, Any]]:
             for task, values in content.items()
         }
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f"{path}: not the figures of an evaluation ({error!r})") from None
-    return results, about
+        raise ValueError(f"{path}: not an evaluation ({error!r})") from None
+    return results, metadata
 
 
 def _new_key(task: str, key: str) -> str:
-    """Return the present name of a metric that an earlier version may have written."""
+    """Return the name of a metric; earlier versions wrote others."""
     if task == "gate":
         return OLD_GATE_KEYS.get(key, key)
     judge, _, count = key.partition("_")
     return f"{judge}_{OLD_COUNTS[count]}" if task == "image" and count in OLD_COUNTS else key
 
 
-def sign_evaluation(folder: str | Path, hashes: Mapping[str, str | None]) -> None:
+def record_weight_hashes(folder: str | Path, hashes: Mapping[str, str | None]) -> None:
     """Add the hashes of `ModelBundle.hash_weights` to evaluation.json."""
-    path = Path(folder) / FIGURES
+    path = Path(folder) / EVALUATION
     content = json.loads(path.read_text("utf-8"))
-    content["about"].update(hashes)
+    content["metadata"].update(hashes)
     write_atomically(json.dumps(content, indent=2) + "\n", path)

@@ -40,7 +40,9 @@ def evaluate_results(
     is lower than that of the run, and OSError where the folder cannot be written.
     """
     if Path(output).resolve() in (Path(path).resolve(), Path(path).resolve().parent):
-        raise ValueError(f"{str(output)!r} holds the results; choose another folder for figures")
+        raise ValueError(
+            f"{str(output)!r} holds the results; choose another folder for the evaluation"
+        )
     prepare_output_dir(output)
     dicts = find_dataset_dicts(dataset, mask_threshold)
     saved, notes = read_results(path, dicts), []
@@ -55,16 +57,19 @@ def evaluate_results(
     present = [item for item in dicts if item["image_id"] in saved.predictions]
     missing = [d["file_name"] for d in dicts if d["image_id"] not in saved.predictions]
     if missing:
-        said = f"{len(missing)} of {len(dicts)} images have no result, the first is {missing[0]!r}"
+        reason = (
+            f"{len(missing)} of {len(dicts)} images have no result, the first is {missing[0]!r}"
+        )
         if not (allow_missing and present):
-            raise ValueError(f"{path}: {said}; --allow-missing evaluates the others")
-        notes.append(f"{said}; the figures are of the others")
+            raise ValueError(f"{path}: {reason}; --allow-missing evaluates the others")
+        notes.append(f"{reason}; the metrics are of the others")
     p_bad = [saved.p_bad.get(item["image_id"]) for item in present] if saved.p_bad else None
     if p_bad and None in p_bad:
         file = present[p_bad.index(None)]["file_name"]
         raise ValueError(f"{path}: {file!r} has no score of the gate, others have")
     made = evaluate_dicts(dataset, present, saved.predictions, p_bad, settings)
-    made = replace(made, about={**made.about, "notes": notes + saved.notes + made.about["notes"]})
+    notes += saved.notes + made.metadata["notes"]
+    made = replace(made, metadata={**made.metadata, "notes": notes})
     made = _hide_unseen(made, inspected_from) if hidden else made
     write_evaluation(made, saved.predictions, output)
     return made
@@ -80,8 +85,9 @@ def _hide_unseen(made: Evaluation, skipped_below: float) -> Evaluation:
         "for empty, nobody knows what the area rule alone would say, and a lower threshold of the "
         "gate cannot be judged here"
     )
-    about = {**made.about, "unseen_below": skipped_below, "notes": [note, *made.about["notes"]]}
-    return replace(made, results=results, about=about)
+    notes = [note, *made.metadata["notes"]]
+    metadata = {**made.metadata, "unseen_below": skipped_below, "notes": notes}
+    return replace(made, results=results, metadata=metadata)
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,12 @@
 """Results of an evaluation as text for the terminal."""
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 
-from scratch_d2.evaluation.files import Results, read_figures
+from tabulate import tabulate
+
+from scratch_d2.evaluation.files import Results, read_evaluation
 from scratch_d2.evaluation.images import JUDGES
 from scratch_d2.metrics.image_metrics import REQUIRED_RECALLS
 
@@ -16,35 +19,33 @@ ROWS = (
 )
 COUNTS = ("tp", "fp", "fn", "tn")
 AP_COLUMNS = ("AP", "AP50", "AP75", "APs", "APm", "APl", "AP_thin", "AP_mid", "AP_wide")
+GROUPS = {
+    "pixel": "Bad images, by pixel",
+    "families": "By family of file names",
+    "gate": "What the gate does",
+    "speed": "Speed",
+    "leak": "Images seen in training",
+}
 
 
 def format_evaluation(folder: str | Path) -> str:
-    """Lay out an evaluation that was written into a folder, and what one should know of it."""
-    results, about = read_figures(folder)
-    counts = f"{about['images']} images, {about['bad']} Bad, {about['groups']} groups"
-    notes = [f"note: {sentence}" for sentence in about["notes"]]
-    return "\n".join(
-        [f"{about['dataset']}: {counts}{format_results(results)}", "", *notes]
-    ).rstrip()
+    """Format the evaluation in a folder: what it was made on, its metrics, its notes."""
+    results, metadata = read_evaluation(folder)
+    counts = f"{metadata['images']} images, {metadata['bad']} Bad, {metadata['groups']} groups"
+    head = f"{metadata['dataset']}: {counts}"
+    notes = [f"note: {note}" for note in metadata["notes"]]
+    return "\n".join([head, format_results(results), "", *notes]).rstrip()
 
 
 def format_results(results: Results) -> str:
-    """Lay out AP, Good/Bad metrics and confusion counts; what cannot be known is a dash."""
-    lines = ["", f"{'COCO':<22}" + "".join(f"{name:>9}" for name in AP_COLUMNS)]
-    for kind, title in (("bbox", "boxes"), ("segm", "masks")):
-        values = (results[kind].get(name, math.nan) for name in AP_COLUMNS)
-        lines.append(f"{title:<22}" + "".join(f"{_show(v, 1):>9}" for v in values))
-    lines += _image_lines(results["image"])
-    for task, title in (
-        ("pixel", "Bad images, by pixel"),
-        ("families", "By family of file names"),
-        ("gate", "What the gate does"),
-        ("speed", "Speed"),
-        ("leak", "Images seen in training"),
-    ):
-        if task in results:
-            lines += ["", title, *_plain_lines(results[task])]
-    return "\n".join(lines)
+    """Format AP, Good/Bad metrics and counts as tables; a dash stands for what is not known."""
+    tables = [_format_ap(results), _format_image_metrics(results["image"])]
+    tables += [
+        f"{title}\n{_format_group(results[task])}"
+        for task, title in GROUPS.items()
+        if results.get(task)
+    ]
+    return "\n" + "\n\n".join(tables)
 
 
 def headline(results: Results) -> str:
@@ -55,37 +56,44 @@ def headline(results: Results) -> str:
 
 
 def last_judge(results: Results) -> str:
-    """Return whose verdict counted in the end: "both" where there was a gate, else "area"."""
+    """Return the judge that decided: "both" with a gate, else "area"."""
     return "both" if "both_F1_bad" in results.get("image", {}) else "area"
 
 
-def _image_lines(image: dict[str, float]) -> list[str]:
+def _format_ap(results: Results) -> str:
+    rows = [
+        [title, *(_format(results[kind].get(name, math.nan), 1) for name in AP_COLUMNS)]
+        for kind, title in (("bbox", "boxes"), ("segm", "masks"))
+    ]
+    return _align(rows, ["COCO", *AP_COLUMNS])
+
+
+def _format_image_metrics(image: dict[str, float]) -> str:
     judges = [judge for judge in JUDGES if f"{judge}_accuracy" in image]
-    lines = ["", f"{'Good/Bad':<22}" + "".join(f"{TITLES[judge]:>24}" for judge in judges)]
-    for name in ROWS:
-        cells = (with_interval(image, f"{judge}_{name}", 3) for judge in judges)
-        lines.append(f"{name:<22}" + "".join(f"{cell:>24}" for cell in cells))
-    for name in COUNTS:
-        cells = (_show(image[f"{judge}_{name}"], 0) for judge in judges)
-        lines.append(f"{name:<22}" + "".join(f"{cell:>24}" for cell in cells))
-    return lines
+    rows = [[name, *(with_interval(image, f"{j}_{name}", 3) for j in judges)] for name in ROWS]
+    rows += [[name, *(_format(image[f"{j}_{name}"], 0) for j in judges)] for name in COUNTS]
+    return _align(rows, ["Good/Bad", *(TITLES[judge] for judge in judges)])
 
 
-def _plain_lines(figures: dict[str, float]) -> list[str]:
-    names = [name for name in figures if not name.endswith(("_low", "_high"))]
-    width = max(22, *(len(name) + 2 for name in names))
-    return [f"{name:<{width}}{with_interval(figures, name, 3):>24}" for name in names]
+def _format_group(metrics: dict[str, float]) -> str:
+    names = [name for name in metrics if not name.endswith(("_low", "_high"))]
+    return _align([[name, with_interval(metrics, name, 3)] for name in names])
 
 
-def with_interval(figures: dict[str, float], name: str, digits: int) -> str:
-    """Return a figure and, where it is known, its 95% interval, as in `0.812 0.764-0.855`."""
-    value = figures.get(name, math.nan)
-    low, high = figures.get(f"{name}_low", math.nan), figures.get(f"{name}_high", math.nan)
-    if value.is_integer() and f"{name}_low" not in figures:
+def _align(rows: Sequence[Sequence[str]], headers: Sequence[str] = ()) -> str:
+    align = ["left", *("right" for _ in rows[0][1:])]
+    return tabulate(rows, headers, "plain", disable_numparse=True, colalign=align)
+
+
+def with_interval(metrics: dict[str, float], name: str, digits: int) -> str:
+    """Format a metric and, if it is known, its 95% interval, as in `0.812 0.764-0.855`."""
+    value = metrics.get(name, math.nan)
+    low, high = metrics.get(f"{name}_low", math.nan), metrics.get(f"{name}_high", math.nan)
+    if value.is_integer() and f"{name}_low" not in metrics:
         digits = 0
     known = not (math.isnan(low) or math.isnan(high))
-    return _show(value, digits) + (f" {low:.{digits}f}-{high:.{digits}f}" if known else "")
+    return _format(value, digits) + (f" {low:.{digits}f}-{high:.{digits}f}" if known else "")
 
 
-def _show(value: float, digits: int) -> str:
+def _format(value: float, digits: int) -> str:
     return "-" if math.isnan(value) else f"{value:.{digits}f}"

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from scratch_d2.data.catalog import find_dataset_dicts
-from scratch_d2.evaluation.files import DETECTIONS, read_figures
+from scratch_d2.evaluation.files import DETECTIONS, read_evaluation
 from scratch_d2.evaluation.images import ImageTable
 from scratch_d2.evaluation.results_io import to_predictions
 from scratch_d2.report.page import write_report
@@ -18,11 +18,11 @@ def write_report_of(folder: str | Path, dataset: str, mask_threshold: int = 127)
         dataset: the registered name or folder of the images that were evaluated.
     """
     folder = Path(folder)
-    (results, about), images = read_figures(folder), ImageTable.load(folder)
-    thresholds = Thresholds.from_dict(about["thresholds"])
+    (results, metadata), images = read_evaluation(folder), ImageTable.load(folder)
+    thresholds = Thresholds.from_dict(metadata["thresholds"])
     evaluated = set(images.image_id)
     found = find_dataset_dicts(dataset, mask_threshold)
     dicts = [item for item in found if item["image_id"] in evaluated]
     entries = json.loads((folder / DETECTIONS).read_text("utf-8"))
     predictions = to_predictions(entries, dicts, folder / DETECTIONS)
-    return write_report(folder, dicts, predictions, images, results, thresholds, about)
+    return write_report(folder, dicts, predictions, images, results, thresholds, metadata)

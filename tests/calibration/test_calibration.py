@@ -133,11 +133,12 @@ def test_a_calibration_is_written_read_and_laid_out(tmp_path):
     assert "review from" in text
 
 
-def write_evaluation(folder, **about: object) -> None:
+def write_evaluation(folder, **changes: object) -> None:
     draw_images(9).save(folder, Thresholds())
     stated = {"dataset": "labels_val", "data_sha256": "ab", "images": 9}
     thresholds = {"area": 5.0, "review_band": [1, 9]}
-    content = {"about": {**stated, "thresholds": thresholds, **about}, "leak": {"test_images": 3}}
+    metadata = {**stated, "thresholds": thresholds, **changes}
+    content = {"metadata": metadata, "leak": {"test_images": 3}}
     (folder / "evaluation.json").write_text(json.dumps(content))
 
 
@@ -145,21 +146,21 @@ def test_an_earlier_evaluation_is_read(tmp_path):
     write_evaluation(tmp_path)
     source = read_source(tmp_path)
     assert source.thresholds == Thresholds(area=5.0, review_band=(1, 9))
-    assert source.about()["images"] == 9 and source.about()["data_sha256"] == "ab"
+    assert source.metadata()["images"] == 9 and source.metadata()["data_sha256"] == "ab"
     assert "3 of 9 images, or nearly the same, were trained on" in source.warnings[0]
     assert source.measure(Thresholds(score=0.9)) is None
 
 
 @pytest.mark.parametrize(
-    ("about", "said"),
+    ("changes", "said"),
     [
         ({"dataset": "labels_test"}, "'labels_test' is a test set"),
         ({"thresholds": {"size": 5}}, "does not say on which images"),
         ({"images": 8}, "images.jsonl holds 9 images, evaluation.json is about 8"),
     ],
 )
-def test_an_evaluation_that_is_none_to_calibrate_on_is_refused(tmp_path, about, said):
-    write_evaluation(tmp_path, **about)
+def test_an_evaluation_that_is_none_to_calibrate_on_is_refused(tmp_path, changes, said):
+    write_evaluation(tmp_path, **changes)
     with pytest.raises(ValueError, match=said):
         read_source(tmp_path)
     refuse_test_set("labels_val")

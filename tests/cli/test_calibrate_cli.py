@@ -80,8 +80,11 @@ def calibrated(work) -> Path:
 def test_what_was_chosen_stands_beside_the_weights_with_its_origin(work, calibrated):
     thresholds, block = read_thresholds(calibrated / "thresholds.json")
     assert thresholds.score == 0 and thresholds.area not in (500, 500.5)
-    about = json.loads((calibrated / "calibration/inference/evaluation.json").read_text())["about"]
-    assert block["data_sha256"] == about["data_sha256"] and block["dataset"] == "scratch_text_all"
+    evaluation = json.loads((calibrated / "calibration/inference/evaluation.json").read_text())
+    metadata = evaluation["metadata"]
+    assert (
+        block["data_sha256"] == metadata["data_sha256"] and block["dataset"] == "scratch_text_all"
+    )
     assert (block["goal"], block["images"], block["bad"]) == ("cost=10", 17, 8)
     assert block["weights_sha256"] == file_sha256(calibrated / "model_final.pth")
     assert block["gate_sha256"] == file_sha256(work / "gate/model_final.pth")

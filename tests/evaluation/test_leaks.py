@@ -77,7 +77,7 @@ def test_the_figures_without_them_stand_beside(sets):
     assert made.results["image"]["area_recall_bad"] == pytest.approx(1 / 3)
     assert leak["area_recall_bad"] == 0.0 and leak["segm_AP"] == 0.0
     assert made.results["segm"]["AP"] > 30
-    assert "2 of 9 images are, or show the label of," in made.about["notes"][0]
+    assert "2 of 9 images are, or show the label of," in made.metadata["notes"][0]
 
 
 def test_the_record_overrides_the_datasets(sets, tmp_path):
@@ -144,7 +144,7 @@ def test_the_thresholds_own_images_are_noticed(labels):
     for calibrated_on, noticed in (("another", False), (data_hash(dicts), True)):
         settings = EvaluationSettings(calibrated_on=calibrated_on)
         made = evaluate_dicts("tests_labels", dicts, predict_truth(dicts), None, settings)
-        notes = " ".join(made.about["notes"])
+        notes = " ".join(made.metadata["notes"])
         assert ("thresholds were chosen on these very images" in notes) == noticed
 
 
@@ -158,7 +158,7 @@ def test_one_class_only_is_explained(tmp_path, good, bad):
     nothing = {d["image_id"]: predict_boxes(64, 96, {}) for d in dicts}
     made = evaluate_dicts("one_class", dicts, nothing, [0.5] * 3)
     assert np.isnan(made.results["image"]["both_AUC"])
-    said = " ".join(made.about["notes"])
+    said = " ".join(made.metadata["notes"])
     assert ("there is no Bad image" in said) == (not bad)
     assert ("there is no Good image" in said) == (not good)
     assert "the detector found nothing on any image" in said

@@ -13,7 +13,7 @@ from scratch_d2.data import get_dataset_dicts, register_scratch_dataset
 from scratch_d2.data.coco import to_coco_results
 from scratch_d2.evaluation.comparison import compare_runs
 from scratch_d2.evaluation.evaluate import evaluate_predictions
-from scratch_d2.evaluation.files import read_figures
+from scratch_d2.evaluation.files import read_evaluation
 from scratch_d2.evaluation.images import ImageTable
 from scratch_d2.evaluation.offline import RunRecord, evaluate_results, offline_settings
 from scratch_d2.evaluation.results_io import read_results
@@ -62,12 +62,12 @@ def test_coco_results_give_the_figures_of_the_run_itself(dicts, entries, tmp_pat
     file = write(tmp_path / "results.json", entries[::-1])
     evaluate_results("tests_labels", file, tmp_path / "saved", settings)
     evaluate_predictions("tests_labels", predict_truth(dicts), settings, tmp_path / "direct")
-    (saved, about), (direct, _) = (read_figures(tmp_path / n) for n in ("saved", "direct"))
+    (saved, metadata), (direct, _) = (read_evaluation(tmp_path / n) for n in ("saved", "direct"))
     saved.pop("speed"), direct.pop("speed")
     assert saved.keys() == direct.keys()
     for task, figures in direct.items():
         assert saved[task] == pytest.approx(figures, nan_ok=True)
-    assert about["images"] == 10 and about["bad"] == 4
+    assert metadata["images"] == 10 and metadata["bad"] == 4
 
 
 def test_the_folder_of_predict_is_matched_by_file_and_brings_its_thresholds(dicts, tmp_path):
@@ -87,7 +87,7 @@ def test_what_the_gate_hid_from_the_detector_is_not_judged(dicts, tmp_path):
     assert gate["good_below_threshold"] == 6 and gate["bad_below_threshold"] == 1
     assert math.isnan(gate["recall_lost"])
     assert not any(name.startswith("area_") for name in made.results["image"])
-    assert "has not seen the images with p(Bad) below 0.2" in made.about["notes"][0]
+    assert "has not seen the images with p(Bad) below 0.2" in made.metadata["notes"][0]
     with pytest.raises(ValueError, match="calibrate on an evaluation of all"):
         read_source(tmp_path / "out")
     opts = ["GATE.THRESHOLD", "0.05"]
@@ -126,7 +126,10 @@ def test_unknown_images_are_left_out_and_missing_ones_named(dicts, entries, tmp_
     with pytest.raises(ValueError, match="1 of 10 images have no result.*bad3.png.*allow-missing"):
         evaluate_results("tests_labels", folder, tmp_path / "out")
     made = evaluate_results("tests_labels", folder, tmp_path / "out", allow_missing=True)
-    assert made.about["images"] == 9 and "1 of 10 images have no result" in made.about["notes"][0]
+    assert (
+        made.metadata["images"] == 9
+        and "1 of 10 images have no result" in made.metadata["notes"][0]
+    )
     assert len(ImageTable.load(tmp_path / "out")) == 9
 
 
@@ -179,9 +182,8 @@ def test_runs_stand_side_by_side(dicts, tmp_path):
     evaluate_predictions("tests_labels", predictions, settings, tmp_path / "a" / "inference")
     worse = {**predictions, 9: predict_boxes(64, 96, {})}
     evaluate_predictions("tests_labels", worse, settings, tmp_path / "b")
-    table = compare_runs([tmp_path / "a", tmp_path / "b"])
-    (row,) = [line for line in table.splitlines() if line.startswith("| recall (Bad)")]
-    assert "| 1.000 0.510-1.000 | 0.750" in row and "| a | b |" in table
+    table = " ".join(compare_runs([tmp_path / "a", tmp_path / "b"]).split())
+    assert "| recall (Bad) | 1.000 0.510-1.000 | 0.750" in table and "| a | b |" in table
     assert "not evaluated on the same" not in table
     register_scratch_dataset("tests_others", write_dataset(tmp_path / "o", seed=5), replace=True)
     others = predict_truth(get_dataset_dicts("tests_others"))
@@ -189,5 +191,5 @@ def test_runs_stand_side_by_side(dicts, tmp_path):
     table = compare_runs([tmp_path / "a", tmp_path / "c"])
     assert "not evaluated on the same images and masks (a: tests_labels, c: tests_others)" in table
     shutil.copy(tmp_path / "a/inference/images.jsonl", tmp_path / "c" / "evaluation.json")
-    with pytest.raises(ValueError, match="c/evaluation.json: not the figures of an evaluation"):
+    with pytest.raises(ValueError, match="c/evaluation.json: not an evaluation"):
         compare_runs([tmp_path / "c"])

@@ -46,11 +46,11 @@ def test_the_file_scores_as_the_gate_does(exported, count, shape):
 def test_the_file_says_how_to_feed_it(exported):
     onnx, _ = import_onnx()
     gate, path, _ = exported
-    about = {entry.key: entry.value for entry in onnx.load(path).metadata_props}
-    preprocessing = json.loads(about["preprocessing"])
+    metadata = {entry.key: entry.value for entry in onnx.load(path).metadata_props}
+    preprocessing = json.loads(metadata["preprocessing"])
     assert preprocessing["image_size"] == SIZE and preprocessing["fill"] == 255
-    assert json.loads(about["gate"])["model"] == "resnet10t"
-    assert "longer side" in about["letterbox"]
+    assert json.loads(metadata["gate"])["model"] == "resnet10t"
+    assert "longer side" in metadata["letterbox"]
     assert [entry.name for entry in path.parent.iterdir() if entry.name.startswith(".")] == []
 
 
