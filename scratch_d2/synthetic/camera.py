@@ -4,7 +4,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from scratch_d2.synthetic.labels.label import Label
 from scratch_d2.synthetic.labels.layout import MARGIN
+from scratch_d2.synthetic.looks import (
+    Edge,
+    Look,
+    apply_frame,
+    apply_look,
+    motion_kernel,
+    random_frame,
+    random_looks,
+)
 from scratch_d2.synthetic.textures import grain, rotated_axes
 from scratch_d2.utils.opencv import cv2
 
@@ -29,6 +39,8 @@ class Shot:
         noise: standard deviation of the sensor's noise, grey levels.
         noise_sigma: blur of that noise, px.
         jpeg: quality of the compression in 1..100, or 0 for none.
+        look: what spoils the whole picture.
+        frame: edges beyond which it is white; none where the crop is a plain rectangle.
         seed: of the noise.
     """
 
@@ -47,13 +59,15 @@ class Shot:
     noise: float
     noise_sigma: float
     jpeg: int
+    look: Look
+    frame: tuple[Edge, ...]
     seed: int
 
 
-def random_shots(rng: np.random.Generator, count: int) -> list[Shot]:
-    """Draw a burst of shots a few seconds apart: one camera, small changes."""
+def random_shots(rng: np.random.Generator, count: int, label: Label) -> list[Shot]:
+    """Draw a burst of shots of a label a few seconds apart: one camera, small changes."""
     blur = float(rng.uniform(1.6, 2.3) if rng.random() < 0.12 else rng.uniform(0.6, 1.6))
-    defocus = float(rng.uniform(0.8, 2.8)) if rng.random() < 0.25 else 0.0
+    defocus = float(rng.uniform(0.8, 4.2)) if rng.random() < 0.25 else 0.0
     defocus_angle = float(rng.uniform(0, 360))
     glow = float(rng.uniform(0.1, 0.55)) if rng.random() < 0.4 else 0.0
     glow_sigma = float(rng.uniform(1.8, 5))
@@ -63,7 +77,7 @@ def random_shots(rng: np.random.Generator, count: int) -> list[Shot]:
     noise_sigma = float(rng.uniform(0, 0.7))
     jpeg = int(rng.integers(72, 97)) if rng.random() < 0.3 else 0
     shots = []
-    for _ in range(count):
+    for look in random_looks(rng, count, label.ink_level, label.paper_level):
         shift = rng.uniform(-4, 4, size=2)
         shots.append(
             Shot(
@@ -82,20 +96,12 @@ def random_shots(rng: np.random.Generator, count: int) -> list[Shot]:
                 noise=noise * float(rng.uniform(0.85, 1.2)),
                 noise_sigma=noise_sigma,
                 jpeg=jpeg,
+                look=look,
+                frame=random_frame(rng, label.layout),
                 seed=int(rng.integers(2**62)),
             )
         )
     return shots
-
-
-def _motion_kernel(length: float, angle: float) -> np.ndarray:
-    side = 2 * int(np.ceil(length / 2)) + 3
-    middle = side / 2 - 0.5
-    step = length / 2 * np.array([np.cos(np.radians(angle)), np.sin(np.radians(angle))])
-    ends = [tuple(np.rint((middle + sign * step) * 16).astype(int).tolist()) for sign in (-1, 1)]
-    kernel = np.zeros((side, side), dtype=np.uint8)
-    cv2.line(kernel, ends[0], ends[1], 255, 1, cv2.LINE_AA, 4)
-    return kernel.astype(np.float32) / max(int(kernel.sum()), 1)
 
 
 def view(shot: Shot, scene: np.ndarray) -> np.ndarray:
@@ -136,11 +142,12 @@ def photograph(shot: Shot, scene: np.ndarray) -> np.ndarray:
         strayed = cv2.GaussianBlur(seen, (0, 0), shot.glow_sigma)
         seen = cv2.addWeighted(seen, 1 - shot.glow, strayed, shot.glow, 0)
     if shot.motion >= 2:
-        seen = cv2.filter2D(seen, cv2.CV_32F, _motion_kernel(shot.motion, shot.motion_angle))
+        seen = cv2.filter2D(seen, cv2.CV_32F, motion_kernel(shot.motion, shot.motion_angle))
+    seen = apply_look(shot.look, seen)
     noise = grain(np.random.default_rng(shot.seed), seen.shape, shot.noise_sigma)
     seen = seen * np.float32(shot.exposure) + np.float32(shot.noise) * noise
     grey = np.clip(np.rint(seen), 0, 255).astype(np.uint8)
     if shot.jpeg:
         _, packed = cv2.imencode(".jpg", grey, [cv2.IMWRITE_JPEG_QUALITY, shot.jpeg])
         grey = cv2.imdecode(packed, cv2.IMREAD_GRAYSCALE)
-    return grey
+    return apply_frame(shot.frame, grey)

@@ -8,10 +8,13 @@ from scratch_d2.synthetic.camera import Shot, photograph, random_shots
 from scratch_d2.synthetic.damage import damage_label
 from scratch_d2.synthetic.labels.fonts import Font
 from scratch_d2.synthetic.labels.label import Label, draw_label
+from scratch_d2.synthetic.looks import describe_look, is_blurred
 from scratch_d2.utils.opencv import cv2
 
-# Damage counts when it changes the picture by more than this many grey levels ...
+# Damage counts when it changes the picture by more than this many grey levels
 VISIBLE_LEVELS = 38
+# (of a blurred one more: smooth changes of that size are uneven ink) ...
+BLURRED_LEVELS = 55
 # ... over at least this share of the text's box.
 VISIBLE_SHARE = 0.006
 # Masks start from smaller changes, the soft rim of a scratch; JPEG alone changes less.
@@ -93,7 +96,11 @@ def paint_mask(clean: np.ndarray, damaged: np.ndarray, brush: float) -> np.ndarr
 
 
 def is_acceptable(
-    clean: np.ndarray, damaged: np.ndarray, mask: np.ndarray, text_area: float
+    clean: np.ndarray,
+    damaged: np.ndarray,
+    mask: np.ndarray,
+    text_area: float,
+    levels: int = VISIBLE_LEVELS,
 ) -> bool:
     """Whether damage shows, and its mask covers as much as masks of real photographs do.
 
@@ -101,8 +108,9 @@ def is_acceptable(
         clean, damaged: uint8 grey HxW.
         mask: HxW bool.
         text_area: of the text's box, px.
+        levels: what shows is a change of more than so many grey levels.
     """
-    visible = np.count_nonzero(cv2.absdiff(clean, damaged) > VISIBLE_LEVELS)
+    visible = np.count_nonzero(cv2.absdiff(clean, damaged) > levels)
     if visible < VISIBLE_SHARE * text_area:
         return False
     return MIN_COVERAGE <= mask.mean() <= MAX_COVERAGE
@@ -113,8 +121,10 @@ def _scratch(
 ) -> tuple[list[np.ndarray], list[np.ndarray], list[str]]:
     """Damage a label until it shows in every shot; returns photographs, masks and kinds."""
     text_area = label.layout.text_size[0] * label.layout.text_size[1]
-    for _ in range(ATTEMPTS):
-        scene, kinds = damage_label(rng, label)
+    for attempt in range(ATTEMPTS):
+        # Little damage survives a strong blur alone.
+        scene, kinds = damage_label(rng, label, more=attempt // 12)
+        patient = attempt < ATTEMPTS // 2
         images, masks = [], []
         for shot, reference in zip(shots, clean, strict=True):
             image = photograph(shot, scene)
@@ -122,7 +132,9 @@ def _scratch(
             if mask.mean() > MAX_COVERAGE:
                 # Where nearly all is damaged, a fat brush would mark what is not, too.
                 mask = paint_mask(reference, image, brush / 3)
-            if not is_acceptable(reference, image, mask, text_area):
+            blurred = patient and is_blurred(shot.look)
+            levels = BLURRED_LEVELS if blurred else VISIBLE_LEVELS
+            if not is_acceptable(reference, image, mask, text_area, levels):
                 break
             images.append(image)
             masks.append(mask)
@@ -140,6 +152,8 @@ def _describe(label: Label, shot: Shot, mask: np.ndarray, kinds: list[str]) -> d
         "ink_level": round(label.ink_level, 1),
         "paper_level": round(label.paper_level, 1),
         "blur_px": round(shot.blur, 2),
+        "look": describe_look(shot.look),
+        "framed": bool(shot.frame),
         "damage": kinds,
         "coverage": round(float(mask.mean()), 5),
     }
@@ -159,7 +173,7 @@ def render_burst(rng: np.random.Generator, spec: Spec, shots: int) -> list[Sampl
         np.random.default_rng(int(seed)) for seed in rng.integers(2**62, size=3)
     )
     label = draw_label(label_rng, spec.fonts)
-    taken = random_shots(camera_rng, shots)
+    taken = random_shots(camera_rng, shots, label)
     images = [photograph(shot, label.clean) for shot in taken]
     masks = [np.zeros(image.shape, dtype=bool) for image in images]
     kinds: list[str] = []

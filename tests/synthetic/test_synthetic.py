@@ -49,7 +49,7 @@ def test_glyph_fills_the_height_of_a_capital(character: str) -> None:
 
 
 def test_unknown_character_is_refused() -> None:
-    with pytest.raises(ValueError, match="one of 0123456789PRT, but got 'U'"):
+    with pytest.raises(ValueError, match="one of 0123456789MPRT, but got 'U'"):
         outline("U", 0.23)
 
 

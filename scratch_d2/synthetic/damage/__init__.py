@@ -4,34 +4,43 @@ from collections.abc import Callable
 
 import numpy as np
 
+from scratch_d2.synthetic.damage.across import fold_line, scraped
+from scratch_d2.synthetic.damage.breaks import cut, frayed, rubbed
 from scratch_d2.synthetic.damage.contact import Layer
 from scratch_d2.synthetic.damage.patches import notch, smear, torn, worn
 from scratch_d2.synthetic.damage.strokes import creases, gouge, scoured, streaks
 from scratch_d2.synthetic.labels.label import Label
 
 KINDS: dict[str, tuple[Callable[[np.random.Generator, Label], Layer], float]] = {
-    "streaks": (streaks, 0.26),
-    "scoured": (scoured, 0.12),
-    "creases": (creases, 0.16),
-    "gouge": (gouge, 0.20),
-    "worn": (worn, 0.10),
-    "torn": (torn, 0.08),
+    "streaks": (streaks, 0.20),
+    "scoured": (scoured, 0.08),
+    "scraped": (scraped, 0.12),
+    "creases": (creases, 0.10),
+    "fold": (fold_line, 0.08),
+    "gouge": (gouge, 0.14),
+    "worn": (worn, 0.07),
+    "torn": (torn, 0.06),
+    "frayed": (frayed, 0.06),
     "notch": (notch, 0.04),
-    "smear": (smear, 0.04),
+    "cut": (cut, 0.06),
+    "smear": (smear, 0.02),
+    "rubbed": (rubbed, 0.06),
 }
+CHANCES = np.array([chance for _, chance in KINDS.values()]) / sum(c for _, c in KINDS.values())
 
 
-def damage_label(rng: np.random.Generator, label: Label) -> tuple[np.ndarray, list[str]]:
-    """Damage a label once to five times.
+def damage_label(
+    rng: np.random.Generator, label: Label, more: int = 0
+) -> tuple[np.ndarray, list[str]]:
+    """Damage a label once to five times, and `more` times on top of that.
 
     Returns:
         The brightness, float32 HxW as `label.clean`, and the kinds of damage in order. Whether
         it shows depends on where it fell: a streak of bare paper beside the print is invisible.
     """
     names = list(KINDS)
-    chances = np.array([chance for _, chance in KINDS.values()])
-    count = int(rng.choice([1, 2, 3, 4, 5], p=[0.62, 0.22, 0.09, 0.04, 0.03]))
-    kinds = [names[index] for index in rng.choice(len(names), size=count, p=chances)]
+    count = int(rng.choice([1, 2, 3, 4, 5], p=[0.62, 0.22, 0.09, 0.04, 0.03])) + more
+    kinds = [names[index] for index in rng.choice(len(names), size=count, p=CHANCES)]
     # Wood and metal have scratches of their own, which nobody minds.
     on_label = np.clip((label.paper - 110) / 40, 0, 1)
     scene = label.clean

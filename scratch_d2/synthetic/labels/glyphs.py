@@ -138,6 +138,12 @@ def _bowl(w: float, bottom: float) -> Contours:
     )
 
 
+def _m(w: float) -> list[Contours]:
+    left = _polygon((0.04, 0), (0.04 + 1.05 * w, 0), (0.5 + 0.33 * w, 1), (0.5 - 0.33 * w, 1))
+    right = [(1.0, 0) - (1, -1) * left[0]]
+    return [_box(0.04, 0, 0.04 + w * 0.85, 1), _box(0.96 - w * 0.85, 0, 0.96, 1), left, right]
+
+
 def _p(w: float) -> list[Contours]:
     return [_box(0.04, 0, 0.04 + w, 1), _bowl(w, 0.56)]
 
@@ -163,12 +169,13 @@ _DRAWN: dict[str, tuple[Callable[[float], list[Contours]], float]] = {
     "7": (_seven, 0.68),
     "8": (_eight, 0.68),
     "9": (_nine, 0.68),
+    "M": (_m, 1.0),
     "P": (_p, 0.73),
     "R": (_r, 0.8),
     "T": (_t, 0.72),
 }
 CHARACTERS = "".join(_DRAWN)
-_FLAT = "147PRT"
+_FLAT = "147MPRT"
 
 
 def outline(character: str, weight: float) -> tuple[list[Contours], float]:

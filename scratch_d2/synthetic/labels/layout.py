@@ -10,7 +10,7 @@ from scratch_d2.synthetic.labels.fonts import Font
 from scratch_d2.synthetic.textures import rotated_axes
 from scratch_d2.utils.opencv import cv2
 
-REAL_CODES = ("72R0", "68P0", "69T0", "83P1")
+REAL_CODES = ("72R0", "68P0", "69T0", "83P1", "79M1")
 # Limits for the sides of the crop, px; the camera changes them by less than MARGIN.
 MIN_SIDE, MAX_SIDE = 94, 326
 # Scene beyond each side of the crop, px, so that the camera can move.
@@ -51,13 +51,13 @@ class Layout:
 def random_code(rng: np.random.Generator) -> str:
     """Draw a code: digit, digit, letter, digit; mostly one of those seen in the field."""
     if rng.random() < 0.6:
-        return REAL_CODES[rng.choice(4, p=[0.45, 0.2, 0.25, 0.1])]
+        return REAL_CODES[rng.choice(5, p=[0.36, 0.24, 0.23, 0.1, 0.07])]
     digits = rng.integers(0, 10, size=2)
-    return f"{digits[0]}{digits[1]}{'PRT'[rng.integers(3)]}{rng.integers(2)}"
+    return f"{digits[0]}{digits[1]}{'MPRT'[rng.integers(4)]}{rng.integers(2)}"
 
 
 def _random_angle(rng: np.random.Generator) -> float:
-    pose = rng.choice(3, p=[0.78, 0.07, 0.15])
+    pose = rng.choice(3, p=[0.74, 0.07, 0.19])
     if pose == 0:
         degrees = rng.normal(0, 2.0)
     elif pose == 1:

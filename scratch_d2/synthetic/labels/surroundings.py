@@ -1,10 +1,16 @@
-"""Paper and what else is in the picture: the label's edge, wood or metal, drawings, specks."""
+"""Paper and what else is in the picture: the label's edge, wood or metal, specks."""
 
 import numpy as np
 
-from scratch_d2.synthetic.labels.glyphs import CHARACTERS, rasterise
+from scratch_d2.synthetic.labels.drawings import add_drawings
 from scratch_d2.synthetic.labels.layout import Layout
-from scratch_d2.synthetic.textures import grain, lines, rotated_axes, smooth_noise, streak_noise
+from scratch_d2.synthetic.textures import (
+    grain,
+    lines,
+    rotated_axes,
+    smooth_noise,
+    streak_noise,
+)
 from scratch_d2.utils.opencv import cv2
 
 
@@ -56,39 +62,6 @@ def _scratch_lines(rng: np.random.Generator, shape: tuple[int, int], count: int)
     return lines(shape, starts, ends, rng.uniform(0.6, 2, count), rng.uniform(0.3, 1, count))
 
 
-def _line_drawing(rng: np.random.Generator, layout: Layout) -> np.ndarray:
-    """A thin outline: part of a circle or of an angular emblem near a corner, HxW, 0..1."""
-    height, width = layout.size
-    drawn = np.zeros(layout.size, dtype=np.uint8)
-    corner = rng.integers(0, 2, size=2) * (width, height) + rng.normal(0, 14, size=2)
-    pen = int(rng.integers(2, 4))
-    if rng.random() < 0.5:
-        centre = tuple(int(value) for value in corner)
-        radius = int(rng.uniform(9, 26))
-        cv2.circle(drawn, centre, radius, 255, pen, cv2.LINE_AA)
-    else:
-        steps = np.cumsum(rng.normal(0, 14, size=(6, 2)), axis=0)
-        points = np.rint(corner + steps).astype(np.int32)
-        cv2.polylines(drawn, [points], bool(rng.random() < 0.5), 255, pen, cv2.LINE_AA)
-    return drawn.astype(np.float32) / 255
-
-
-def _other_print(rng: np.random.Generator, layout: Layout) -> np.ndarray:
-    """A smaller character of another line, cut off by the picture's side, HxW, 0..1."""
-    glyph = rasterise(CHARACTERS[rng.integers(len(CHARACTERS))], 0.2, 64)
-    cos, sin = np.cos(layout.angle), np.sin(layout.angle)
-    scale = rng.uniform(0.3, 0.75)
-    width, height = layout.text_size
-    offset = rng.choice([-1, 1]) * (height / 2 + rng.uniform(14, 40))
-    along = rng.uniform(-width / 2, width / 2)
-    x = layout.centre[0] + along * cos - offset * sin
-    y = layout.centre[1] + along * sin + offset * cos
-    turn = scale * np.array([[cos, -sin], [sin, cos]])
-    shift = np.array([x, y]) - turn @ (np.array(glyph.shape[::-1]) / 2)
-    matrix = np.column_stack([turn, shift])
-    return cv2.warpAffine(glyph, matrix, layout.size[::-1]).astype(np.float32) / 255
-
-
 def _specks(rng: np.random.Generator, layout: Layout) -> np.ndarray:
     """A few dark dots, HxW, 0..1."""
     drawn = np.zeros(layout.size, dtype=np.uint8)
@@ -128,11 +101,7 @@ def add_surroundings(rng: np.random.Generator, layout: Layout, paper: np.ndarray
         scene = scene * _reflection(rng, layout)
     if rng.random() < 0.35:
         scene = scene * (1 - _specks(rng, layout))
-    for chance, draw in ((0.14, _line_drawing), (0.08, _line_drawing), (0.18, _other_print)):
-        if rng.random() < chance:
-            drawn = draw(rng, layout) * free
-            tone = rng.uniform(30, 90) if rng.random() < 0.6 else rng.uniform(90, 235)
-            scene = scene * (1 - drawn) + np.float32(tone) * drawn
+    scene = add_drawings(rng, layout, scene)
     if rng.random() < 0.14:
         drawn = _scratch_lines(rng, layout.size, int(rng.integers(1, 7))) * free
         scene = scene - np.float32(rng.uniform(20, 110)) * drawn
