@@ -76,9 +76,9 @@ def random_looks(
         amount = float(rng.uniform(0.6, 1.0)) if unsharp and rng.random() < 0.75 else 0.0
         look = _weaker(blur, amount) if amount else Look()
         look = replace(look, light=dim) if is_dim else look
-        looks.append(
-            look if _shows_print(look.light, ink_level, paper_level) else replace(look, light=1.0)
-        )
+        if not _shows_print(look.light, ink_level, paper_level):
+            look = replace(look, light=1.0)
+        looks.append(look)
     return looks
 
 

@@ -11,9 +11,9 @@ from scratch_d2.synthetic.labels.label import Label, draw_label
 from scratch_d2.synthetic.looks import describe_look, is_blurred
 from scratch_d2.utils.opencv import cv2
 
-# Damage counts when it changes the picture by more than this many grey levels
+# Damage counts when it changes the picture by more than this many grey levels ...
 VISIBLE_LEVELS = 38
-# (of a blurred one more: smooth changes of that size are uneven ink) ...
+# ... in a blurred picture, where small smooth changes look like uneven ink, by more than this ...
 BLURRED_LEVELS = 55
 # ... over at least this share of the text's box.
 VISIBLE_SHARE = 0.006
@@ -116,24 +116,28 @@ def is_acceptable(
     return MIN_COVERAGE <= mask.mean() <= MAX_COVERAGE
 
 
+def _draw_mask(clean: np.ndarray, damaged: np.ndarray, brush: float) -> np.ndarray:
+    mask = paint_mask(clean, damaged, brush)
+    if mask.mean() > MAX_COVERAGE:
+        # Where nearly all is damaged, a fat brush would mark what is not, too.
+        mask = paint_mask(clean, damaged, brush / 3)
+    return mask
+
+
 def _scratch(
     rng: np.random.Generator, label: Label, shots: list[Shot], clean: list[np.ndarray], brush: float
 ) -> tuple[list[np.ndarray], list[np.ndarray], list[str]]:
     """Damage a label until it shows in every shot; returns photographs, masks and kinds."""
     text_area = label.layout.text_size[0] * label.layout.text_size[1]
     for attempt in range(ATTEMPTS):
-        # Little damage survives a strong blur alone.
+        # Little damage survives a strong blur alone, and little of that is seen at a glance.
         scene, kinds = damage_label(rng, label, more=attempt // 12)
-        patient = attempt < ATTEMPTS // 2
+        strict = attempt < ATTEMPTS // 2
         images, masks = [], []
         for shot, reference in zip(shots, clean, strict=True):
             image = photograph(shot, scene)
-            mask = paint_mask(reference, image, brush)
-            if mask.mean() > MAX_COVERAGE:
-                # Where nearly all is damaged, a fat brush would mark what is not, too.
-                mask = paint_mask(reference, image, brush / 3)
-            blurred = patient and is_blurred(shot.look)
-            levels = BLURRED_LEVELS if blurred else VISIBLE_LEVELS
+            mask = _draw_mask(reference, image, brush)
+            levels = BLURRED_LEVELS if strict and is_blurred(shot.look) else VISIBLE_LEVELS
             if not is_acceptable(reference, image, mask, text_area, levels):
                 break
             images.append(image)
