@@ -23,17 +23,16 @@ from pathlib import Path
 
 import numpy as np
 
-from scratch_d2.cli import run
+from scratch_d2.cli.common import run
 from scratch_d2.evaluation.files import read_figures
-from scratch_d2.evaluation.image_metrics import image_metrics
 from scratch_d2.evaluation.images import JUDGES, ImageTable, Judged, judge_images
-from scratch_d2.inspection.thresholds import Thresholds
+from scratch_d2.metrics.image_metrics import image_metrics
+from scratch_d2.structures.thresholds import Thresholds
 
 LOOKS = Path(__file__).with_suffix(".csv")
 OF_GOOD = ("blur", "motion", "double", "drawing", "ground", "pale", "plain", "label noise")
 OF_BAD = ("streaks", "notch", "smear", "torn", "other")
 METRICS = ("AUC", "precision_bad", "recall_bad", "F1_bad")
-SCORED = ("gate", "area")  # the score of both is the area, or 0
 
 
 def parse_args() -> argparse.Namespace:
@@ -88,7 +87,7 @@ def has_look(images: ImageTable, looks: dict[str, list[str]]) -> dict[str, np.nd
     Raises ValueError for an image whose looks are not known, or are those of the other verdict.
     """
     names = [Path(file).name for file in images.file]
-    for name, bad in zip(names, images.bad):
+    for name, bad in zip(names, images.y_true):
         odd = set(looks.get(name, ["none"])) - {*(OF_BAD if bad else OF_GOOD)}
         if odd:
             raise ValueError(f"{name} is {'Bad' if bad else 'Good'} and has the look {min(odd)!r}")
@@ -103,10 +102,10 @@ def format_metric(metrics: dict[str, float], name: str) -> str:
 
 def overall_table(images: ImageTable, judged: Judged) -> Iterator[str]:
     """Yield the lines of a table of all images, a row for each judge."""
-    yield f"| all {len(images)}, {int(images.bad.sum())} Bad | {' | '.join(METRICS)} |"
+    yield f"| all {len(images)}, {int(images.y_true.sum())} Bad | {' | '.join(METRICS)} |"
     yield "|---|" + "---:|" * len(METRICS)
     for judge in (name for name in JUDGES if name in judged):
-        metrics = image_metrics(images.bad, *judged[judge], images.group)
+        metrics = image_metrics(images.y_true, *judged[judge], images.group)
         cells = [format_metric(metrics, name) for name in METRICS]
         yield f"| {judge} | {' | '.join(cells)} |"
 
@@ -116,24 +115,23 @@ def look_table(
 ) -> Iterator[str]:
     """Yield the lines of a table of Good or Bad images, a row for each look."""
     judges = [name for name in JUDGES if name in judged]
-    scored = [name for name in SCORED if name in judged]
     kind, wrong = ("Bad", "missed by") if bad else ("Good", "called Bad by")
-    columns = [f"{wrong} {name}" for name in judges] + [f"AUC, {name}" for name in scored]
+    columns = [f"{wrong} {name}" for name in judges] + [f"AUC, {name}" for name in judges]
     yield f"| {kind} | images | {' | '.join(columns)} |"
     yield "|---|" + "---:|" * (len(columns) + 1)
     for look in OF_BAD if bad else OF_GOOD:
-        own = looks[look] & (images.bad == bad)
+        own = looks[look] & (images.y_true == bad)
         if own.any():
             counts = [str(int((judged[name][0][own] != bad).sum())) for name in judges]
-            aucs = [auc_of(images, judged[name][1], own, bad) for name in scored]
+            aucs = [auc_of(images, judged[name][1], own, bad) for name in judges]
             yield f"| {look} | {int(own.sum())} | {' | '.join(counts + aucs)} |"
 
 
 def auc_of(images: ImageTable, score: np.ndarray, own: np.ndarray, bad: bool) -> str:
     """Return the AUC of the chosen images against all of the other verdict, with its interval."""
-    chosen = own | (images.bad != bad)
+    chosen = own | (images.y_true != bad)
     part, score = images.select(chosen), score[chosen]
-    return format_metric(image_metrics(part.bad, part.bad, score, part.group), "AUC")
+    return format_metric(image_metrics(part.y_true, part.y_true, score, part.group), "AUC")
 
 
 def main() -> int:

@@ -5,10 +5,10 @@ from functools import cache
 import numpy as np
 import pytest
 
-from scratch_d2.data.synthetic.damage import KINDS, damage_label
-from scratch_d2.data.synthetic.labels.drawings import DRAWINGS, add_drawings
-from scratch_d2.data.synthetic.labels.label import Label, draw_label
-from scratch_d2.data.synthetic.looks import (
+from scratch_d2.synthetic.damage import KINDS, damage_label
+from scratch_d2.synthetic.labels.drawings import DRAWINGS, add_drawings
+from scratch_d2.synthetic.labels.label import Label, draw_label
+from scratch_d2.synthetic.looks import (
     MIN_CONTRAST,
     Look,
     apply_frame,
@@ -18,7 +18,7 @@ from scratch_d2.data.synthetic.looks import (
     random_frame,
     random_looks,
 )
-from scratch_d2.data.synthetic.render import Spec, render_burst
+from scratch_d2.synthetic.render import Spec, render_burst
 
 NEW_KINDS = ("scraped", "fold", "frayed", "cut", "rubbed")
 
