@@ -24,7 +24,7 @@ from pathlib import Path
 import numpy as np
 
 from scratch_d2.cli.common import run
-from scratch_d2.evaluation.files import read_figures
+from scratch_d2.evaluation.files import read_evaluation
 from scratch_d2.evaluation.images import JUDGES, ImageTable, Judged, judge_images
 from scratch_d2.metrics.image_metrics import image_metrics
 from scratch_d2.structures.thresholds import Thresholds
@@ -137,7 +137,7 @@ def auc_of(images: ImageTable, score: np.ndarray, own: np.ndarray, bad: bool) ->
 def main() -> int:
     args = parse_args()
     folder = args.evaluation or evaluate(args)
-    images, (_, about) = ImageTable.load(folder), read_figures(folder)
+    images, (_, about) = ImageTable.load(folder), read_evaluation(folder)
     judged = judge_images(images, Thresholds.from_dict(about["thresholds"]))
     looks = has_look(images, read_looks(args.looks))
     print("\n".join(overall_table(images, judged)))
