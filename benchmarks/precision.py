@@ -22,7 +22,7 @@ from scratch_d2.config import load_config
 from scratch_d2.data.images import read_image
 from scratch_d2.engines import get_engine
 from scratch_d2.gate import Gate
-from scratch_d2.inspection.inputs import find_sources
+from scratch_d2.inspection.inputs import find_files
 from scratch_d2.inspection.margins import MARGINS, gate_is_close, verdict_is_close
 from scratch_d2.structures.verdict import gate_label, judge, measure_area
 
@@ -113,7 +113,7 @@ def main():
     opts += ["MODEL.WEIGHTS", args.weights]
     cfg = load_config(args.config_file, opts)
     thresholds = resolve_bundle(cfg, opts).thresholds
-    sources = list(find_sources(args.input))
+    sources = list(find_files(args.input))
     random.Random(0).shuffle(sources)
     images = [read_image(source.path) for source in sources[: args.images]]
     torch.set_num_threads(1)

@@ -30,13 +30,13 @@ from scratch_d2.checkpoints.bundle import resolve_bundle
 from scratch_d2.config import load_config
 from scratch_d2.data.images import read_image
 from scratch_d2.engines import get_engine
-from scratch_d2.inspection.inputs import find_sources, in_batches
+from scratch_d2.inspection.inputs import find_files, in_batches
 from scratch_d2.inspection.inspector import Inspector
 from scratch_d2.inspection.pipeline import Stage, run_stages
 from scratch_d2.inspection.predict import Options, predict_files
 from scratch_d2.inspection.processors import pick_workers, shared_by
 from scratch_d2.inspection.rows import RowFile
-from scratch_d2.inspection.summary import describe_times
+from scratch_d2.inspection.summary import format_times
 from scratch_d2.structures.verdict import judge
 from scratch_d2.synthetic.dataset import write_dataset
 from scratch_d2.utils.installed import detectron2_installed
@@ -70,9 +70,9 @@ def one_by_one(args, folder, find):
     """Read an image, find, judge, next; `find` gets HxWx3 uint8 RGB."""
     cfg, opts = setup(args)
     thresholds = resolve_bundle(cfg, opts).thresholds
-    find(read_image(next(find_sources([folder])).path))
+    find(read_image(next(find_files([folder])).path))
     begin, labels = time.perf_counter(), []
-    for source in find_sources([folder]):
+    for source in find_files([folder]):
         labels.append(judge(find(read_image(source.path)), None, thresholds).label)
     return time.perf_counter() - begin, labels
 
@@ -100,21 +100,21 @@ def embedded_loop(args, folder):
 def ours(args, folder, engine="auto", precision="auto"):
     cfg, opts = setup(args, precision)
     inspector = Inspector.from_config(cfg, get_engine(engine), opts)
-    inspector.inspect([read_image(next(find_sources([folder])).path)])
+    inspector.inspect([read_image(next(find_files([folder])).path)])
     options = Options(workers=pick_workers("cpu"))
     with tempfile.TemporaryDirectory() as output:
         begin = time.perf_counter()
-        _, stopwatch = predict_files(inspector, find_sources([folder]), Path(output), options)
+        _, stopwatch = predict_files(inspector, find_files([folder]), Path(output), options)
         seconds = time.perf_counter() - begin
         labels = [row["verdict"] for row in RowFile(Path(output) / "results.jsonl")]
-    return seconds, labels, describe_times(stopwatch)
+    return seconds, labels, format_times(stopwatch)
 
 
 def models_alone(args, folder):
     """What is left of `ours` without reading, pictures and results."""
     cfg, opts = setup(args)
     inspector = Inspector.from_config(cfg, get_engine(), opts)
-    images = [read_image(source.path) for source in find_sources([folder])]
+    images = [read_image(source.path) for source in find_files([folder])]
     inspector.inspect(images[:1])
     workers, found = pick_workers("cpu"), []
     begin = time.perf_counter()
@@ -171,7 +171,7 @@ def compare(args, folder):
     for turn in range(args.rounds):
         for name in names[:: 1 if turn % 2 == 0 else -1]:
             runs[name].append(run_contender(args, folder, name))
-    paths = [source.path for source in find_sources([str(folder)])]
+    paths = [source.path for source in find_files([str(folder)])]
     bad = [path.parent.name == "bad" for path in paths]
     every = runs["embedded, one by one"][0]["labels"]
     slowest = min(run["seconds"] for run in runs[names[0]])

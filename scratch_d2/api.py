@@ -17,7 +17,7 @@ from scratch_d2.data.builtin import register_builtin
 from scratch_d2.engines import get_engine
 from scratch_d2.evaluation.files import Evaluation
 from scratch_d2.evaluation.offline import RunRecord, evaluate_results, offline_settings
-from scratch_d2.inspection.inputs import find_sources
+from scratch_d2.inspection.inputs import find_files
 from scratch_d2.inspection.inspector import PRETRAINED, Inspector
 from scratch_d2.inspection.pictures import Pictures
 from scratch_d2.inspection.predict import Options, predict_files
@@ -59,7 +59,7 @@ def predict_folder(
     inspector = inspector or Inspector.from_pretrained()
     workers = pick_workers(str(inspector.metadata.get("device", "cpu")))
     options = Options(8, workers, Pictures.parse(save), resume, overwrite)
-    return predict_files(inspector, find_sources([str(folder)]), Path(output), options)[0]
+    return predict_files(inspector, find_files([str(folder)]), Path(output), options)[0]
 
 
 def train_gate(config: Config = PRETRAINED, opts: Sequence[str] = (), resume: bool = False) -> Path:

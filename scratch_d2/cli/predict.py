@@ -53,17 +53,17 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     from scratch_d2.config import load_config
     from scratch_d2.engines import get_engine
-    from scratch_d2.inspection.inputs import count_sources, find_sources
+    from scratch_d2.inspection.inputs import count_files, find_files
     from scratch_d2.inspection.inspector import Inspector
     from scratch_d2.inspection.pictures import Pictures
     from scratch_d2.inspection.predict import Options, predict_files, predict_watched
     from scratch_d2.inspection.processors import pick_workers
-    from scratch_d2.inspection.summary import describe, exit_code
+    from scratch_d2.inspection.summary import exit_code, format_summary
     from scratch_d2.inspection.watch import Watch
 
     pictures = Pictures.parse(args.save)
     on_stop(interrupt, SIGTERM)
-    source = Watch(args.watch) if args.watch else find_sources(args.input, sys.stdin)
+    source = Watch(args.watch) if args.watch else find_files(args.input, sys.stdin)
     config_file, opts = use_reference_models(args.config_file, args.opts)
     cfg = load_config(config_file, opts)
     engine = get_engine(args.engine or cfg.SCRATCH.ENGINE)
@@ -74,8 +74,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         on_stop(source.stop.set, SIGINT, SIGTERM)
         summary, stopwatch = predict_watched(inspector, source, args.output, options)
     else:
-        total = count_sources(args.input) if sys.stderr.isatty() else None
+        total = count_files(args.input) if sys.stderr.isatty() else None
         summary, stopwatch = predict_files(inspector, source, args.output, options, total)
-    print(describe(summary, stopwatch))
+    print(format_summary(summary, stopwatch))
     print(f"written: {args.output}")
     return exit_code(summary, args.fail_on_bad)

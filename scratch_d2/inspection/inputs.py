@@ -1,4 +1,4 @@
-"""Which files to inspect, in which order, in batches of which size."""
+"""Find the files to inspect, in order and in batches."""
 
 import codecs
 import glob
@@ -13,52 +13,52 @@ from scratch_d2.utils.image_names import is_image_name
 
 STDIN = "-"
 BOM = "\ufeff"
-# A folder with this file in it is what an earlier run wrote; its pictures are no photographs.
+# A folder with this file holds results of an earlier run, not photographs.
 RESULTS = "results.jsonl"
 Stamp = tuple[int, ...]
 
 
-class Source(NamedTuple):
+class InputFile(NamedTuple):
     """A file to inspect.
 
     Attributes:
-        path: as it was named, or found in a folder.
-        stamp: its `file_stamp`, where the file may come again with other content, as in a watched
-            folder; rows of earlier versions hold only size and time of modification.
+        path: as it was given, or found in a folder.
+        stamp: its `file_stamp` in a watched folder, where a name may come again with other content;
+            rows of earlier versions hold only size and time of modification.
     """
 
     path: Path
     stamp: Stamp | None = None
 
 
-def find_sources(inputs: Sequence[str], stdin: TextIO | None = None) -> Iterator[Source]:
-    """Return the image files that folders, files, patterns and "-" name, each once, lazily.
+def find_files(inputs: Sequence[str], stdin: TextIO | None = None) -> Iterator[InputFile]:
+    """Return lazily, each once, the image files that folders, files, patterns and "-" name.
 
-    A folder stands for all images in it and its subfolders, file by file in order of their names
-    and then folder by folder; what is hidden, the masks/ beside good/ and bad/, and results of
-    former runs are left out. A pattern may hold *, ? and **. A file counts whatever its name. "-"
-    reads names of files from `stdin`, one a line, and does not ask whether they exist.
+    A folder means all images in it, in order of their names, and then those of its subfolders.
+    Hidden folders, the masks/ beside good/ and bad/, and results of earlier runs are left out. A
+    pattern may contain *, ? and **. A file is taken whatever its name. "-" reads file names from
+    `stdin`, one per line, without checking that they exist.
 
-    Raises FileNotFoundError, before the first is returned, for an input that names nothing.
+    Raises FileNotFoundError, before the first file is returned, for an input that names none.
     """
-    found = chain.from_iterable([_resolve(text, stdin) for text in inputs])
-    return map(Source, found if len(inputs) == 1 and inputs[0] != STDIN else _each_once(found))
+    paths = chain.from_iterable([_resolve(text, stdin) for text in inputs])
+    return map(InputFile, paths if len(inputs) == 1 and inputs[0] != STDIN else _each_once(paths))
 
 
-def count_sources(inputs: Sequence[str]) -> int | None:
-    """Return how many files `find_sources` will find, or None where only the end of stdin tells."""
-    return None if STDIN in inputs else sum(1 for _ in find_sources(inputs))
+def count_files(inputs: Sequence[str]) -> int | None:
+    """Return the number of files that `find_files` returns; None if stdin is among the inputs."""
+    return None if STDIN in inputs else sum(1 for _ in find_files(inputs))
 
 
-def in_batches(sources: Iterable[Source], size: int) -> Iterator[list[Source]]:
-    """Yield lists of `size` sources, the last one maybe shorter."""
-    sources = iter(sources)
-    while batch := list(islice(sources, size)):
+def in_batches(input_files: Iterable[InputFile], size: int) -> Iterator[list[InputFile]]:
+    """Yield lists of `size` files; the last one may be shorter."""
+    input_files = iter(input_files)
+    while batch := list(islice(input_files, size)):
         yield batch
 
 
 def walk_images(folder: str | Path) -> Iterator[Path]:
-    """Yield the images in a folder and its subfolders, as `find_sources` orders them."""
+    """Yield the images in a folder and its subfolders in the order of `find_files`."""
     for where, folders, files in os.walk(folder):
         names = {name.lower() for name in folders}
         if RESULTS in files:
@@ -89,10 +89,10 @@ def _resolve(text: str, stdin: TextIO | None) -> Iterable[Path]:
     return _not_empty(images, f"input {text!r}: no such file or folder, no match")
 
 
-def _not_empty(paths: Iterator[Path], complaint: str) -> Iterator[Path]:
+def _not_empty(paths: Iterator[Path], message: str) -> Iterator[Path]:
     first = next(paths, None)
     if first is None:
-        raise FileNotFoundError(complaint)
+        raise FileNotFoundError(message)
     return chain([first], paths)
 
 
@@ -104,9 +104,9 @@ def _read_names(stdin: TextIO) -> Iterator[Path]:
 
 
 def _decode_lines(stdin: TextIO) -> Iterable[str]:
-    """Decode lines as the system decodes names of files, whatever bytes they are made of.
+    """Decode lines as the system decodes file names, whatever their bytes.
 
-    A byte order mark is dropped; that of UTF-16, as PowerShell writes it, decides the encoding.
+    A byte order mark is dropped. That of UTF-16, which PowerShell writes, sets the encoding.
     """
     octets = getattr(stdin, "buffer", None)
     if octets is None:  # a stream of text without bytes behind it

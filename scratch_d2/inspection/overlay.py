@@ -11,13 +11,13 @@ from scratch_d2.structures.prediction import Prediction
 from scratch_d2.structures.thresholds import Thresholds
 from scratch_d2.structures.verdict import Verdict, counts
 
-WIDTH = 640  # small photographs are enlarged to about this, so that the writing can be read
+WIDTH = 640  # small photographs are enlarged to about this, so that the text is legible
 
 
 def draw_overlay(
     image: np.ndarray, prediction: Prediction, verdict: Verdict, thresholds: Thresholds
 ) -> np.ndarray:
-    """Return the photograph with a banner of verdict and reason and the scratches that count.
+    """Draw the scratches that count into a photograph, below a banner with verdict and reason.
 
     Args:
         image: HxWx3 uint8 RGB.
@@ -41,7 +41,7 @@ def draw_overlay(
 
 @lru_cache(maxsize=101)
 def _tag(score: str) -> Image.Image:
-    """Return a score in white; writing takes longer than all the rest of a picture."""
+    """Draw a score in white; cached, because text takes longer than the rest of a picture."""
     left, top, right, bottom = font(14).getbbox(score)
     tag = Image.new("RGB", (round(right - left) + 7, round(bottom - top) + 5), SCRATCH)
     ImageDraw.Draw(tag).text((3, 2), score, "white", font(14), anchor="lt")

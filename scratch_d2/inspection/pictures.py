@@ -1,4 +1,4 @@
-"""Overlays and masks as files: which ones are wanted, what they are called."""
+"""Overlays and masks as files: which are saved, and their names."""
 
 import os
 import re
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from scratch_d2.inspection.inputs import Source
+from scratch_d2.inspection.inputs import InputFile
 from scratch_d2.inspection.inspector import Inspection
 from scratch_d2.inspection.overlay import draw_overlay
 from scratch_d2.inspection.rows import writing
@@ -17,8 +17,8 @@ from scratch_d2.utils.opencv import cv2
 
 FOLDERS = ("overlays", "masks")
 WORDS = (*FOLDERS, "none", "all", "bad")
-# Half the time of Pillow at its fastest, for files of the same size. Older releases of OpenCV do
-# not know IMWRITE_PNG_FILTER (19) and pass over it.
+# Takes half the time of Pillow's fastest settings for files of the same size. Older releases of
+# OpenCV ignore IMWRITE_PNG_FILTER (19).
 FAST_PNG = (
     *(cv2.IMWRITE_PNG_COMPRESSION, 1),
     *(cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_DEFAULT),
@@ -32,7 +32,7 @@ class Pictures:
 
     Attributes:
         kinds: some of "overlays" and "masks".
-        of_good: of Good images too, not only of those that are Bad or for review.
+        of_good: also of Good images, not only of Bad ones and those for review.
     """
 
     kinds: tuple[str, ...] = FOLDERS
@@ -40,9 +40,12 @@ class Pictures:
 
     @classmethod
     def parse(cls, text: str) -> "Pictures":
-        """Read words joined by commas: overlays, masks (neither: both), none; all, bad (default).
+        """Parse words joined by commas, such as "masks,all".
 
-        Raises ValueError naming a word that is not accepted, or two that contradict each other.
+        "overlays" and "masks" choose the kinds, both by default; "none" saves nothing; "all" saves
+        pictures of all images, "bad" (the default) of Bad ones and those for review.
+
+        Raises ValueError naming a word that is not accepted, or words that contradict each other.
         """
         words = [word.strip() for word in text.split(",")]
         for word in words:
@@ -60,18 +63,18 @@ class Pictures:
         self,
         folder: Path,
         image_id: int,
-        source: Source,
+        input_file: InputFile,
         image: np.ndarray,
         inspection: Inspection,
         thresholds: Thresholds,
     ) -> dict[str, str]:
-        """Write the wanted pictures of an image, HxWx3 uint8 RGB, below a results folder.
+        """Write the pictures of an image, HxWx3 uint8 RGB, into a results folder.
 
-        Returns {"overlay": path, "mask": path} relative to the folder, of those that were written.
+        Returns {"overlay": path, "mask": path} of the written ones, relative to the folder.
         """
         if inspection.verdict.label == "good" and not self.of_good:
             return {}
-        name, written = picture_name(image_id, source.path), {}
+        name, written = picture_name(image_id, input_file.path), {}
         if "overlays" in self.kinds:
             overlay = draw_overlay(image, inspection.prediction, inspection.verdict, thresholds)
             written["overlay"] = f"overlays/{name}"
@@ -84,7 +87,7 @@ class Pictures:
 
 
 def picture_name(image_id: int, file: Path) -> str:
-    """Name the overlay and mask of a file: unique by its id, safe on every file system."""
+    """Return the name of overlay and mask: unique by the id, valid on every file system."""
     return f"{image_id:06d}_{re.sub(r'[^A-Za-z0-9._-]+', '_', file.stem)[:100]}.png"
 
 
@@ -94,6 +97,6 @@ def _save(array: np.ndarray, path: Path) -> None:
     _, encoded = cv2.imencode(".png", bgr, FAST_PNG)
     with writing(path), open(path, "wb") as file:
         file.write(encoded)
-        # A row must not outlive a power failure that its pictures do not.
+        # After a power failure there must be no row without its pictures.
         file.flush()
         os.fsync(file.fileno())

@@ -1,4 +1,4 @@
-"""Stages that work side by side, with bounded queues between them and results in order."""
+"""Stages that run in parallel on batches, with bounded queues and results in order."""
 
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -8,10 +8,12 @@ from typing import Any, NamedTuple
 
 
 class Stage(NamedTuple):
-    """What is done to a batch, and how many threads do it to different batches at a time.
+    """One step of the work on a batch.
 
     Attributes:
-        begin: called once by each of the threads before its first batch.
+        work: takes a batch and returns what the next stage takes.
+        threads: number of batches that the stage works on at the same time.
+        begin: called once by each thread before its first batch.
     """
 
     work: Callable[[Any], Any]
@@ -22,12 +24,12 @@ class Stage(NamedTuple):
 def run_stages(
     batches: Iterable[Any], stages: list[Stage], deliver: Callable[[Any], None], ahead: int
 ) -> None:
-    """Send batches through the stages, and what comes out to `deliver`, in their order.
+    """Run batches through the stages, and pass the results to `deliver` in order.
 
-    At most `ahead` batches are on their way at a time, so memory does not grow with the input.
-    Batches may be long in coming: those before are delivered meanwhile, and an empty one only asks
-    whether all is well. Behind an error of a stage or of `deliver`, which is raised here, nothing
-    is delivered any more.
+    At most `ahead` batches are in the stages at a time, so memory does not grow with the input. If
+    the next batch takes long to come, earlier ones are delivered meanwhile; an empty batch only
+    checks for errors. An error of a stage or of `deliver` is raised here, and nothing after it is
+    delivered.
     """
     waiting: deque[Future] = deque()
     with ExitStack() as stack:

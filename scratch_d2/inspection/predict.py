@@ -1,4 +1,4 @@
-"""Inspect files in stages that work side by side, and write every output as it comes."""
+"""Inspect files in parallel stages, and write results as they come."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
@@ -9,7 +9,7 @@ import numpy as np
 from tqdm import tqdm
 
 from scratch_d2.data.images import try_read
-from scratch_d2.inspection.inputs import Source, in_batches
+from scratch_d2.inspection.inputs import InputFile, in_batches
 from scratch_d2.inspection.inspector import Inspection, Inspector
 from scratch_d2.inspection.pictures import Pictures
 from scratch_d2.inspection.pipeline import Stage, run_stages
@@ -23,14 +23,16 @@ READERS = WRITERS = 2
 
 @dataclass(frozen=True)
 class Options:
-    """How a run goes about its work.
+    """Options of a prediction run.
 
     Attributes:
         batch_size: images that are read, scored by the gate and written together.
-        workers: batches that are inspected at a time.
+        workers: batches that are inspected at the same time.
         pictures: which overlays and masks are saved.
-        resume: keep the rows that are there and inspect the other files.
-        overwrite: replace former results.
+        resume: keep existing rows and inspect the remaining files.
+        overwrite: replace existing results.
+
+    Raises ValueError naming a number below 1.
     """
 
     batch_size: int = 8
@@ -47,37 +49,38 @@ class Options:
 
 def predict_files(
     inspector: Inspector,
-    sources: Iterable[Source],
+    input_files: Iterable[InputFile],
     output: Path,
     options: Options = Options(),
     total: int | None = None,
 ) -> tuple[dict[str, Any], Stopwatch]:
-    """Inspect files and write results.jsonl, then all that is derived from it.
+    """Inspect files and write results.jsonl, then the files that are derived from it.
 
-    Rows come in the order of the sources, batch by batch, each batch synced to the disk after its
-    pictures. Killed at any point and resumed, a run ends with the bytes of an unbroken one.
+    Rows are in the order of the input files. They are written batch by batch, each batch synced to
+    the disk after its pictures. A run that is killed and resumed writes the same bytes as an
+    uninterrupted one.
 
     Args:
         output: receives results.jsonl, results.csv, coco_instances_results.json, summary.json,
             settings.json, overlays/ and masks/.
-        total: how many sources there are, for the progress bar.
+        total: number of input files, for the progress bar.
 
-    Returns the summary, and how long the stages took. Raises what `open_results` raises, and
-    OSError where results cannot be written.
+    Returns the summary and the times of the stages. Raises what `open_results` raises, and OSError
+    if results cannot be written.
     """
     settings = _settings(inspector, options)
     with open_results(output, settings, options.resume, options.overwrite) as rows:
-        done, left = skip_done(rows, sources, options.batch_size)
-        line = Line(inspector, output, options, Stopwatch())
+        done, left = skip_done(rows, input_files, options.batch_size)
+        pipeline = PredictionPipeline(inspector, output, options, Stopwatch())
         with tqdm(total=total, initial=done, unit="image", disable=None) as bar:
             try:
-                line.run(in_batches(left, options.batch_size), rows, done, bar)
+                pipeline.run(in_batches(left, options.batch_size), rows, done, bar)
             except KeyboardInterrupt:
                 raise KeyboardInterrupt(
-                    f"the {done + line.stopwatch.images} rows in {rows.path} are whole, --resume "
-                    "goes on behind them"
+                    f"the {done + pipeline.stopwatch.images} rows in {rows.path} are complete, "
+                    "--resume continues after them"
                 ) from None
-        return write_derived(rows, output, settings), line.stopwatch
+        return write_derived(rows, output, settings), pipeline.stopwatch
 
 
 def predict_watched(
@@ -86,22 +89,22 @@ def predict_watched(
     output: Path,
     options: Options = Options(),
 ) -> tuple[dict[str, Any], Stopwatch]:
-    """Inspect the files that come into a folder until the watch is stopped, each exactly once.
+    """Inspect each file that arrives in a folder once, until the watch is stopped.
 
-    Otherwise as `predict_files`; rows are appended within moments, the files derived from them
-    come at the end.
+    Rows are appended within moments; the files derived from them are written at the end. Otherwise
+    as `predict_files`.
     """
     settings = _settings(inspector, options)
     with open_results(output, settings, options.resume, options.overwrite) as rows:
         done, taken = read_taken(rows)
-        line = Line(inspector, output, options, Stopwatch())
+        pipeline = PredictionPipeline(inspector, output, options, Stopwatch())
         with tqdm(initial=done, unit="image", disable=None) as bar:
-            line.run(watch.batches(taken, options.batch_size), rows, done, bar)
-        return write_derived(rows, output, settings), line.stopwatch
+            pipeline.run(watch.batches(taken, options.batch_size), rows, done, bar)
+        return write_derived(rows, output, settings), pipeline.stopwatch
 
 
 def _settings(inspector: Inspector, options: Options) -> dict[str, Any]:
-    """Return all that the bytes of the results depend on."""
+    """Return everything that determines the bytes of the results."""
     return {
         **inspector.metadata,
         **asdict(inspector.thresholds),
@@ -113,11 +116,11 @@ def _settings(inspector: Inspector, options: Options) -> dict[str, Any]:
 
 
 @dataclass
-class Item:
-    """A file on its way through the stages."""
+class ImageJob:
+    """One file in the pipeline, with what the stages have added to it."""
 
     image_id: int
-    source: Source
+    input_file: InputFile
     image: np.ndarray | None = None
     inspection: Inspection | None = None
     error: str = ""
@@ -125,87 +128,89 @@ class Item:
 
 
 @dataclass(frozen=True)
-class Line:
-    """The stages that a batch of files passes: read, inspect, write pictures and make rows."""
+class PredictionPipeline:
+    """The stages of a prediction: read, inspect, write outputs."""
 
     inspector: Inspector
     folder: Path
     options: Options
     stopwatch: Stopwatch
 
-    def run(self, batches: Iterable[list[Source]], rows: RowFile, next_id: int, bar: tqdm) -> None:
-        """Send batches through all stages and append their rows."""
+    def run(
+        self, batches: Iterable[list[InputFile]], rows: RowFile, next_id: int, bar: tqdm
+    ) -> None:
+        """Run batches through all stages and append their rows."""
         from scratch_d2.inspection.processors import shared_by
 
-        def append(made: list[Row]) -> None:
+        def append(batch: list[Row]) -> None:
             with self.stopwatch("rows"):
-                rows.append(made)
-            self.stopwatch.images += len(made)
-            bar.update(len(made))
+                rows.append(batch)
+            self.stopwatch.images += len(batch)
+            bar.update(len(batch))
 
         workers = self.options.workers
         with shared_by(workers) as begin, self.stopwatch("all"):
             stages = [
                 Stage(self.read, READERS),
                 Stage(self.inspect, workers, begin),
-                Stage(self.finish, WRITERS),
+                Stage(self.write_outputs, WRITERS),
             ]
-            run_stages(_number(batches, next_id), stages, append, ahead=2 * workers + 2)
+            run_stages(_make_jobs(batches, next_id), stages, append, ahead=2 * workers + 2)
 
-    def read(self, batch: list[Item]) -> list[Item]:
-        """Read the images of a batch; what cannot be read gets the reason."""
+    def read(self, batch: list[ImageJob]) -> list[ImageJob]:
+        """Read the images of a batch; a file that cannot be read gets an error."""
         with self.stopwatch("read"):
-            for item in batch:
-                item.image, item.error, item.note = try_read(
-                    item.source.path, self.inspector.white_level
+            for job in batch:
+                job.image, job.error, job.note = try_read(
+                    job.input_file.path, self.inspector.white_level
                 )
         return batch
 
-    def inspect(self, batch: list[Item]) -> list[Item]:
-        """Inspect the images of a batch; one that cannot be inspected gets the reason.
+    def inspect(self, batch: list[ImageJob]) -> list[ImageJob]:
+        """Inspect the images of a batch; an image that cannot be inspected gets an error.
 
-        Raises what the models raise where it strikes every image of several: the fault is theirs.
+        Raises what the models raise if they fail on every one of several images.
         """
-        readable = [item for item in batch if item.image is not None]
+        readable = [job for job in batch if job.image is not None]
         try:
             self._inspect_together(readable)
         except Exception:
-            for item in readable:
-                self._inspect_alone(item)
-            if len(readable) > 1 and all(item.error for item in readable):
+            for job in readable:
+                self._inspect_alone(job)
+            if len(readable) > 1 and all(job.error for job in readable):
                 raise
         return batch
 
-    def finish(self, batch: list[Item]) -> list[Row]:
+    def write_outputs(self, batch: list[ImageJob]) -> list[Row]:
         """Write the pictures of a batch and return its rows."""
         with self.stopwatch("pictures"):
-            return [self._finish_one(item) for item in batch]
+            return [self._write_one(job) for job in batch]
 
-    def _inspect_together(self, items: list[Item]) -> None:
-        images = [item.image for item in items]
-        for item, found in zip(items, self.inspector.inspect(images, self.stopwatch)):
-            item.inspection = found
+    def _inspect_together(self, jobs: list[ImageJob]) -> None:
+        images = [job.image for job in jobs]
+        for job, inspection in zip(jobs, self.inspector.inspect(images, self.stopwatch)):
+            job.inspection = inspection
 
-    def _inspect_alone(self, item: Item) -> None:
+    def _inspect_alone(self, job: ImageJob) -> None:
         try:
-            self._inspect_together([item])
+            self._inspect_together([job])
         except Exception as error:
             reason = " ".join(f"{type(error).__name__}: {error}".split())
-            item.error = f"{str(item.source.path)!r}: the models cannot inspect it ({reason})"
+            job.error = f"{str(job.input_file.path)!r}: the models cannot inspect it ({reason})"
 
-    def _finish_one(self, item: Item) -> Row:
-        if item.inspection is None:
-            return error_row(item.image_id, item.source, item.error)
+    def _write_one(self, job: ImageJob) -> Row:
+        if job.inspection is None:
+            return error_row(job.image_id, job.input_file, job.error)
         thresholds = self.inspector.thresholds
         written = self.options.pictures.save(
-            self.folder, item.image_id, item.source, item.image, item.inspection, thresholds
+            self.folder, job.image_id, job.input_file, job.image, job.inspection, thresholds
         )
-        row = ok_row(item.image_id, item.source, item.inspection, thresholds)
-        noted = {"note": item.note} if item.note else {}
+        row = ok_row(job.image_id, job.input_file, job.inspection, thresholds)
+        noted = {"note": job.note} if job.note else {}
         return {**row, **noted, **written}
 
 
-def _number(batches: Iterable[list[Source]], next_id: int) -> Iterator[list[Item]]:
+def _make_jobs(batches: Iterable[list[InputFile]], next_id: int) -> Iterator[list[ImageJob]]:
     for batch in batches:
-        yield [Item(image_id, source) for image_id, source in enumerate(batch, next_id)]
+        yield [ImageJob(image_id, input_file) for image_id, input_file in enumerate(batch, next_id)]
         next_id += len(batch)

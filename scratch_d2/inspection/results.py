@@ -1,4 +1,4 @@
-"""The folder of a prediction run: taken by one run at a time, new, completed or replaced."""
+"""The results folder of a prediction run: locked by one run, new, resumed or overwritten."""
 
 import json
 import logging
@@ -13,7 +13,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from scratch_d2.data.images import try_read
-from scratch_d2.inspection.inputs import RESULTS, Source
+from scratch_d2.inspection.inputs import RESULTS, InputFile
 from scratch_d2.inspection.pictures import FOLDERS
 from scratch_d2.inspection.rows import RowFile
 from scratch_d2.inspection.watch import fingerprint
@@ -28,16 +28,16 @@ logger = logging.getLogger(__name__)
 def open_results(
     folder: Path, settings: dict[str, Any], resume: bool = False, overwrite: bool = False
 ) -> Iterator[RowFile]:
-    """Make a results folder ready, new, taken up again or emptied, and keep other runs out of it.
+    """Prepare a results folder, new, resumed or emptied, and lock it.
 
     Raises:
         FileExistsError: it holds results and neither `resume` nor `overwrite` is given.
-        ValueError: it holds results made with other settings than those to resume with.
+        ValueError: it holds results of a run with other settings.
         OSError: it cannot be written, or another run is writing it.
     """
     prepare_output_dir(folder)
     try:
-        # Held by the process, not by the file: what a killed run leaves behind keeps nobody out.
+        # The process holds the lock, not the file: the file of a killed run locks nobody out.
         with FileLock(folder / LOCK, timeout=0):
             yield _prepare(folder, settings, resume, overwrite)
     except Timeout:
@@ -48,7 +48,7 @@ def open_results(
 
 
 def _prepare(folder: Path, settings: dict[str, Any], resume: bool, overwrite: bool) -> RowFile:
-    rows, stated = RowFile(folder / RESULTS), folder / SETTINGS
+    rows, settings_file = RowFile(folder / RESULTS), folder / SETTINGS
     if overwrite:
         for name in OUTPUTS:
             (folder / name).unlink(missing_ok=True)
@@ -59,76 +59,76 @@ def _prepare(folder: Path, settings: dict[str, Any], resume: bool, overwrite: bo
             f"output folder {str(folder)!r} already holds results; pass --resume to complete them "
             "or --overwrite to replace them"
         )
-    if stated.is_file():
-        _check_unchanged(stated, settings)
+    if settings_file.is_file():
+        _check_unchanged(settings_file, settings)
     rows.repair()
     for name in FOLDERS:
         (folder / name).mkdir(exist_ok=True)
-    write_atomically(json.dumps(settings, indent=2) + "\n", stated)
+    write_atomically(json.dumps(settings, indent=2) + "\n", settings_file)
     return rows
 
 
-def _check_unchanged(stated: Path, settings: dict[str, Any]) -> None:
+def _check_unchanged(file: Path, settings: dict[str, Any]) -> None:
     try:
-        former = dict(json.loads(stated.read_text("utf-8")))
+        saved = dict(json.loads(file.read_text("utf-8")))
     except (ValueError, TypeError) as error:
         raise ValueError(
-            f"{str(stated)!r} does not say how the results beside it were made ({error}); pass "
+            f"{str(file)!r} does not say how the results beside it were made ({error}); pass "
             "--overwrite or choose another folder"
         ) from None
-    former.setdefault("white_level", 0.0)  # which earlier versions did not have
+    saved.setdefault("white_level", 0.0)  # which earlier versions did not have
     for key, value in settings.items():
-        if former.get(key) != value:
+        if saved.get(key) != value:
             raise ValueError(
-                f"output folder {str(stated.parent)!r} holds results with {key} = "
-                f"{former.get(key)!r}, now it is {value!r}; pass --overwrite or choose another "
+                f"output folder {str(file.parent)!r} holds results with {key} = "
+                f"{saved.get(key)!r}, now it is {value!r}; pass --overwrite or choose another "
                 "folder"
             )
 
 
 def skip_done(
-    rows: RowFile, sources: Iterable[Source], batch_size: int
-) -> tuple[int, Iterable[Source]]:
-    """Return the image_id of the next row, and the sources that have no row.
+    rows: RowFile, input_files: Iterable[InputFile], batch_size: int
+) -> tuple[int, Iterable[InputFile]]:
+    """Return the image_id of the next row, and the input files that have no row.
 
-    Where the rows are those of the first sources, in order, as a killed run of the same inputs
-    leaves them, rows of a batch that was not finished are cut off: in the same batches a network
-    gives the same numbers to the last bit. This needs memory for one batch only. Files that could
-    not be read and now can lose their row and come first.
+    A killed run of the same inputs leaves the rows of the first input files, in order. Then the
+    rows of an unfinished batch are removed, because a network gives the same numbers to the last
+    bit only in the same batches; this needs memory for one batch only. Files that could not be read
+    before, and now can, lose their row and come first.
     """
-    left = _skip_known_batches(rows, sources, batch_size)
+    left = _skip_known_batches(rows, input_files, batch_size)
     following = 1 + max((row["image_id"] for row in rows), default=-1)
     return following, chain(_drop_repaired(rows), left)
 
 
 def _skip_known_batches(
-    rows: RowFile, sources: Iterable[Source], batch_size: int
-) -> Iterable[Source]:
-    sources, count = iter(sources), 0
-    last: deque[Source] = deque(maxlen=batch_size)
+    rows: RowFile, input_files: Iterable[InputFile], batch_size: int
+) -> Iterable[InputFile]:
+    input_files, count = iter(input_files), 0
+    last: deque[InputFile] = deque(maxlen=batch_size)
     for row in rows:
-        source = next(sources, None)
-        if source is None or str(source.path) != row["file"]:
-            return _skip_known(rows, chain([source] if source else [], sources))
-        last.append(source)
+        input_file = next(input_files, None)
+        if input_file is None or str(input_file.path) != row["file"]:
+            return _skip_known(rows, chain([input_file] if input_file else [], input_files))
+        last.append(input_file)
         count += 1
-    following = next(sources, None)
+    following = next(input_files, None)
     if following is None:
         return []
     unfinished = count % batch_size
     if unfinished:
         rows.keep(count - unfinished)
     again = list(last)[len(last) - unfinished :]
-    return chain(again, [following], sources)
+    return chain(again, [following], input_files)
 
 
-def _skip_known(rows: RowFile, sources: Iterable[Source]) -> Iterable[Source]:
+def _skip_known(rows: RowFile, input_files: Iterable[InputFile]) -> Iterable[InputFile]:
     known = {row["file"] for row in rows}
-    return (source for source in sources if str(source.path) not in known)
+    return (input_file for input_file in input_files if str(input_file.path) not in known)
 
 
-def _drop_repaired(rows: RowFile) -> list[Source]:
-    """Take out the rows of unreadable files that can be read now, and return these files."""
+def _drop_repaired(rows: RowFile) -> list[InputFile]:
+    """Remove the rows of files that could not be read before and now can; return these files."""
     paths = {row["file"]: Path(row["file"]) for row in rows if row["status"] == "error"}
     repaired = {name for name, path in paths.items() if try_read(path)[0] is not None}
     if repaired:
@@ -136,15 +136,15 @@ def _drop_repaired(rows: RowFile) -> list[Source]:
         write_atomically("".join(json.dumps(row) + "\n" for row in kept), rows.path)
         files = "1 file" if len(repaired) == 1 else f"{len(repaired)} files"
         logger.warning("inspecting %s again that could not be read before", files)
-    return [Source(paths[name]) for name in paths if name in repaired]
+    return [InputFile(paths[name]) for name in paths if name in repaired]
 
 
 def read_taken(rows: RowFile) -> tuple[int, set[int]]:
     """Return the image_id of the next row, and the fingerprints of the watched files with a row.
 
-    Files that could not be read and now can lose their row, so that the watch takes them again.
+    Files that could not be read before, and now can, lose their row and are taken again.
     """
     following = 1 + max((row["image_id"] for row in rows), default=-1)
     _drop_repaired(rows)
     stamped = (row for row in rows if "stamp" in row)
-    return following, {fingerprint(Source(Path(r["file"]), tuple(r["stamp"]))) for r in stamped}
+    return following, {fingerprint(InputFile(Path(r["file"]), tuple(r["stamp"]))) for r in stamped}

@@ -1,4 +1,4 @@
-"""One row per photograph in results.jsonl, and the files that are made from these rows."""
+"""The rows of results.jsonl, one per photograph, and the files derived from them."""
 
 import csv
 import json
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from scratch_d2.data.coco import CATEGORY_ID, to_coco_results
-from scratch_d2.inspection.inputs import Source
+from scratch_d2.inspection.inputs import InputFile
 from scratch_d2.inspection.inspector import Inspection
 from scratch_d2.structures.masks import decode_rle, scratch_area
 from scratch_d2.structures.thresholds import Thresholds
@@ -23,18 +23,20 @@ COLUMNS = ("image_id", "file", "status", "verdict", "area", "p_bad", "scratches"
 
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """Turn a failure to write, as on a full disk, into an OSError that says what is safe."""
+    """Turn a failure to write, as on a full disk, into an OSError that says what is saved."""
     try:
         yield
     except OSError as error:
         raise OSError(
             f"{str(path)!r} cannot be written: {error.strerror or error}; the rows before are "
-            "safe, --resume goes on behind them"
+            "saved, --resume continues after them"
         ) from None
 
 
-def ok_row(image_id: int, source: Source, inspection: Inspection, thresholds: Thresholds) -> Row:
-    """Return the row of an inspected image; `scratches` counts the instances that count."""
+def ok_row(
+    image_id: int, input_file: InputFile, inspection: Inspection, thresholds: Thresholds
+) -> Row:
+    """Return the row of an inspected image; `scratches` is the number of counted instances."""
     verdict, prediction = inspection.verdict, inspection.prediction
     instances = []
     for result in to_coco_results(image_id, prediction):
@@ -44,7 +46,7 @@ def ok_row(image_id: int, source: Source, inspection: Inspection, thresholds: Th
             {"bbox": result["bbox"], "score": result["score"], "area": area, "segmentation": mask}
         )
     return {
-        **_begin_row(image_id, source, "ok"),
+        **_begin_row(image_id, input_file, "ok"),
         "verdict": verdict.label,
         "area": verdict.area,
         "area_unit": thresholds.area_unit,
@@ -57,18 +59,18 @@ def ok_row(image_id: int, source: Source, inspection: Inspection, thresholds: Th
     }
 
 
-def error_row(image_id: int, source: Source, reason: str) -> Row:
+def error_row(image_id: int, input_file: InputFile, reason: str) -> Row:
     """Return the row of a file that could not be read or inspected."""
-    return {**_begin_row(image_id, source, "error"), "error": reason}
+    return {**_begin_row(image_id, input_file, "error"), "error": reason}
 
 
-def _begin_row(image_id: int, source: Source, status: str) -> Row:
-    row = {"image_id": image_id, "file": str(source.path), "status": status}
-    return row if source.stamp is None else {**row, "stamp": list(source.stamp)}
+def _begin_row(image_id: int, input_file: InputFile, status: str) -> Row:
+    row = {"image_id": image_id, "file": str(input_file.path), "status": status}
+    return row if input_file.stamp is None else {**row, "stamp": list(input_file.stamp)}
 
 
 class RowFile:
-    """results.jsonl: appended to and synced batch by batch, so that no row is ever half there."""
+    """results.jsonl, appended and synced batch by batch, so that it holds whole rows only."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -76,8 +78,8 @@ class RowFile:
     def append(self, rows: list[Row]) -> None:
         """Append rows and wait until they are on the disk.
 
-        Raises OSError naming the file where they cannot be written, as on a full disk; the rows
-        before them are safe.
+        Raises OSError naming the file if they cannot be written, as on a full disk; earlier rows
+        are saved.
         """
         content = "".join(json.dumps(row) + "\n" for row in rows).encode("utf-8")
         with writing(self.path), open(self.path, "ab") as file:
@@ -86,7 +88,7 @@ class RowFile:
             os.fsync(file.fileno())
 
     def repair(self) -> None:
-        """Cut off a last line that a killed run left without its end."""
+        """Remove an incomplete last line, which a killed run may leave."""
         if not self.path.is_file():
             return
         with open(self.path, "rb+") as file:
@@ -102,7 +104,7 @@ class RowFile:
             file.truncate(end)
 
     def keep(self, count: int) -> None:
-        """Cut off all rows behind the first `count`."""
+        """Remove all rows after the first `count`."""
         with open(self.path, "rb+") as file:
             for _ in range(count):
                 file.readline()
@@ -144,8 +146,8 @@ def write_derived(rows: RowFile, folder: Path, settings: dict[str, Any]) -> dict
             verdicts[row["verdict"]] += 1
             for entry in row["instances"]:
                 ids = {"image_id": row["image_id"], "category_id": CATEGORY_ID}
-                wanted = {key: entry[key] for key in ("bbox", "score", "segmentation")}
-                coco.write(separator + json.dumps({**ids, **wanted}))
+                fields = {key: entry[key] for key in ("bbox", "score", "segmentation")}
+                coco.write(separator + json.dumps({**ids, **fields}))
                 separator = ",\n"
         coco.write("]\n")
     summary = {

@@ -1,4 +1,4 @@
-"""How long the stages of a run take, added up over threads."""
+"""The time of the stages of a run, summed over threads."""
 
 import threading
 import time
@@ -8,11 +8,11 @@ from contextlib import contextmanager
 
 
 class Stopwatch:
-    """Adds up the seconds of named stages; a thread that waits for its turn counts as well.
+    """Sums the seconds of named stages over all threads, waiting included.
 
     Attributes:
-        seconds: by stage, over all threads.
-        images: how many the run has come to.
+        seconds: by stage.
+        images: number of images that the run has finished.
     """
 
     def __init__(self) -> None:

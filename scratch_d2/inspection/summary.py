@@ -1,4 +1,4 @@
-"""What a prediction run says when it is done."""
+"""The summary of a prediction run as text, and its exit code."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,7 +10,11 @@ LISTED = 20
 
 
 def exit_code(summary: Mapping[str, Any], fail_on_bad: bool = False) -> int:
-    """Return the exit code that tells of a summary; `fail_on_bad` makes Bad images one of them."""
+    """Return the exit code for a summary.
+
+    Args:
+        fail_on_bad: return BAD_FOUND if an image is Bad.
+    """
     if not sum(summary["verdicts"].values()):
         return NOTHING_READABLE
     if fail_on_bad and summary["verdicts"]["bad"]:
@@ -18,23 +22,23 @@ def exit_code(summary: Mapping[str, Any], fail_on_bad: bool = False) -> int:
     return SOME_UNREADABLE if summary["unreadable"] else DONE
 
 
-def describe(summary: Mapping[str, Any], stopwatch: Stopwatch) -> str:
-    """Return the lines for the terminal: unreadable files, counts, where the time went."""
+def format_summary(summary: Mapping[str, Any], stopwatch: Stopwatch) -> str:
+    """Return the lines for the terminal: unreadable files, counts, times."""
     unreadable = summary["unreadable"]
     lines = [f"unreadable: {entry['error']}" for entry in unreadable[:LISTED]]
     if len(unreadable) > LISTED:
         lines.append(f"unreadable: {len(unreadable) - LISTED} more, all in summary.json")
     counts = ", ".join(f"{count} {label}" for label, count in summary["verdicts"].items())
     lines.append(f"{summary['images']} images: {counts}, {len(unreadable)} unreadable")
-    return "\n".join([*lines, describe_times(stopwatch)])
+    return "\n".join([*lines, format_times(stopwatch)])
 
 
-def describe_times(stopwatch: Stopwatch) -> str:
-    """Return how long a run took by the clock, and each stage, added up over its threads."""
+def format_times(stopwatch: Stopwatch) -> str:
+    """Return the time of a run, and the seconds of each stage summed over its threads."""
     seconds = dict(stopwatch.seconds)
-    whole, images = seconds.pop("all"), stopwatch.images
+    total, images = seconds.pop("all"), stopwatch.images
     stages = ", ".join(f"{stage} {value:.1f}" for stage, value in seconds.items())
     return (
-        f"{images} inspected in {whole:.1f} s, {images / whole:.1f} a second; "
+        f"{images} inspected in {total:.1f} s, {images / total:.1f} a second; "
         f"seconds of all threads: {stages}"
     )

@@ -1,4 +1,4 @@
-"""A folder into which a line drops files: take each once it is complete."""
+"""Watch a folder that receives files, and take each file once it is complete."""
 
 import os
 import threading
@@ -7,22 +7,21 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from scratch_d2.data.images import try_read
-from scratch_d2.inspection.inputs import Source, walk_images
+from scratch_d2.inspection.inputs import InputFile, walk_images
 from scratch_d2.utils.files import file_stamp
 
 SHORT = 2  # numbers of a stamp in rows of earlier versions
 
 
 class Watch:
-    """Looks into a folder and its subfolders again and again, on network drives too.
+    """Polls a folder and its subfolders, on network drives as well.
 
-    A file is complete when its size and time of change have stood still for `settle` seconds and
-    it can be read. What cannot be read is given `patience` seconds without a change, then it is
-    handed out all the same, and becomes a row that says why. A file that is changed after it was
-    taken is another file.
+    A file is complete if its size and its times have not changed for `settle` seconds and it can be
+    read. A file that cannot be read is taken after `patience` seconds without a change, and its row
+    gives the reason. A file that changes after it was taken counts as another file.
 
     Attributes:
-        stop: once set, the watch ends; files that are not complete by then are left for the next.
+        stop: ends the watch when set; files that are not complete then are left for the next run.
     """
 
     def __init__(
@@ -33,9 +32,9 @@ class Watch:
         pause: float = 0.5,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Set up a watch that looks again after `pause` seconds.
+        """Prepare a watch that polls every `pause` seconds.
 
-        Raises FileNotFoundError where there is no such folder.
+        Raises FileNotFoundError if there is no such folder.
         """
         self.folder = Path(folder)
         if not self.folder.is_dir():
@@ -43,20 +42,26 @@ class Watch:
         self.settle, self.patience, self.pause, self.clock = settle, patience, pause, clock
         self.stop = threading.Event()
 
-    def batches(self, taken: set[int], batch_size: int) -> Iterator[list[Source]]:
-        """Yield complete files that were not taken yet, in batches; an empty one after each look.
+    def batches(self, taken: set[int], batch_size: int) -> Iterator[list[InputFile]]:
+        """Yield batches of complete files that were not taken yet, and [] after each poll.
 
         Args:
-            taken: `fingerprint`s of the files that were handed out before, and in the end of these
-                as well. It never forgets, or a drive that is gone for a moment would have all its
-                files inspected again; a million files take less than 100 MB.
+            taken: `fingerprint`s of the files taken before; those of the yielded files are added.
+                None is ever removed: if a drive were gone for a moment, all its files would be
+                inspected again. A million files take less than 100 MB.
         """
-        since: dict[Source, float] = {}
+        since: dict[InputFile, float] = {}
         while not self.stop.is_set():
-            fresh = [source for source in self._look() if not _is_taken(source, taken)]
+            fresh = [
+                input_file for input_file in self._list_files() if not _is_taken(input_file, taken)
+            ]
             now = self.clock()
-            since = {source: since.get(source, now) for source in fresh}
-            ready = [source for source in fresh if self._is_complete(source, now - since[source])]
+            since = {input_file: since.get(input_file, now) for input_file in fresh}
+            ready = [
+                input_file
+                for input_file in fresh
+                if self._is_complete(input_file, now - since[input_file])
+            ]
             for start in range(0, len(ready), batch_size):
                 if self.stop.is_set():
                     return
@@ -66,28 +71,28 @@ class Watch:
             yield []
             self.stop.wait(self.pause)
 
-    def _look(self) -> list[Source]:
-        found = []
+    def _list_files(self) -> list[InputFile]:
+        files = []
         for path in walk_images(self.folder):
             try:
                 state = os.stat(path)
-            except OSError:  # gone between the two looks
+            except OSError:  # deleted since it was listed
                 continue
-            found.append(Source(path, file_stamp(state)))
-        return found
+            files.append(InputFile(path, file_stamp(state)))
+        return files
 
-    def _is_complete(self, source: Source, age: float) -> bool:
+    def _is_complete(self, input_file: InputFile, age: float) -> bool:
         if age < self.settle:
             return False
-        return age >= self.patience or try_read(source.path)[0] is not None
+        return age >= self.patience or try_read(input_file.path)[0] is not None
 
 
-def _is_taken(source: Source, taken: set[int]) -> bool:
-    short = source._replace(stamp=source.stamp and source.stamp[:SHORT])
-    return fingerprint(source) in taken or fingerprint(short) in taken
+def _is_taken(input_file: InputFile, taken: set[int]) -> bool:
+    short = input_file._replace(stamp=input_file.stamp and input_file.stamp[:SHORT])
+    return fingerprint(input_file) in taken or fingerprint(short) in taken
 
 
-def fingerprint(source: Source) -> int:
-    """Return a number that stands for a file and its stamp within this process."""
-    path, stamp = source
+def fingerprint(input_file: InputFile) -> int:
+    """Return a hash of a file's path and stamp, valid within this process."""
+    path, stamp = input_file
     return hash((str(path), *(stamp or ())))

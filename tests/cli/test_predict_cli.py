@@ -110,7 +110,8 @@ def test_a_run_that_is_stopped_says_how_to_go_on(work, tmp_path, number):
     process.send_signal(number)
     _, said = process.communicate()
     assert process.returncode == 130
-    assert f"the {sum(1 for _ in RowFile(rows))} rows in {rows} are whole, --resume goes on" in said
+    count = sum(1 for _ in RowFile(rows))
+    assert f"the {count} rows in {rows} are complete, --resume continues" in said
 
 
 def test_a_second_run_in_the_same_folder_is_refused(work, whole, tmp_path):
@@ -159,7 +160,7 @@ def test_a_full_disk_is_one_sentence_and_loses_no_row(work, whole, tmp_path):
     full = call(predict(work, tmp_path / "out", *options), preexec_fn=limit)
     assert full.returncode == 2 and len(full.stderr.strip().splitlines()) == 1
     assert (
-        "results.jsonl' cannot be written: File too large; the rows before are safe" in full.stderr
+        "results.jsonl' cannot be written: File too large; the rows before are saved" in full.stderr
     )
     assert call(predict(work, tmp_path / "out", *options, "--resume")).returncode == 3
     call(predict(work, tmp_path / "none", *options))

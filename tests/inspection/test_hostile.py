@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from scratch_d2.engines import get_engine
 from scratch_d2.engines.embedded import MaskRCNN
-from scratch_d2.inspection.inputs import Source, find_sources
+from scratch_d2.inspection.inputs import InputFile, find_files
 from scratch_d2.inspection.inspector import Inspector
 from scratch_d2.inspection.predict import predict_files
 from scratch_d2.inspection.rows import RowFile
@@ -72,7 +72,7 @@ def test_every_file_of_a_hostile_folder_has_its_verdict_or_its_reason(tmp_path):
     folder = tmp_path / "in"
     folder.mkdir()
     reasons = write_all_kinds(folder)
-    summary, rows = run([Source(folder / name) for name in reasons], tmp_path / "out")
+    summary, rows = run([InputFile(folder / name) for name in reasons], tmp_path / "out")
     assert [row["file"] for row in rows] == [str(folder / name) for name in reasons]
     assert [row["image_id"] for row in rows] == list(range(len(reasons)))
     for row, (name, reason) in zip(rows, reasons.items()):
@@ -91,7 +91,7 @@ def test_a_folder_brings_what_no_file_is_as_well(tmp_path):
     for kind in ("pipe", "link to nothing", "link to itself"):
         NO_FILES[kind][0](tmp_path / "in" / f"{kind}.png")
     NO_FILES["folder"][0](tmp_path / "in" / "folder.png")
-    _, rows = run(find_sources([str(tmp_path / "in")]), tmp_path / "out")
+    _, rows = run(find_files([str(tmp_path / "in")]), tmp_path / "out")
     assert [row["status"] for row in rows] == ["ok", "error", "error", "error"]
 
 
@@ -110,7 +110,7 @@ def test_files_that_come_change_and_go_meanwhile_have_one_row_each(tmp_path):
     thread = threading.Thread(target=trouble)
     thread.start()
     try:
-        _, rows = run(map(Source, paths), tmp_path / "out")
+        _, rows = run(map(InputFile, paths), tmp_path / "out")
     finally:
         done.set()
         thread.join()
@@ -153,7 +153,7 @@ def test_whatever_the_names_are(places, names):
             folder / os.fsdecode(name + b".png")
         )
     before = snapshot(place, output)
-    summary, rows = run(find_sources([str(folder)]), output)
+    summary, rows = run(find_files([str(folder)]), output)
     assert snapshot(place, output) == before
     files = {Path(row["file"]) for row in rows}
     shown = {path for path in folder.iterdir() if not path.name.startswith(".")}
@@ -183,7 +183,7 @@ def check_outputs(output, summary, rows):
 )
 def test_names_that_no_file_can_have(tmp_path, name):
     save(photograph(True), tmp_path / "fine.png")
-    sources = [Source(tmp_path / name), Source(tmp_path / "fine.png")]
+    sources = [InputFile(tmp_path / name), InputFile(tmp_path / "fine.png")]
     summary, rows = run(sources, tmp_path / "out")
     assert [row["status"] for row in rows] == ["error", "ok"]
     assert rows[0]["file"] == str(tmp_path / name)
@@ -219,5 +219,5 @@ def test_any_shape_goes_through_gate_and_pictures(tmp_path):
     for height, width in SHAPES:
         save(image(height, width), tmp_path / "in" / f"{height} x {width}.png")
     inspector = Inspector(make_gate(), everything, THRESHOLDS)
-    _, rows = run(find_sources([str(tmp_path / "in")]), tmp_path / "out", inspector)
+    _, rows = run(find_files([str(tmp_path / "in")]), tmp_path / "out", inspector)
     assert [(row["height"], row["width"]) for row in rows] == sorted(SHAPES)

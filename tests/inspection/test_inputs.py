@@ -4,7 +4,7 @@ import os
 import numpy as np
 import pytest
 
-from scratch_d2.inspection.inputs import count_sources, find_sources, in_batches
+from scratch_d2.inspection.inputs import count_files, find_files, in_batches
 from tests.builders import save
 
 
@@ -21,30 +21,30 @@ def tree(tmp_path):
 
 
 def test_a_folder_stands_for_all_images_below_it(tree):
-    assert names(find_sources([str(tree / "b")])) == ["1.png", "2.JPG", "3.png"]
-    assert names(find_sources([str(tree)])) == ["a.png", "1.png", "2.JPG", "3.png"]
-    assert count_sources([str(tree)]) == 4
+    assert names(find_files([str(tree / "b")])) == ["1.png", "2.JPG", "3.png"]
+    assert names(find_files([str(tree)])) == ["a.png", "1.png", "2.JPG", "3.png"]
+    assert count_files([str(tree)]) == 4
 
 
 def test_inputs_may_be_mixed_and_each_file_comes_once(tree):
     pattern, folder = str(tree / "**" / "*.png"), str(tree / "b")
-    assert names(find_sources([folder, pattern, folder])) == ["1.png", "2.JPG", "3.png", "a.png"]
-    assert names(find_sources([str(tree / "b" / "notes.txt")])) == ["notes.txt"]
-    assert names(find_sources([str(tree / "b" / "?.png")])) == ["1.png"]
+    assert names(find_files([folder, pattern, folder])) == ["1.png", "2.JPG", "3.png", "a.png"]
+    assert names(find_files([str(tree / "b" / "notes.txt")])) == ["notes.txt"]
+    assert names(find_files([str(tree / "b" / "?.png")])) == ["1.png"]
 
 
 def test_masks_and_former_results_are_no_photographs(tree):
     for name in ("set/Good/1.png", "set/masks/1.png", "out/overlays/1.png", "masks/7.png"):
         save(np.zeros((4, 4, 3), np.uint8), tree / name)
     (tree / "out" / "results.jsonl").touch()
-    found = [str(s.path.relative_to(tree)) for s in find_sources([str(tree)])]
+    found = [str(s.path.relative_to(tree)) for s in find_files([str(tree)])]
     assert found[-2:] == ["masks/7.png", "set/Good/1.png"] and len(found) == 6
 
 
 def test_names_come_from_stdin(tree):
     lines = io.StringIO(f"{tree}/a.png\n\n{tree}/gone.png\r\n{tree}/a.png\n")
-    assert names(find_sources(["-"], lines)) == ["a.png", "gone.png"]
-    assert count_sources(["-", str(tree)]) is None
+    assert names(find_files(["-"], lines)) == ["a.png", "gone.png"]
+    assert count_files(["-", str(tree)]) is None
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def test_names_come_from_stdin(tree):
 )
 def test_names_of_any_encoding_come_from_stdin(octets):
     stream = io.TextIOWrapper(io.BufferedReader(io.BytesIO(octets)), encoding="ascii")
-    found = [os.fsencode(source.path) for source in find_sources(["-"], stream)]
+    found = [os.fsencode(source.path) for source in find_files(["-"], stream)]
     assert found[0] == b"a.png" and found[1] in (b"\xe4.png", "ä.png".encode())
     assert len(found) == 2
 
@@ -66,12 +66,12 @@ def test_names_of_any_encoding_come_from_stdin(octets):
 def test_what_names_nothing_is_refused_before_anything_is_done(tree):
     (tree / "empty" / "inside").mkdir(parents=True)
     with pytest.raises(FileNotFoundError, match="'.*nothing': no such file"):
-        find_sources([str(tree), str(tree / "nothing")])
+        find_files([str(tree), str(tree / "nothing")])
     with pytest.raises(FileNotFoundError, match="'.*empty' holds no image, nor do its subfolders"):
-        find_sources([str(tree / "empty")])
+        find_files([str(tree / "empty")])
 
 
 def test_batches_are_full_but_for_the_last(tree):
-    sources = list(find_sources([str(tree)]))
+    sources = list(find_files([str(tree)]))
     assert [len(batch) for batch in in_batches(sources, 3)] == [3, 1]
     assert list(in_batches([], 3)) == []

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from scratch_d2.data.images import read_image
-from scratch_d2.inspection.inputs import Source, find_sources
+from scratch_d2.inspection.inputs import InputFile, find_files
 from scratch_d2.inspection.inspector import Inspector
 from scratch_d2.inspection.pictures import Pictures
 from scratch_d2.inspection.predict import Options, predict_files
@@ -24,7 +24,7 @@ from tests.inspection.lines import (
 
 
 def run(folder, output, inspector=None, options=EVERYTHING):
-    sources = find_sources([str(folder)])
+    sources = find_files([str(folder)])
     summary, _ = predict_files(inspector or bright_inspector(), sources, output, options)
     return summary, list(RowFile(output / "results.jsonl"))
 
@@ -140,13 +140,13 @@ def test_models_that_fail_on_everything_stop_the_run_and_keep_its_rows(tmp_path)
 
 def test_an_interrupted_run_says_what_is_safe(tmp_path):
     def sources():
-        for number, source in enumerate(find_sources([str(tmp_path / "in")])):
+        for number, source in enumerate(find_files([str(tmp_path / "in")])):
             if number == 20:
                 raise KeyboardInterrupt
             yield source
 
     write_files(tmp_path / "in", 30)
-    with pytest.raises(KeyboardInterrupt, match="the [1-9][0-9]? rows in .* are whole"):
+    with pytest.raises(KeyboardInterrupt, match="the [1-9][0-9]? rows in .* are complete"):
         predict_files(bright_inspector(), sources(), tmp_path / "out", EVERYTHING)
     options = Options(2, 2, EVERYTHING.pictures, resume=True)
     assert run(tmp_path / "in", tmp_path / "out", options=options)[0]["images"] == 31
@@ -154,7 +154,7 @@ def test_an_interrupted_run_says_what_is_safe(tmp_path):
 
 def test_a_file_that_is_gone_gets_its_row(tmp_path):
     write_files(tmp_path / "in", 2)
-    sources = [Source(tmp_path / "in" / "gone.png"), *find_sources([str(tmp_path / "in")])]
+    sources = [InputFile(tmp_path / "in" / "gone.png"), *find_files([str(tmp_path / "in")])]
     summary, _ = predict_files(bright_inspector(), sources, tmp_path / "out", EVERYTHING)
     assert summary["verdicts"] == {"good": 1, "bad": 1, "review": 0}
     assert "no such image file" in summary["unreadable"][0]["error"]
@@ -169,7 +169,7 @@ def test_options_out_of_range_are_named(name):
 def test_the_row_of_a_high_depth_image_says_which_level_was_white(tmp_path):
     deep = photograph(True)[..., 0].astype(np.uint16) * 16
     save(deep, tmp_path / "in/deep.png"), save(photograph(True), tmp_path / "in/plain.png")
-    sources = list(find_sources([str(tmp_path / "in")]))
+    sources = list(find_files([str(tmp_path / "in")]))
     summary, _ = predict_files(bright_inspector(), sources, tmp_path / "out", EVERYTHING)
     assert summary["verdicts"]["bad"] == 2
     deep, plain = RowFile(tmp_path / "out/results.jsonl")

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from scratch_d2.inspection.inputs import Source
+from scratch_d2.inspection.inputs import InputFile
 from scratch_d2.inspection.results import open_results, read_taken, skip_done
 from scratch_d2.inspection.rows import RowFile, error_row
 from scratch_d2.inspection.watch import fingerprint
@@ -15,7 +15,9 @@ SETTINGS = {"weights": "a.pth", "batch_size": 2}
 
 def write_rows(folder, count):
     with open_results(folder, SETTINGS) as rows:
-        rows.append([error_row(index, Source(f"{index}.png"), "x" * 99) for index in range(count)])
+        rows.append(
+            [error_row(index, InputFile(f"{index}.png"), "x" * 99) for index in range(count)]
+        )
     return rows
 
 
@@ -87,7 +89,7 @@ def test_a_broken_line_is_named(tmp_path):
 
 
 def test_watched_files_are_known_by_their_stamps(tmp_path):
-    sources = [Source(tmp_path / "a.png", (7, 10**18)), Source(tmp_path / "b.png")]
+    sources = [InputFile(tmp_path / "a.png", (7, 10**18)), InputFile(tmp_path / "b.png")]
     with open_results(tmp_path, SETTINGS) as rows:
         rows.append([error_row(index, source, "") for index, source in enumerate(sources)])
         assert read_taken(rows) == (2, {fingerprint(sources[0])})
@@ -97,7 +99,7 @@ def test_files_that_can_be_read_now_lose_their_error_row_and_come_first(tmp_path
     names = [str(tmp_path / f"{index}.png") for index in range(4)]
     for name in names[1:]:
         save(photograph(True), Path(name))
-    sources = [Source(Path(name)) for name in names]
+    sources = [InputFile(Path(name)) for name in names]
     with open_results(tmp_path, SETTINGS) as rows:
         rows.append([error_row(index, source, "x") for index, source in enumerate(sources[:2])])
         rows.append([{"image_id": 2, "file": names[2], "status": "ok"}])
@@ -113,5 +115,5 @@ def test_files_that_can_be_read_now_lose_their_error_row_and_come_first(tmp_path
 def test_a_watch_takes_files_again_that_can_be_read_now(tmp_path):
     path = save(photograph(True), tmp_path / "a.png")
     with open_results(tmp_path, SETTINGS) as rows:
-        rows.append([error_row(0, Source(path, (7, 10**18, 5, 9)), "x")])
+        rows.append([error_row(0, InputFile(path, (7, 10**18, 5, 9)), "x")])
         assert read_taken(rows) == (1, set()) and list(rows) == []

@@ -1,7 +1,7 @@
 import pytest
 
 from scratch_d2.inspection.stopwatch import Stopwatch
-from scratch_d2.inspection.summary import describe, exit_code
+from scratch_d2.inspection.summary import exit_code, format_summary
 
 
 def summary_of(good=0, bad=0, review=0, errors=()):
@@ -32,8 +32,9 @@ def test_the_terminal_is_told_counts_errors_and_times():
     stopwatch = Stopwatch()
     stopwatch.images = 30
     stopwatch.seconds.update({"read": 1.0, "detector": 3.25, "all": 2.0})
-    said = describe(summary_of(good=5, bad=2, errors=[f"{i}.png" for i in range(23)]), stopwatch)
-    lines = said.splitlines()
+    errors = [f"{i}.png" for i in range(23)]
+    text = format_summary(summary_of(good=5, bad=2, errors=errors), stopwatch)
+    lines = text.splitlines()
     assert lines[0] == "unreadable: '0.png': damaged" and len(lines) == 23
     assert lines[20] == "unreadable: 3 more, all in summary.json"
     assert lines[21] == "30 images: 5 good, 2 bad, 0 review, 23 unreadable"

@@ -5,7 +5,7 @@ import time
 import numpy as np
 import pytest
 
-from scratch_d2.inspection.inputs import Source
+from scratch_d2.inspection.inputs import InputFile
 from scratch_d2.inspection.pictures import Pictures
 from scratch_d2.inspection.predict import Options, predict_watched
 from scratch_d2.inspection.rows import RowFile
@@ -15,7 +15,7 @@ from tests.builders import save
 from tests.inspection.lines import bright_inspector, photograph
 
 
-class Line:
+class WatchedFolder:
     """A folder that is watched, and a clock that goes on a second with each look."""
 
     def __init__(self, folder, taken=(), batch_size=4):
@@ -37,7 +37,7 @@ class Line:
 
 @pytest.fixture
 def line(tmp_path):
-    return Line(tmp_path)
+    return WatchedFolder(tmp_path)
 
 
 def test_a_file_is_taken_once_it_stands_still(line):
@@ -105,8 +105,8 @@ def test_a_new_watch_knows_what_a_former_one_took(line):
     line.put("a.png")
     state = (line.folder / "a.png").stat()
     for stamp in (file_stamp(state), (state.st_size, state.st_mtime_ns)):  # of now, and of before
-        source = Source(line.folder / "a.png", stamp)
-        again = Line(line.folder, taken=[fingerprint(source)])
+        source = InputFile(line.folder / "a.png", stamp)
+        again = WatchedFolder(line.folder, taken=[fingerprint(source)])
         line.put("b.png")
         again.look()
         assert again.look() == [["b.png"]]
