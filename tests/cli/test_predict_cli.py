@@ -1,10 +1,11 @@
-"""tools/predict.py as a line runs it: killed, stopped, fed by a pipe, watching a folder."""
+"""scratch-d2 predict as a line runs it: killed, stopped, fed by a pipe, watching a folder."""
 
 import json
 import os
 import resource
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from scratch_d2.config import load_config
 from scratch_d2.engines.embedded import MaskRCNN
 from scratch_d2.inspection.rows import RowFile
 from tests.builders import draw_label, save
-from tests.cli.test_tools import ENGINES, ROOT, TINY, command
+from tests.cli.commands import ENGINES, ROOT, TINY, call
 from tests.engines.parity import fill
 from tests.gate.gates import save_gate
 
@@ -42,18 +43,31 @@ def predict(work: Path, output: Path, *options: object, engine: str = "embedded"
     fixed = ("--config-file", TINY, "--output", output, "--engine", engine, "--batch-size", 2)
     keys = ("MODEL.WEIGHTS", work / "detector.pth", "GATE.WEIGHTS", work / "gate.pth")
     rule = ("SCRATCH.SCORE_THRESHOLD", "0.3", "SCRATCH.AREA_THRESHOLD", "50.0")
-    return command("predict.py", *fixed, *options, *keys, *rule, "GATE.THRESHOLD", "0.0")
+    arguments = ("predict", *fixed, *options, *keys, *rule, "GATE.THRESHOLD", "0.0")
+    return [str(argument) for argument in arguments]
 
 
-def call(arguments: list[str], **options: object) -> subprocess.CompletedProcess:
-    done = subprocess.run(arguments, capture_output=True, text=True, env=ENV, **options)
+def as_process(arguments: list[str]) -> list[str]:
+    return [sys.executable, "-m", "scratch_d2", *arguments]
+
+
+def call_process(arguments: list[str], **options: object) -> subprocess.CompletedProcess:
+    command = as_process(arguments)
+    done = subprocess.run(command, capture_output=True, text=True, env=ENV, **options)
     assert "Traceback" not in done.stderr, done.stderr
     return done
 
 
 def start(arguments: list[str]) -> subprocess.Popen:
     pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
-    return subprocess.Popen(arguments, env=ENV, text=True, **pipes)
+    return subprocess.Popen(
+        as_process(arguments), env=ENV, text=True, preexec_fn=heed_ctrl_c, **pipes
+    )
+
+
+def heed_ctrl_c() -> None:
+    """Ctrl-C is ignored by what a shell has started in the background, these tests included."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def feed(process: subprocess.Popen, work: Path, numbers: range, rows: Path, count: int) -> None:
@@ -80,7 +94,7 @@ def files_of(folder: Path) -> dict[str, bytes]:
 @pytest.fixture(scope="module")
 def whole(work) -> Path:
     """Results of a run that nobody disturbed."""
-    done = call(predict(work, work / "whole", "--input", work / "in"))
+    done = call(*predict(work, work / "whole", "--input", work / "in"))
     assert done.returncode == 3 and "05.png': not an image" in done.stdout
     assert "12 images: " in done.stdout and "seconds of all threads: read" in done.stdout
     assert len(list((work / "whole" / "overlays").iterdir())) > 0
@@ -90,7 +104,7 @@ def whole(work) -> Path:
 @pytest.mark.parametrize("engine", ENGINES)
 def test_a_killed_run_is_completed_to_the_same_bytes(work, tmp_path, engine):
     whole = tmp_path / "whole"
-    call(predict(work, whole, "--input", work / "in", "--workers", 2, engine=engine))
+    call(*predict(work, whole, "--input", work / "in", "--workers", 2, engine=engine))
     cut = predict(work, tmp_path / "cut", "--input", "-", "--workers", 2, engine=engine)
     process = start(cut)
     feed(process, work, range(9), tmp_path / "cut" / "results.jsonl", count=1)
@@ -98,7 +112,7 @@ def test_a_killed_run_is_completed_to_the_same_bytes(work, tmp_path, engine):
     process.communicate()
     assert 0 < sum(1 for _ in RowFile(tmp_path / "cut" / "results.jsonl")) < 12
     resumed = predict(work, tmp_path / "cut", "--input", work / "in", "--resume", engine=engine)
-    assert call(resumed).returncode == 3
+    assert call(*resumed).returncode == 3
     assert files_of(tmp_path / "cut") == files_of(whole) and len(files_of(whole)) > 5
 
 
@@ -117,7 +131,7 @@ def test_a_run_that_is_stopped_says_how_to_go_on(work, tmp_path, number):
 def test_a_second_run_in_the_same_folder_is_refused(work, whole, tmp_path):
     process = start(predict(work, tmp_path / "out", "--input", "-"))
     feed(process, work, range(3), tmp_path / "out" / "results.jsonl", count=1)
-    second = call(predict(work, tmp_path / "out", "--input", work / "in", "--resume"))
+    second = call(*predict(work, tmp_path / "out", "--input", work / "in", "--resume"))
     assert second.returncode == 2 and "is being written by another run" in second.stderr
     process.communicate(input="".join(f"{work}/in/{n:02d}.png\n" for n in range(3, 12)))
     assert process.returncode == 3 and files_of(tmp_path / "out") == files_of(whole)
@@ -126,7 +140,7 @@ def test_a_second_run_in_the_same_folder_is_refused(work, whole, tmp_path):
 def test_names_from_stdin_need_not_be_there(work, tmp_path):
     names = f"{work}/in/00.png\n{work}/in/gone.png\n{work}/in/01.png\n"
     options = ("--input", "-", "--save", "none", "--fail-on-bad")
-    done = call(predict(work, tmp_path, *options), input=names)
+    done = call_process(predict(work, tmp_path, *options), input=names)
     rows = list(RowFile(tmp_path / "results.jsonl"))
     assert [row["status"] for row in rows] == ["ok", "error", "ok"]
     assert done.returncode == (10 if any(row.get("verdict") == "bad" for row in rows) else 3)
@@ -157,13 +171,13 @@ def test_a_full_disk_is_one_sentence_and_loses_no_row(work, whole, tmp_path):
         resource.setrlimit(resource.RLIMIT_FSIZE, (size // 2, size // 2))
 
     options = ("--input", work / "in", "--save", "none")
-    full = call(predict(work, tmp_path / "out", *options), preexec_fn=limit)
+    full = call_process(predict(work, tmp_path / "out", *options), preexec_fn=limit)
     assert full.returncode == 2 and len(full.stderr.strip().splitlines()) == 1
     assert (
         "results.jsonl' cannot be written: File too large; the rows before are saved" in full.stderr
     )
-    assert call(predict(work, tmp_path / "out", *options, "--resume")).returncode == 3
-    call(predict(work, tmp_path / "none", *options))
+    assert call(*predict(work, tmp_path / "out", *options, "--resume")).returncode == 3
+    call(*predict(work, tmp_path / "none", *options))
     assert files_of(tmp_path / "out") == files_of(tmp_path / "none")
 
 
@@ -176,7 +190,8 @@ def test_a_full_disk_is_one_sentence_and_loses_no_row(work, whole, tmp_path):
         (["--input", "nothing/*.png"], "input 'nothing/*.png': no such file or folder"),
     ],
 )
-def test_what_is_not_accepted_is_one_sentence(work, tmp_path, options, said):
-    done = call(predict(work, tmp_path, *options), cwd=ROOT)
+def test_what_is_not_accepted_is_one_sentence(work, tmp_path, monkeypatch, options, said):
+    monkeypatch.chdir(ROOT)
+    done = call(*predict(work, tmp_path, *options))
     assert done.returncode == 2 and said in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1

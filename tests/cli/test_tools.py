@@ -1,7 +1,8 @@
-"""The tools as a user calls them: exit codes, one sentence for an error, resume after SIGKILL."""
+"""The commands as users call them: exit codes, one sentence for an error, resume after SIGKILL."""
 
 import json
 import os
+import runpy
 import signal
 import subprocess
 import sys
@@ -11,128 +12,166 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.builders import write_dataset
+from scratch_d2.bundled import bundled_weights
+from scratch_d2.cli.main import COMMANDS, load_command
+from tests.cli.commands import ENGINES, ROOT, TINY, call
+from tests.cli.conftest import keys
 
-ROOT = Path(__file__).parents[2]
-TINY = "configs/quick_schedules/tiny_mask_rcnn_R_50_FPN.yaml"
-ENGINES = ["embedded", pytest.param("d2", marks=pytest.mark.detectron2)]
-
-
-def command(tool: str, *arguments: object) -> list[str]:
-    return [sys.executable, str(ROOT / "tools" / tool), *map(str, arguments)]
+ENV = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+SCRIPTS = sorted([*(ROOT / "tools").glob("*.py"), *(ROOT / "datasets").glob("*.py")])
 
 
-def call(tool: str, *arguments: object) -> subprocess.CompletedProcess:
-    env = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(command(tool, *arguments), capture_output=True, text=True, env=env)
-    assert "Traceback" not in done.stderr, done.stderr
-    return done
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["tools/predict.py", "--help"], 0, "usage: scratch-d2 predict "),
+        (["datasets/describe_dataset.py", "nowhere"], 2, "error: 'nowhere' is neither a folder"),
+    ],
+)
+def test_the_scripts_of_the_clone_are_the_commands(arguments, code, said):
+    command = [sys.executable, *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=ENV)
+    assert done.returncode == code and (done.stdout + done.stderr).startswith(said)
+    assert code == 0 or len(done.stderr.strip().splitlines()) == 1
 
 
-@pytest.fixture(scope="module")
-def work(tmp_path_factory) -> Path:
-    """A folder with labels; what the tools write goes beside them."""
-    folder = tmp_path_factory.mktemp("tools")
-    write_dataset(folder / "labels", good=14, bad=10)
-    return folder
+def test_every_command_but_fine_tune_has_a_script_that_calls_it():
+    mains = [runpy.run_path(str(path))["main"] for path in SCRIPTS]
+    assert set(mains) == {load_command(name) for name in COMMANDS if name != "fine-tune"}
 
 
-def keys(work: Path) -> list[str]:
-    return [
-        *("SCRATCH.DATA_ROOT", str(work / "labels"), "OUTPUT_DIR", str(work / "detector")),
-        *("DATASETS.TRAIN", "('scratch_text_train',)", "DATASETS.TEST", "('scratch_text_val',)"),
-        *("GATE.OUTPUT_DIR", str(work / "gate")),
-    ]
-
-
-@pytest.fixture(scope="module")
-def trained(work) -> Path:
-    """The folder after gate and detector were trained with the tools."""
-    gate = call("train_gate.py", "--config-file", TINY, *keys(work))
-    assert gate.returncode == 0, gate.stderr
-    detector = call("train_net.py", "--config-file", TINY, "--engine", "embedded", *keys(work))
-    assert detector.returncode == 0, detector.stderr
-    return work
-
-
-def test_from_a_folder_to_verdicts(trained):
-    gate = trained / "gate" / "model_final.pth"
-    evaluated = call(
-        *("train_net.py", "--config-file", TINY, "--engine", "embedded", "--eval-only"),
-        *(*keys(trained), "GATE.WEIGHTS", gate),
-    )
+def test_from_a_folder_to_verdicts(cli_labels, trained, tmp_path):
+    pairs = [*keys(cli_labels, trained), "GATE.WEIGHTS", trained / "gate" / "model_final.pth"]
+    weights = ["MODEL.WEIGHTS", trained / "detector" / "model_final.pth", "OUTPUT_DIR", tmp_path]
+    val = ["DATASETS.TEST", "('scratch_text_val',)"]
+    options = ("--config-file", TINY, "--engine", "embedded")
+    evaluated = call("train-detector", *options, "--eval-only", *pairs, *weights, *val)
     assert evaluated.returncode == 0, evaluated.stderr
     assert "gate+area" in evaluated.stdout and "masks" in evaluated.stdout
-    (trained / "labels" / "bad" / "zero.png").touch()
-    options = ("--config-file", TINY, "--engine", "embedded", "--output", trained / "results")
-    inputs = ("--input", trained / "labels" / "bad", trained / "labels" / "good")
-    done = call("predict.py", *options, *inputs, *keys(trained), "GATE.WEIGHTS", gate)
+
+    (tmp_path / "zero.png").touch()
+    predict = ("predict", *options, "--output", tmp_path / "results", "--overwrite")
+    inputs = ("--input", cli_labels / "bad", cli_labels / "good", tmp_path / "zero.png")
+    done = call(*predict, *inputs, *pairs)
     assert done.returncode == 3 and "zero.png': the file is empty" in done.stdout
-    rows = [json.loads(line) for line in open(trained / "results" / "results.jsonl")]
-    assert len(rows) == 25 and sum(row["status"] == "error" for row in rows) == 1
+    rows = [json.loads(line) for line in open(tmp_path / "results" / "results.jsonl")]
+    assert len(rows) == 18 and sum(row["status"] == "error" for row in rows) == 1
     assert all(0 <= row["p_bad"] <= 1 for row in rows if row["status"] == "ok")
-    strict = (*keys(trained), "SCRATCH.AREA_THRESHOLD", "0.0")
-    done = call("predict.py", *options, "--overwrite", "--fail-on-bad", *inputs, *strict)
-    assert done.returncode == 10
-    broken = ("--input", trained / "labels" / "bad" / "zero.png")
-    done = call("predict.py", *options, "--overwrite", *broken, *keys(trained))
-    assert done.returncode == 4
-    (trained / "labels" / "bad" / "zero.png").unlink()
+    strict = (*pairs[:-2], "SCRATCH.AREA_THRESHOLD", "0.0")
+    assert call(*predict, "--fail-on-bad", *inputs, *strict).returncode == 10
+    assert call(*predict, "--input", tmp_path / "zero.png", *pairs).returncode == 4
 
 
 def test_weights_are_converted_or_refused(trained, tmp_path):
     source, target = trained / "detector" / "model_final.pth", tmp_path / "resnet50.pth"
-    done = call("convert_weights.py", source, target, "--to", "resnet")
+    done = call("convert", source, target, "--to", "resnet")
     assert done.returncode == 0 and "its fc is not in the file" in done.stdout
     assert "layer4.2.bn3.num_batches_tracked" in torch.load(target, weights_only=True)
-    done = call("convert_weights.py", target, tmp_path / "start.pth", "--to", "detector")
+    done = call("convert", target, tmp_path / "start.pth", "--to", "detector")
     assert done.returncode == 0 and "written: " in done.stdout and "265 tensors" in done.stdout
-    done = call("convert_weights.py", trained / "gate/model_final.pth", target, "--to", "detector")
+    done = call("convert", trained / "gate/model_final.pth", target, "--to", "detector")
     assert done.returncode == 2 and len(done.stderr.strip().splitlines()) == 1
     assert "hold no ResNet-50" in done.stderr
 
 
 @pytest.mark.parametrize(
-    ("tool", "arguments", "said"),
+    ("command", "arguments", "said"),
     [
-        ("predict.py", ["--input", "nothing.png"], "input 'nothing.png': no such file"),
-        ("predict.py", ["--input", "setup.py", "MODEL.WEIGHTS", "no.pth"], "weights 'no.pth': no"),
-        ("predict.py", ["--input", "setup.py", "MODEL.WIGHTS", "no.pth"], "mean MODEL.WEIGHTS?"),
-        ("train_net.py", ["SCRATCH.DATA_ROOT", "nowhere"], "'nowhere': no such folder"),
-        ("train_net.py", ["MODEL.KEYPOINT_ON", "True"], "MODEL.KEYPOINT_ON is True"),
-        ("train_net.py", ["OUTPUT_DIR", "setup.py/x"], "output folder 'setup.py/x' cannot be"),
-        ("train_net.py", ["--eval-only", "DATASETS.TEST", "()"], "DATASETS.TEST is empty"),
-        ("train_gate.py", ["SCRATCH.DATA_ROOT", "nowhere"], "'nowhere': no such folder"),
+        ("predict", ["--input", "nothing.png"], "input 'nothing.png': no such file"),
+        ("predict", ["--input", "setup.py", "MODEL.WEIGHTS", "no.pth"], "weights 'no.pth': no"),
+        ("predict", ["--input", "setup.py", "MODEL.WIGHTS", "no.pth"], "mean MODEL.WEIGHTS?"),
+        ("train-detector", ["SCRATCH.DATA_ROOT", "nowhere"], "'nowhere': no such folder"),
+        ("train-detector", ["MODEL.KEYPOINT_ON", "True"], "MODEL.KEYPOINT_ON is True"),
+        ("train-detector", ["OUTPUT_DIR", "setup.py/x"], "output folder 'setup.py/x' cannot be"),
+        ("train-detector", ["--eval-only", "DATASETS.TEST", "()"], "DATASETS.TEST is empty"),
+        ("train-gate", ["SCRATCH.DATA_ROOT", "nowhere"], "'nowhere': no such folder"),
     ],
 )
-def test_errors_are_one_sentence_and_exit_code_2(tmp_path, monkeypatch, tool, arguments, said):
+def test_errors_are_one_sentence_and_exit_code_2(tmp_path, monkeypatch, command, arguments, said):
     monkeypatch.chdir(ROOT)
-    output = ["--output", str(tmp_path)] if tool == "predict.py" else []
-    engine = [] if tool == "train_gate.py" else ["--engine", "embedded"]
+    output = ["--output", str(tmp_path)] if command == "predict" else []
+    engine = [] if command == "train-gate" else ["--engine", "embedded"]
     data = ["DATASETS.TRAIN", "('scratch_text_train',)", "OUTPUT_DIR", str(tmp_path / "x")]
-    options = [a for a in arguments[:2] if tool == "predict.py" or a.startswith("--")]
+    options = [a for a in arguments[:2] if command == "predict" or a.startswith("--")]
     pairs = [*data, "GATE.OUTPUT_DIR", str(tmp_path / "g"), *arguments[len(options) :]]
-    done = call(tool, "--config-file", TINY, *output, *engine, *options, *pairs)
+    done = call(command, "--config-file", TINY, *output, *engine, *options, *pairs)
     assert done.returncode == 2
     assert said in done.stderr and done.stderr.startswith("error: ")
     assert len(done.stderr.strip().splitlines()) == 1
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_training_killed_and_resumed_reaches_the_same_iteration(work, tmp_path, engine):
-    pairs = [*keys(work), "SOLVER.MAX_ITER", "60", "SOLVER.CHECKPOINT_PERIOD", "5"]
-    pairs += ["OUTPUT_DIR", str(tmp_path), "DATASETS.TEST", "()", "SCRATCH.ENGINE", engine]
-    env = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    start = command("train_net.py", "--config-file", TINY, *pairs)
-    process = subprocess.Popen(start, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+def test_training_killed_and_resumed_reaches_the_same_iteration(cli_labels, tmp_path, engine):
+    pairs = [*keys(cli_labels, tmp_path), "SCRATCH.ENGINE", engine]
+    pairs += ["SOLVER.MAX_ITER", "60", "SOLVER.CHECKPOINT_PERIOD", "5"]
+    train, run = ["train-detector", "--config-file", TINY], tmp_path / "detector"
+    start, nowhere = [sys.executable, "-m", "scratch_d2", *train, *pairs], subprocess.DEVNULL
+    process = subprocess.Popen(start, env=ENV, stdout=nowhere, stderr=nowhere)
     deadline = time.monotonic() + 120
-    while not (tmp_path / "last_checkpoint").is_file() and time.monotonic() < deadline:
+    while not (run / "last_checkpoint").is_file() and time.monotonic() < deadline:
         time.sleep(0.02)
     process.send_signal(signal.SIGKILL)
     process.wait()
-    assert not (tmp_path / "model_final.pth").exists()
-    resumed = call("train_net.py", "--config-file", TINY, "--resume", *pairs)
+    assert not (run / "model_final.pth").exists()
+    resumed = call(*train, "--resume", *pairs)
     assert resumed.returncode == 0, resumed.stderr
-    assert torch.load(tmp_path / "model_final.pth", weights_only=True)["iteration"] == 59
-    iterations = [json.loads(line)["iteration"] for line in (tmp_path / "metrics.json").open()]
+    assert torch.load(run / "model_final.pth", weights_only=True)["iteration"] == 59
+    iterations = [json.loads(line)["iteration"] for line in (run / "metrics.json").open()]
     assert {39, 59} <= set(iterations)
+
+
+def test_fine_tuning_ends_with_the_next_command(cli_labels, tmp_path):
+    run = tmp_path / "run"
+    small = ["SOLVER.MAX_ITER", "2", "SCRATCH.SCORE_THRESHOLD", "0.0"]
+    data = ["DATASETS.TRAIN", "('scratch_text_train',)", "DATASETS.TEST", "('scratch_text_val',)"]
+    options = ("--config-file", TINY, "--engine", "embedded")
+    done = call("fine-tune", cli_labels, "--output", run, *options, *small, *data)
+    assert done.returncode == 0, done.stderr
+    steps = [line for line in done.stdout.splitlines() if line.startswith("step ")]
+    assert [step.split(":")[0] for step in steps] == [f"step {n} of 4" for n in range(1, 5)]
+    assert (run / "detector/thresholds.json").is_file()
+    assert (run / "detector/inference/report.html").is_file()
+
+    following = done.stdout.split("next: scratch-d2 ")[1].replace("\\\n", " ").split()
+    words = {"FOLDER": str(cli_labels / "bad"), "results": str(tmp_path / "results")}
+    arguments = [words.get(word, word) for word in following]
+    assert call(*arguments, "SCRATCH.ENGINE", "embedded").returncode == 0
+
+    other = call("fine-tune", tmp_path, "--output", run, *options)
+    assert other.returncode == 2 and f"holds a run on '{cli_labels}'" in other.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["OUTPUT_DIR", "x"], "OUTPUT_DIR is set by FOLDER and --output; leave it out"),
+        (["SOLVER.MAX_ITER", "2", "--resume"], "unrecognized arguments: --resume"),
+    ],
+)
+def test_what_fine_tuning_does_not_take_is_refused(tmp_path, arguments, said):
+    done = call("fine-tune", "labels", "--output", tmp_path / "run", *arguments)
+    assert done.returncode == 2 and said in done.stderr
+
+
+def read_verdicts(folder: Path) -> dict[str, str]:
+    rows = map(json.loads, (folder / "images.jsonl").open())
+    return {row["file"]: row["label"] for row in rows}
+
+
+def test_the_reference_models_need_no_config(cli_labels, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    exact = ("SCRATCH.ENGINE", "embedded", "SCRATCH.PRECISION", "exact")
+    predicted = call("predict", "--input", cli_labels / "bad", "--output", "results", *exact)
+    assert predicted.returncode == 0, predicted.stderr
+    settings = json.loads((tmp_path / "results/settings.json").read_text())
+    assert settings["weights"] == str(bundled_weights() / "detector.pth")
+    here = call("evaluate", "--dataset", cli_labels, "--output", "here", *exact)
+    assert here.returncode == 0 and "written: here/inference/report.html" in here.stdout
+    missing = ("--dataset", cli_labels, "--results", "results", "--allow-missing")
+    there = call("evaluate", *missing, "--output", "there")
+    assert there.returncode == 0 and "written: there/report.html" in there.stdout
+    verdicts = [read_verdicts(tmp_path / folder) for folder in ("here/inference", "there")]
+    assert len(verdicts[0]) == 17 and len(verdicts[1]) == 8
+    assert verdicts[1].items() <= verdicts[0].items()
+    refused = call("evaluate", "--dataset", cli_labels, "--output", "x", "--allow-missing")
+    assert refused.returncode == 2 and "--allow-missing needs --results" in refused.stderr
