@@ -6,6 +6,7 @@ import json
 import logging
 import shlex
 import sys
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,11 @@ def setup_logger(folder: str | Path | None = None) -> logging.Logger:
 def command_line() -> str:
     """Return the command that started this process, as one would type it."""
     return shlex.join(sys.argv)
+
+
+def format_seconds(seconds: float) -> str:
+    """Return a duration as h:mm:ss, as Detectron2 logs it."""
+    return str(timedelta(seconds=int(seconds)))
 
 
 class MetricWriter:

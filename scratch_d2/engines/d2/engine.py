@@ -17,7 +17,7 @@ from scratch_d2.checkpoints.bundle import find_detector_weights, thresholds_from
 from scratch_d2.checkpoints.loading import load_weights
 from scratch_d2.data.catalog import save_training_splits
 from scratch_d2.engines.base import Detector
-from scratch_d2.engines.checks import check_datasets
+from scratch_d2.engines.checks import check_datasets, check_resumable
 from scratch_d2.engines.d2.detector import D2Detector
 from scratch_d2.engines.d2.settings import check_processes, check_settings, to_d2_config
 from scratch_d2.engines.d2.trainer import Trainer
@@ -38,6 +38,8 @@ class D2Engine:
         """Train with DefaultTrainer, in this process or in each that `launch` has started."""
         check_settings(cfg)
         check_datasets(cfg)
+        if resume:
+            check_resumable(cfg)
         d2_cfg, final = self._setup(cfg), Path(cfg.OUTPUT_DIR) / "model_final.pth"
         if comm.is_main_process():
             save_plain_config(cfg, final)

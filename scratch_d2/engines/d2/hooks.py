@@ -19,10 +19,14 @@ class Reproducible(HookBase):
 
     def __init__(self, cfg: CfgNode) -> None:
         self.seed = comm.all_gather(new_seed(cfg))[0]
+        self._batch = cfg.SOLVER.IMS_PER_BATCH
 
     def state_dict(self) -> dict[str, Any]:
-        """Return what a resumed run needs: the seed, also where SEED leaves it to chance."""
-        return {"seed": self.seed}
+        """Return what a resumed run needs: the seed, also where SEED leaves it to chance.
+
+        The batch size is what `check_resumable` compares.
+        """
+        return {"seed": self.seed, "batch": self._batch}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take over the seed of the run that is resumed."""

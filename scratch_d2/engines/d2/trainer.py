@@ -14,6 +14,7 @@ from detectron2.utils import comm
 from torch import nn
 
 from scratch_d2.checkpoints.loading import load_initial_weights
+from scratch_d2.checkpoints.resuming import keep_rates, rates_of
 from scratch_d2.engines.batches import SAMPLERS, repeat_factors, training_loader
 from scratch_d2.engines.checkpoints import resume_run
 from scratch_d2.engines.d2.evaluator import ScratchEvaluator
@@ -101,8 +102,14 @@ class Trainer(DefaultTrainer):
             load_initial_weights(unwrapped, self.cfg.MODEL.WEIGHTS, match_names)
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take over the state of a run; one without mixed precision brings no scale for it."""
+        """Take over the state of a run, but for the rates, which are those of the config.
+
+        A run without mixed precision brings no scale for it.
+        """
+        optimizer, schedule = self._trainer.optimizer, self.scheduler
+        rates = rates_of(optimizer, schedule)
         scaler = getattr(self._trainer, "grad_scaler", None)
         if scaler is not None:
             state_dict["_trainer"].setdefault("grad_scaler", scaler.state_dict())
         super().load_state_dict(state_dict)
+        keep_rates(optimizer, schedule, rates)

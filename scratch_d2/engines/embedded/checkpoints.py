@@ -9,6 +9,7 @@ from fvcore.common.checkpoint import Checkpointer
 from torch import nn
 from torch.optim.lr_scheduler import LRScheduler
 
+from scratch_d2.checkpoints.resuming import keep_rates, rates_of
 from scratch_d2.utils.files import save_atomically, write_atomically
 
 
@@ -18,6 +19,7 @@ class TrainingState:
     Attributes:
         iteration: the last one that is done, -1 before the first.
         seed: what order, augmentation and sampling of the run follow from.
+        batch: images per batch, which `check_resumable` compares.
     """
 
     def __init__(
@@ -26,9 +28,10 @@ class TrainingState:
         schedule: LRScheduler,
         scaler: torch.amp.GradScaler,
         seed: int,
+        batch: int,
     ) -> None:
         self.optimizer, self.schedule, self.scaler = optimizer, schedule, scaler
-        self.seed, self.iteration = seed, -1
+        self.seed, self.batch, self.iteration = seed, batch, -1
 
     def state_dict(self) -> dict[str, Any]:
         """Return what Detectron2's DefaultTrainer returns, with this package's hook in it."""
@@ -36,15 +39,17 @@ class TrainingState:
         inner = {"iteration": self.iteration, "optimizer": self.optimizer.state_dict()}
         if self.scaler.is_enabled():
             inner["grad_scaler"] = self.scaler.state_dict()
-        hooks = {"LRScheduler": schedule, "Reproducible": {"seed": self.seed}}
+        begun = {"seed": self.seed, "batch": self.batch}
+        hooks = {"LRScheduler": schedule, "Reproducible": begun}
         return {"iteration": self.iteration, "hooks": hooks, "_trainer": inner}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take over the state of a run of either engine.
+        """Take over the state of a run of either engine, but for the rates of the config.
 
         Raises ValueError where the optimizer is of other SOLVER keys or another architecture.
         """
         hooks, inner = state["hooks"], state["_trainer"]
+        rates = rates_of(self.optimizer, self.schedule)
         self.optimizer.load_state_dict(inner["optimizer"])
         self.schedule.base_lrs = list(hooks["LRScheduler"]["base_lrs"])
         self.schedule.last_epoch = hooks["LRScheduler"]["last_epoch"]
@@ -53,6 +58,7 @@ class TrainingState:
             self.scaler.load_state_dict(inner["grad_scaler"])
         self.seed = hooks.get("Reproducible", {}).get("seed", self.seed)
         self.iteration = state["iteration"]
+        keep_rates(self.optimizer, self.schedule, rates)
 
 
 class Checkpoints(Checkpointer):

@@ -15,7 +15,7 @@ from scratch_d2.checkpoints.loading import load_initial_weights
 from scratch_d2.data.catalog import save_training_splits
 from scratch_d2.engines.batches import new_seed, repeat_factors, seed_iteration, training_loader
 from scratch_d2.engines.checkpoints import BestModel, metric_name, resume_run
-from scratch_d2.engines.checks import check_datasets
+from scratch_d2.engines.checks import check_datasets, check_resumable
 from scratch_d2.engines.embedded.checkpoints import Checkpoints, TrainingState
 from scratch_d2.engines.embedded.detector import (
     EmbeddedDetector,
@@ -31,7 +31,7 @@ from scratch_d2.engines.plain_config import save_plain_config
 from scratch_d2.evaluation.settings import EvaluationSettings
 from scratch_d2.utils.device import pick_device
 from scratch_d2.utils.files import prepare_output_dir
-from scratch_d2.utils.logging import MetricWriter, command_line, setup_logger
+from scratch_d2.utils.logging import MetricWriter, command_line, format_seconds, setup_logger
 
 # Iterations between two lines of metrics.json, as in Detectron2.
 WRITE_PERIOD = 20
@@ -46,11 +46,14 @@ def train_detector(cfg: CfgNode, resume: bool = False) -> Path:
             with one seed the result is the same as without the interruption.
 
     Raises:
-        ValueError: the config asks for something that this engine does not do.
+        ValueError: the config asks for something that this engine does not do, a dataset holds no
+            image, or the run to resume was begun with another seed or batch size.
         FloatingPointError: a loss is no finite number; names the iteration and all losses.
     """
     check_settings(cfg, training=True)
     check_datasets(cfg)
+    if resume:
+        check_resumable(cfg)
     output = prepare_output_dir(cfg.OUTPUT_DIR, cfg)
     setup_logger(output).info("command: %s", command_line())
     save_plain_config(cfg, output / "model_final.pth")
@@ -65,7 +68,8 @@ def train_detector(cfg: CfgNode, resume: bool = False) -> Path:
     model = MaskRCNN(cfg).to(device).train()
     optimizer = make_optimizer(cfg, model)
     schedule = make_schedule(cfg, optimizer)
-    state = TrainingState(optimizer, schedule, make_scaler(cfg, device), seed)
+    batch_size = cfg.SOLVER.IMS_PER_BATCH
+    state = TrainingState(optimizer, schedule, make_scaler(cfg, device), seed, batch_size)
     checkpoints = Checkpoints(model, output, state)
     resume = resume and checkpoints.has_checkpoint()
     if resume:
@@ -100,7 +104,8 @@ def train_detector(cfg: CfgNode, resume: bool = False) -> Path:
                 metrics = evaluate(cfg, model, best, iteration)
             if metrics or (iteration + 1) % WRITE_PERIOD == 0 or iteration + 1 == last:
                 values = {**smoothed.take(), "lr": lr}
-                logger.info("iter %d  %s", iteration, describe(values))
+                eta = format_seconds(values["time"] * (last - iteration - 1))
+                logger.info("iter %d  eta: %s  %s", iteration, eta, describe(values))
                 writer.write(iteration, {**values, **metrics})
         final = output / "model_final.pth"
         if start >= last and not final.is_file():
