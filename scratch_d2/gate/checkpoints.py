@@ -11,6 +11,7 @@ from typing import Any
 from fvcore.common.config import CfgNode
 
 from scratch_d2.checkpoints.files import read_checkpoint
+from scratch_d2.checkpoints.resuming import refuse_changes
 from scratch_d2.gate.model import gate_info
 from scratch_d2.utils.files import save_atomically, write_atomically
 
@@ -47,16 +48,17 @@ def read_last(folder: Path) -> dict[str, Any] | None:
 
 
 def check_resumable(content: Mapping[str, Any], cfg: CfgNode) -> None:
-    """Raise ValueError if a checkpoint is of another network or input size than the config."""
+    """Raise ValueError if a run was begun with another network, input, batch or seed.
+
+    Rates are no such matter: those of the config are taken.
+    """
     info = content["gate"]
-    for key, saved, configured in (
-        ("GATE.MODEL", info["model"], cfg.GATE.MODEL),
-        ("GATE.WIDTH", info.get("width", 1.0), cfg.GATE.WIDTH),
-        ("GATE.IMAGE_SIZE", info["preprocessing"]["image_size"], cfg.GATE.IMAGE_SIZE),
-        ("GATE.MASK_LOSS_WEIGHT", info.get("mask_loss_weight", 0.0), cfg.GATE.MASK_LOSS_WEIGHT),
-    ):
-        if saved != configured:
-            raise ValueError(
-                f"{key} is {configured!r}, but the run to resume in {cfg.GATE.OUTPUT_DIR!r} has "
-                f"{saved!r}; set it so, or choose another GATE.OUTPUT_DIR"
-            )
+    settings = [
+        ("GATE.MODEL", cfg.GATE.MODEL, info["model"]),
+        ("GATE.WIDTH", cfg.GATE.WIDTH, info.get("width", 1.0)),
+        ("GATE.IMAGE_SIZE", cfg.GATE.IMAGE_SIZE, info["preprocessing"]["image_size"]),
+        ("GATE.MASK_LOSS_WEIGHT", cfg.GATE.MASK_LOSS_WEIGHT, info.get("mask_loss_weight", 0.0)),
+        ("GATE.BATCH_SIZE", cfg.GATE.BATCH_SIZE, info.get("batch_size")),
+        ("SEED", cfg.SEED if cfg.SEED >= 0 else info["seed"], info["seed"]),
+    ]
+    refuse_changes(settings, cfg.GATE.OUTPUT_DIR, "GATE.OUTPUT_DIR")

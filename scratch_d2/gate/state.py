@@ -12,6 +12,7 @@ from torch import nn
 from torch.optim.lr_scheduler import LambdaLR
 
 from scratch_d2.checkpoints.files import read_checkpoint
+from scratch_d2.checkpoints.resuming import keep_rates, rates_of
 from scratch_d2.gate.model import gate_info
 from scratch_d2.gate.network import GateNetwork
 from scratch_d2.gate.preprocess import Preprocessing
@@ -54,10 +55,12 @@ class Training:
         }
 
     def resume(self, content: dict[str, Any]) -> None:
-        """Restore the state that `resumable` returned, in place."""
+        """Restore the state that `resumable` returned, in place, but for the config's rates."""
+        rates = rates_of(self.optimizer, self.scheduler)
         self.model.load_state_dict(content["model"])
         self.optimizer.load_state_dict(content["optimizer"])
         self.scheduler.load_state_dict(content["scheduler"])
+        keep_rates(self.optimizer, self.scheduler, rates)
         self.epoch, self.iteration = content["epoch"], content["iteration"] + 1
         self.best = content["best"]
         self.info["validation"] = content["gate"]["validation"]

@@ -18,7 +18,7 @@ from scratch_d2.gate.preprocess import Preprocessing
 from scratch_d2.gate.state import Training, set_up
 from scratch_d2.gate.validation import rank, validate
 from scratch_d2.utils.files import prepare_output_dir, save_atomically
-from scratch_d2.utils.logging import MetricWriter, setup_logger
+from scratch_d2.utils.logging import MetricWriter, command_line, setup_logger
 
 LOG_PERIOD = 20
 logger = logging.getLogger(__name__)
@@ -38,9 +38,10 @@ def train_gate(cfg: CfgNode, resume: bool = False) -> Path:
             does not take the image size, or the run to resume differs from the config.
         FloatingPointError: the loss is not finite; the message names the iteration.
     """
+    # Before config.yaml is written: a run that is refused leaves the one of the run that was.
+    last = _read_last(cfg, Path(cfg.GATE.OUTPUT_DIR), resume)
     folder = prepare_output_dir(cfg.GATE.OUTPUT_DIR, cfg)
-    setup_logger(folder)
-    last = _read_last(cfg, folder, resume)
+    setup_logger(folder).info("command: %s", command_line())
     seed = _choose_seed(cfg.SEED, last)
     examples, held_out = _load_data(cfg, seed)
     datasets = cfg.DATASETS.TRAIN, cfg.DATASETS.TEST
@@ -52,6 +53,9 @@ def train_gate(cfg: CfgNode, resume: bool = False) -> Path:
         # Until this run has written its own, an interrupted run must not resume an older one.
         (folder / "last_checkpoint").unlink(missing_ok=True)
     _log_start(training, len(held_out))
+    if cfg.DATASETS.TEST and not len(held_out):
+        names = ", ".join(cfg.DATASETS.TEST)
+        logger.warning("DATASETS.TEST %s holds no image: training without validation", names)
 
     workers = cfg.DATALOADER.NUM_WORKERS
     with MetricWriter(folder) as writer:
@@ -178,6 +182,7 @@ def _metadata(cfg: CfgNode, examples: Examples, seed: int) -> dict[str, Any]:
         "train_images": {"good": good, "bad": bad},
         "prior": bad / (good + bad),
         "pos_weight": float(cfg.GATE.POS_WEIGHT or good / bad),
+        "batch_size": int(cfg.GATE.BATCH_SIZE),
         "mask_loss_weight": float(cfg.GATE.MASK_LOSS_WEIGHT),
         "seed": seed,
         "validation": {},
