@@ -47,7 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     records, report = scan_folder(
         args.root, burst_gap=args.burst_gap, duplicate_distance=args.duplicate_distance
     )
-    for line in report.lines():
+    for line in report.all_lines():
         print(line, file=sys.stderr)
     splits = draw_splits(records, settings)
     path = freeze_splits(splits, args.root, settings, args.output)

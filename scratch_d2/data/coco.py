@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from scratch_d2.data.catalog import CATEGORY_ID, CLASSES
+from scratch_d2.structures.labels import BAD, GOOD
 from scratch_d2.structures.masks import rle_areas, to_rle
 from scratch_d2.utils.files import write_atomically
 
@@ -18,7 +19,7 @@ def to_coco(dicts: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     images, annotations = [], []
     for item in dicts:
         image_id, height, width = item["image_id"], item["height"], item["width"]
-        name = "/".join(Path(item["file_name"]).parts[-2:])
+        name = _short_name(Path(item["file_name"]))
         images.append({"id": image_id, "file_name": name, "height": height, "width": width})
         for annotation in item["annotations"]:
             rle = to_rle(annotation["segmentation"], height, width)
@@ -41,6 +42,12 @@ def to_coco(dicts: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
         "annotations": annotations,
         "categories": categories,
     }
+
+
+def _short_name(path: Path) -> str:
+    """Return a path from its last good/ or bad/ on, or its last two parts without either."""
+    named = [index for index, part in enumerate(path.parts[:-1]) if part.lower() in (GOOD, BAD)]
+    return "/".join(path.parts[named[-1] :] if named else path.parts[-2:])
 
 
 def write_coco_json(dicts: Iterable[Mapping[str, Any]], path: str | Path) -> Path:

@@ -1,5 +1,6 @@
 """Which records of a folder a dataset consists of: all of them, a frozen split, or a drawn one."""
 
+import logging
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -9,6 +10,8 @@ from scratch_d2.data.split import SplitSettings, add_folds, draw_splits
 from scratch_d2.data.splits_file import read_frozen, thaw_splits
 
 ALL = "all"
+logger = logging.getLogger(__name__)
+_logged: set[str] = set()
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,12 @@ def _scan(
     folder: Path, spec: DatasetSpec, settings: SplitSettings
 ) -> tuple[list[Record], ScanReport]:
     distance = settings.duplicate_distance
-    return scan_folder(folder, spec.mask_threshold, settings.burst_gap, distance)
+    records, report = scan_folder(folder, spec.mask_threshold, settings.burst_gap, distance)
+    # Several splits share one folder, and a log may be set up only after its first scan.
+    if report.summary and report.summary not in _logged and logger.isEnabledFor(logging.INFO):
+        _logged.add(report.summary)
+        logger.info(report.summary)
+    return records, report
 
 
 def _overruled(frozen: Path, asked: SplitSettings, used: SplitSettings) -> list[str]:

@@ -72,7 +72,10 @@ def _read_bytes(path: str | Path) -> bytes:
     Decoders map files into memory, and one that is cut short meanwhile ends the process.
     """
     try:
-        if not stat.S_ISREG(os.stat(path).st_mode):
+        mode = os.stat(path).st_mode
+        if stat.S_ISDIR(mode):
+            os.scandir(path).close()
+        if not stat.S_ISREG(mode):
             raise ImageError("not a file but a folder, a pipe or a device")
         with open(path, "rb", opener=_open_at_once) as file:
             before = os.fstat(file.fileno())

@@ -17,11 +17,12 @@ from typing import Any, NamedTuple
 from scratch_d2.data.decoding import ImageError
 from scratch_d2.data.duplicates import perceptual_hash
 from scratch_d2.data.images import read_image
-from scratch_d2.data.mask_files import read_mask
+from scratch_d2.data.mask_files import read_mask_kind
 from scratch_d2.structures.masks import mask_to_box, mask_to_polygons, split_regions
 from scratch_d2.utils.files import file_stamp, write_atomically
 
-CACHE_VERSION = 3
+CACHE_VERSION = 4
+MOST_COVERED = 0.5  # of an image; masks of real scratches mark 15% at most
 STAMP = 5  # columns of an entry before the facts: the kind of file, and its stamp
 
 
@@ -38,8 +39,9 @@ class Region(NamedTuple):
 class FileFacts(NamedTuple):
     """What a file holds.
 
-    `error` is "" where it could be read. Masks have regions, images have hashes, both in hex:
-    `sha256` of the file's bytes, `phash` of what is to be seen in it.
+    `error` is "" where it could be read. Images have hashes, both in hex: `sha256` of the file's
+    bytes, `phash` of what is to be seen in it. Masks have regions, and `kind`, `brightest` of
+    `MaskReading`; `coverage` is the share of the image that they mark.
     """
 
     width: int
@@ -48,6 +50,9 @@ class FileFacts(NamedTuple):
     regions: tuple[Region, ...] = ()
     sha256: str = ""
     phash: str = ""
+    kind: str = ""
+    brightest: float = 0.0
+    coverage: float = 0.0
 
 
 Probe = Callable[[Path], FileFacts]
@@ -62,10 +67,20 @@ def probe_image(path: Path) -> FileFacts:
 
 
 def probe_mask(path: Path, threshold: int) -> FileFacts:
-    """Read a mask and trace its connected regions."""
-    mask = read_mask(path, threshold)
+    """Read a mask and trace its connected regions.
+
+    Raises ImageError where it marks more of the image than scratches do.
+    """
+    mask, kind, brightest = read_mask_kind(path, threshold)
+    coverage = float(mask.mean())
+    if coverage > MOST_COVERED:
+        raise ImageError(
+            f"{str(path)!r}: the mask marks {coverage:.0%} of its image ({kind}); accepted is half "
+            "of it at most. Is it inverted?"
+        )
     regions = tuple(Region(mask_to_box(r), mask_to_polygons(r)) for r in split_regions(mask))
-    return FileFacts(mask.shape[1], mask.shape[0], "", regions)
+    size = mask.shape[1], mask.shape[0]
+    return FileFacts(*size, "", regions, "", "", kind, brightest, coverage)
 
 
 def probe_files(

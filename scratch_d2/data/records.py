@@ -1,13 +1,15 @@
 """Scan a folder of good/, bad/ and masks/ into records, and name everything that is odd in it."""
 
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import median
 
 from scratch_d2.data.duplicates import DISTANCE
 from scratch_d2.data.groups import BURST_GAP, find_groups
+from scratch_d2.data.pairing import Folder, guess_image, list_folder, pair_masks
 from scratch_d2.data.probe import FileFacts, Region, probe_files
 from scratch_d2.structures.labels import BAD, GOOD
-from scratch_d2.utils.image_names import is_image_name
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,17 @@ class Record:
 
 @dataclass
 class ScanReport:
-    """What a scan found odd; fields that map a file to a text hold the whole sentence."""
+    """What a scan found odd; fields that map a file to a text hold the whole sentence.
+
+    Attributes:
+        summary: a sentence on how the masks were understood, "" without any.
+        notes: sentences on files that are not used.
+        meant: for masks without an image, the end of a sentence on the image they may be meant for.
+    """
+
+    summary: str = ""
+    notes: list[str] = field(default_factory=list)
+    meant: dict[Path, str] = field(default_factory=dict)
 
     bad_without_mask: list[Path] = field(default_factory=list)
     masks_without_image: list[Path] = field(default_factory=list)
@@ -47,10 +59,15 @@ class ScanReport:
     wrong_size: dict[Path, str] = field(default_factory=dict)
     empty_masks: dict[Path, str] = field(default_factory=dict)
 
+    def all_lines(self) -> list[str]:
+        """Return the summary, and one sentence for each odd thing."""
+        return [self.summary, *self.lines()] if self.summary else self.lines()
+
     def lines(self) -> list[str]:
         """Return one sentence for each odd thing, naming the file."""
-        sentences = [f"{p}: Bad without a mask" for p in self.bad_without_mask]
-        sentences += [f"{p}: mask without a Bad image" for p in self.masks_without_image]
+        sentences = [*self.notes, *(f"{p}: Bad without a mask" for p in self.bad_without_mask)]
+        for mask in self.masks_without_image:
+            sentences.append(f"{mask}: mask without a Bad image{self.meant.get(mask, '')}")
         sentences += [f"{stem}: stands in both good/ and bad/" for stem in self.good_and_bad]
         for named in (self.contradictions, self.unreadable, self.wrong_size, self.empty_masks):
             sentences += list(named.values())
@@ -63,10 +80,11 @@ def scan_folder(
     burst_gap: float = BURST_GAP,
     duplicate_distance: int = DISTANCE,
 ) -> tuple[list[Record], ScanReport]:
-    """Scan a folder that holds good/, bad/ and masks/, in any case; masks pair by exact stem.
+    """Scan a folder that holds good/, bad/ and masks/, in any case, with their subfolders.
 
-    Unreadable images are left out of the records and named in the report. A Bad image without a
-    usable mask stays a record with `mask=None`.
+    Masks pair by exact stem, in the same subfolder or alone under their name. Unreadable images are
+    left out of the records and named in the report. A Bad image without a usable mask stays a
+    record with `mask=None`; a mask that marks more than half of its image is not usable.
 
     Args:
         mask_threshold: grey level in 0..255 above which a pixel of a grey mask is scratch.
@@ -74,85 +92,80 @@ def scan_folder(
 
     Raises:
         FileNotFoundError: there is no such folder, or neither good/ nor bad/ in it.
-        ValueError: no image in it can be read.
+        ValueError: no image in it can be read, or no mask.
     """
     root = Path(root)
-    folders = _find_folders(root)
-    images = [(path, verdict) for verdict in (GOOD, BAD) for path in _files(folders.get(verdict))]
-    masks = _files(folders.get("masks"))
-    facts = probe_files(root, [path for path, _ in images], masks, mask_threshold)
+    folder = list_folder(root)
+    verdicts = {image.path: GOOD for image in folder.good}
+    verdicts |= {image.path: BAD for image in folder.bad}
+    masks = [mask.path for mask in folder.masks]
+    facts = probe_files(root, list(verdicts), masks, mask_threshold)
 
-    report = ScanReport()
+    report = ScanReport(notes=folder.notes)
     report.unreadable = {path: fact.error for path, fact in facts.items() if fact.error}
-    readable = [(path, verdict) for path, verdict in images if not facts[path].error]
+    readable = [path for path in verdicts if not facts[path].error]
     if not readable:
         raise ValueError(
-            f"{str(root)!r}: no readable image among the {len(images)} files in good/ and bad/"
+            f"{str(root)!r}: no readable image among the {len(verdicts)} files in good/ and bad/"
         )
-    pairs = _pair([path for path, verdict in readable if verdict == BAD], masks, report)
-    _find_contradictions(readable, facts, report)
-    hashes = [facts[path].phash for path, _ in readable]
-    paths = [path for path, _ in readable]
-    groups = find_groups(paths, hashes, burst_gap, duplicate_distance)
+    bad = [image for image in folder.bad if not facts[image.path].error]
+    pairs = pair_masks(bad, folder.masks)
+    _find_contradictions(folder, facts, report)
+    hashes = [facts[path].phash for path in readable]
+    groups = find_groups(readable, hashes, burst_gap, duplicate_distance)
     records = []
-    for path, verdict in readable:
+    for path in readable:
         fact, mask = facts[path], pairs.get(path)
         if mask is not None and not _usable(mask, facts[mask], path, fact, report):
             mask = None
-        if verdict == BAD and mask is None:
+        if verdicts[path] == BAD and mask is None:
             report.bad_without_mask.append(path)
         known = {key: getattr(fact, key) for key in ("width", "height", "sha256", "phash")}
         regions = facts[mask].regions if mask else ()
-        records.append(Record(path, verdict, mask, groups[path], regions=regions, **known))
+        records.append(Record(path, verdicts[path], mask, groups[path], regions=regions, **known))
+    _report_masks(masks, pairs, facts, report)
     return records, report
 
 
-def _find_folders(root: Path) -> dict[str, Path]:
-    if not root.is_dir():
-        raise FileNotFoundError(
-            f"{str(root)!r}: no such folder; one with good/ and bad/ is expected"
-        )
-    folders = {child.name.lower(): child for child in sorted(root.iterdir()) if child.is_dir()}
-    if GOOD not in folders and BAD not in folders:
-        found = ", ".join(sorted(folders)) or "no folders"
-        raise FileNotFoundError(
-            f"{str(root)!r} holds neither good/ nor bad/ (found: {found}); expected are good/, "
-            "bad/ and masks/"
-        )
-    return folders
-
-
-def _files(folder: Path | None) -> list[Path]:
-    if folder is None:
-        return []
-    return sorted(path for path in folder.iterdir() if is_image_name(path) and path.is_file())
-
-
-def _find_contradictions(
-    images: list[tuple[Path, str]], facts: dict[Path, FileFacts], report: ScanReport
+def _report_masks(
+    masks: list[Path], pairs: dict[Path, Path], facts: dict[Path, FileFacts], report: ScanReport
 ) -> None:
-    good, bad = ([path for path, v in images if v == verdict] for verdict in (GOOD, BAD))
-    report.good_and_bad = sorted({path.stem for path in good} & {path.stem for path in bad})
-    by_content = {facts[path].sha256: path for path in good}
-    for path in bad:
+    """Say how the masks were understood, and for what images those without one may be meant."""
+    refused = [facts[mask].error for mask in masks if facts[mask].error]
+    if masks and len(refused) == len(masks):
+        raise ValueError(f"none of the {len(masks)} masks can be used; the first is {refused[0]}")
+    used = [facts[mask] for mask in masks if not facts[mask].error]
+    if used:
+        report.summary = summarize_masks(masks[0].parent, used)
+    paired = set(pairs.values())
+    report.masks_without_image = [mask for mask in masks if mask not in paired]
+    for mask in report.masks_without_image:
+        image = guess_image(mask, report.bad_without_mask)
+        if image is not None:
+            report.meant[mask] = f"; did you mean {image.stem}{mask.suffix}, for {image}?"
+
+
+def summarize_masks(folder: Path, masks: list[FileFacts]) -> str:
+    """Return a sentence on how the masks of a folder were understood, and what they cover."""
+    kinds = Counter(mask.kind for mask in masks)
+    read = ", ".join(f"{count} by {kind}" for kind, count in kinds.most_common())
+    covers = [mask.coverage for mask in masks]
+    return (
+        f"{folder}: scratches are read from {len(masks)} masks ({read}); they cover "
+        f"{min(covers):.2%} to {max(covers):.2%} of their images, {median(covers):.2%} at the "
+        "median"
+    )
+
+
+def _find_contradictions(folder: Folder, facts: dict[Path, FileFacts], report: ScanReport) -> None:
+    good = [image for image in folder.good if not facts[image.path].error]
+    bad = [image for image in folder.bad if not facts[image.path].error]
+    report.good_and_bad = sorted({image.key for image in good} & {image.key for image in bad})
+    by_content = {facts[image.path].sha256: image for image in good}
+    for path, key in bad:
         twin = by_content.get(facts[path].sha256)
-        if twin and twin.stem != path.stem:
-            report.contradictions[path] = f"{path}: is the same file as {twin}, which is Good"
-
-
-def _pair(bad: list[Path], masks: list[Path], report: ScanReport) -> dict[Path, Path]:
-    """Pair Bad images with masks of the same stem; of several, the one of the same name."""
-    by_stem: dict[str, list[Path]] = {}
-    for mask in masks:
-        by_stem.setdefault(mask.stem, []).append(mask)
-    pairs = {}
-    for path in bad:
-        candidates = by_stem.get(path.stem, [])
-        if candidates:
-            pairs[path] = next((m for m in candidates if m.name == path.name), candidates[0])
-    used = set(pairs.values())
-    report.masks_without_image = [mask for mask in masks if mask not in used]
-    return pairs
+        if twin and twin.key != key:
+            report.contradictions[path] = f"{path}: is the same file as {twin.path}, which is Good"
 
 
 def _usable(
@@ -167,6 +180,9 @@ def _usable(
         )
         return False
     if not fact.regions:
-        report.empty_masks[mask] = f"{mask}: the mask of a Bad image marks no pixel"
+        report.empty_masks[mask] = (
+            f"{mask}: the mask of a Bad image marks no pixel ({fact.kind}; its highest level is "
+            f"{fact.brightest:g})"
+        )
         return False
     return True

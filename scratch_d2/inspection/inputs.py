@@ -3,19 +3,22 @@
 import codecs
 import glob
 import io
+import logging
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
 from pathlib import Path
 from typing import NamedTuple, TextIO
 
+from scratch_d2.utils.folders import describe_left_out, walk_images
 from scratch_d2.utils.image_names import is_image_name
 
 STDIN = "-"
 BOM = "\ufeff"
-# A folder with this file holds results of an earlier run, not photographs.
-RESULTS = "results.jsonl"
+# A folder with this file holds results of an earlier run; the pictures in it are no photographs.
+RESULTS, RESULT_FOLDERS = "results.jsonl", ("overlays", "masks")
 Stamp = tuple[int, ...]
+logger = logging.getLogger(__name__)
 
 
 class InputFile(NamedTuple):
@@ -31,23 +34,26 @@ class InputFile(NamedTuple):
     stamp: Stamp | None = None
 
 
-def find_files(inputs: Sequence[str], stdin: TextIO | None = None) -> Iterator[InputFile]:
+def find_files(
+    inputs: Sequence[str], stdin: TextIO | None = None, log: bool = True
+) -> Iterator[InputFile]:
     """Return lazily, each once, the image files that folders, files, patterns and "-" name.
 
-    A folder means all images in it, in order of their names, and then those of its subfolders.
-    Hidden folders, the masks/ beside good/ and bad/, and results of earlier runs are left out. A
+    A folder means all images in it, in order of their names, and then those of its subfolders;
+    linked folders come last, each once. Hidden folders, the masks/ beside good/ and bad/, and
+    pictures of earlier runs are left out. A folder that cannot be entered is returned itself. A
     pattern may contain *, ? and **. A file is taken whatever its name. "-" reads file names from
     `stdin`, one per line, without checking that they exist.
 
     Raises FileNotFoundError, before the first file is returned, for an input that names none.
     """
-    paths = chain.from_iterable([_resolve(text, stdin) for text in inputs])
+    paths = chain.from_iterable([_resolve(text, stdin, log) for text in inputs])
     return map(InputFile, paths if len(inputs) == 1 and inputs[0] != STDIN else _each_once(paths))
 
 
 def count_files(inputs: Sequence[str]) -> int | None:
     """Return the number of files that `find_files` returns; None if stdin is among the inputs."""
-    return None if STDIN in inputs else sum(1 for _ in find_files(inputs))
+    return None if STDIN in inputs else sum(1 for _ in find_files(inputs, log=False))
 
 
 def in_batches(input_files: Iterable[InputFile], size: int) -> Iterator[list[InputFile]]:
@@ -57,23 +63,24 @@ def in_batches(input_files: Iterable[InputFile], size: int) -> Iterator[list[Inp
         yield batch
 
 
-def walk_images(folder: str | Path) -> Iterator[Path]:
-    """Yield the images in a folder and its subfolders in the order of `find_files`."""
-    for where, folders, files in os.walk(folder):
-        names = {name.lower() for name in folders}
-        if RESULTS in files:
-            folders.clear()
-            continue
-        if names & {"good", "bad"}:
-            folders[:] = [name for name in folders if name.lower() != "masks"]
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in sorted(files):
-            path = Path(where, name)
-            if is_image_name(path):
-                yield path
+def choose_folders(folders: Sequence[str], files: Sequence[str]) -> list[str]:
+    """Leave out the masks/ beside good/ and bad/, and the pictures beside results of a run."""
+    masks_too = {name.lower() for name in folders} & {"good", "bad"}
+    left = {*({"masks"} if masks_too else ()), *(RESULT_FOLDERS if RESULTS in files else ())}
+    return [name for name in folders if name.lower() not in left]
 
 
-def _resolve(text: str, stdin: TextIO | None) -> Iterable[Path]:
+def _walk(folder: Path, log: bool) -> Iterator[Path]:
+    """Yield the images of a folder; then say which other files are in it."""
+    left_out: list[Path] = []
+    yield from walk_images(folder, choose_folders, left_out)
+    results = {path.parent for path in left_out if path.name == RESULTS}
+    sentence = describe_left_out(folder, [p for p in left_out if p.parent not in results])
+    if log and sentence:
+        logger.warning(sentence)
+
+
+def _resolve(text: str, stdin: TextIO | None, log: bool) -> Iterable[Path]:
     """Return the files that one input names."""
     if text == STDIN:
         return _read_names(stdin or io.StringIO())
@@ -82,10 +89,13 @@ def _resolve(text: str, stdin: TextIO | None) -> Iterable[Path]:
         return [path]
     if path.is_dir():
         return _not_empty(
-            walk_images(path), f"input folder {text!r} holds no image, nor do its subfolders"
+            _walk(path, log), f"input folder {text!r} holds no image, nor do its subfolders"
         )
-    matches = (Path(match) for match in sorted(glob.glob(text, recursive=True)))
-    images = (match for match in matches if match.is_file() and is_image_name(match))
+    matches = [Path(match) for match in sorted(glob.glob(text, recursive=True))]
+    folders = [match for match in matches if match.is_dir()]
+    if folders and log and "**" not in text:
+        logger.warning("%s matches folders, which are not entered, like %s", text, folders[0])
+    images = (match for match in matches if match not in folders and is_image_name(match))
     return _not_empty(images, f"input {text!r}: no such file or folder, no match")
 
 

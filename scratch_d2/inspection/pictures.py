@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from scratch_d2.inspection.inputs import InputFile
+from scratch_d2.inspection.inputs import RESULT_FOLDERS, InputFile
 from scratch_d2.inspection.inspector import Inspection
 from scratch_d2.inspection.overlay import draw_overlay
 from scratch_d2.inspection.rows import writing
@@ -15,7 +15,7 @@ from scratch_d2.structures.thresholds import Thresholds
 from scratch_d2.structures.verdict import scratch_mask
 from scratch_d2.utils.opencv import cv2
 
-FOLDERS = ("overlays", "masks")
+FOLDERS = RESULT_FOLDERS
 WORDS = (*FOLDERS, "none", "all", "bad")
 # Takes half the time of Pillow's fastest settings for files of the same size. Older releases of
 # OpenCV ignore IMWRITE_PNG_FILTER (19).

@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from scratch_d2.data.images import try_read
-from scratch_d2.inspection.inputs import InputFile, walk_images
+from scratch_d2.inspection.inputs import InputFile, choose_folders
 from scratch_d2.utils.files import file_stamp
+from scratch_d2.utils.folders import walk_images
 
 SHORT = 2  # numbers of a stamp in rows of earlier versions
 
@@ -73,7 +74,7 @@ class Watch:
 
     def _list_files(self) -> list[InputFile]:
         files = []
-        for path in walk_images(self.folder):
+        for path in walk_images(self.folder, choose_folders):
             try:
                 state = os.stat(path)
             except OSError:  # deleted since it was listed

@@ -3,8 +3,8 @@ import json
 import numpy as np
 import pytest
 
-from scratch_d2.data.catalog import get_dataset_dicts, register_scratch_dataset
-from scratch_d2.data.coco import write_coco_json
+from scratch_d2.data.catalog import find_dataset_dicts, get_dataset_dicts, register_scratch_dataset
+from scratch_d2.data.coco import to_coco, write_coco_json
 from scratch_d2.data.images import read_image
 from scratch_d2.data.mask_files import read_mask
 from scratch_d2.data.split import split_records
@@ -156,3 +156,12 @@ def test_the_split_of_names_is_that_of_records(tmp_path):
     expected = split_records(scan_folder(tmp_path)[0], seed=7)["test"]
     found = [item["file_name"] for item in get_dataset_dicts("tests_seeded")]
     assert found == [str(record.image) for record in expected]
+
+
+def test_file_names_in_coco_begin_at_good_or_bad(tmp_path):
+    write_dataset(tmp_path / "all", good=1, bad=1)
+    (tmp_path / "labels/good").mkdir(parents=True)
+    (tmp_path / "all/good").rename(tmp_path / "labels/good/2024")
+    (tmp_path / "all/bad").rename(tmp_path / "labels/Bad")
+    images = to_coco(find_dataset_dicts(str(tmp_path / "labels")))["images"]
+    assert [image["file_name"] for image in images] == ["good/2024/good0.png", "Bad/bad0.png"]

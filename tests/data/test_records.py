@@ -119,7 +119,8 @@ def test_a_changed_mask_and_threshold_are_seen(tmp_path):
     mask = tmp_path / "masks" / "bad0.png"
     assert len(scan_folder(tmp_path)[0][0].regions) == 1
     two = rectangles(64, 96, (0, 0, 5, 5), (20, 20, 30, 30))
-    save(np.where(two, 100, 0).astype(np.uint8), mask)
+    ground = np.arange(two.size).reshape(two.shape) % 9
+    save(np.where(two, 100, ground).astype(np.uint8), mask)
     assert scan_folder(tmp_path)[1].empty_masks
     boxes = [region.box for region in scan_folder(tmp_path, mask_threshold=99)[0][0].regions]
     assert boxes == [[0, 0, 5, 5], [20, 20, 30, 30]]
@@ -154,3 +155,109 @@ def test_without_a_home_the_named_cache_serves(tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     scan_folder(tmp_path / "labels")
     assert len(list((tmp_path / "scratch_d2").iterdir())) == 1
+
+
+def test_photographs_in_subfolders_are_used_with_their_masks(tmp_path):
+    for part in ("2024", "2025/may"):
+        write_dataset(tmp_path / "all", good=1, bad=2, seed=len(part))
+        for kind in ("good", "bad", "masks"):
+            (tmp_path / kind / part).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / "all" / kind).rename(tmp_path / kind / part)
+    records, report = scan_folder(tmp_path)
+    assert [str(r.image.relative_to(tmp_path)) for r in records if r.verdict == "good"] == [
+        "good/2024/good0.png",
+        "good/2025/may/good0.png",
+    ]
+    masks = {str(r.image.relative_to(tmp_path)): r.mask for r in records if r.verdict == "bad"}
+    assert all(mask == tmp_path / name.replace("bad/", "masks/", 1) for name, mask in masks.items())
+    assert len(masks) == 4 and report.lines() == []
+
+
+def test_masks_of_subfolders_may_lie_in_one_folder_unless_names_recur(tmp_path):
+    write_dataset(tmp_path, good=0, bad=3)
+    for name, part in (("bad0", "2024"), ("bad1", "2025")):
+        (tmp_path / "bad" / part).mkdir()
+        (tmp_path / f"bad/{name}.png").rename(tmp_path / f"bad/{part}/{name}.png")
+    save(np.full((64, 96, 3), 9, np.uint8), tmp_path / "bad/2025/bad2.png")
+    records, report = scan_folder(tmp_path)
+    masks = {str(r.image.relative_to(tmp_path / "bad")): r.mask and r.mask.name for r in records}
+    assert masks == {
+        "2024/bad0.png": "bad0.png",
+        "2025/bad1.png": "bad1.png",
+        "2025/bad2.png": None,  # masks/bad2.png is that of bad/bad2.png
+        "bad2.png": "bad2.png",
+    }
+
+
+def test_folders_of_two_spellings_and_linked_folders_are_used_once(tmp_path):
+    write_dataset(tmp_path / "root", good=2, bad=0)
+    write_dataset(tmp_path / "other", good=1, bad=0, seed=5)
+    (tmp_path / "other/good").rename(tmp_path / "root/Good")
+    save(np.zeros((64, 96, 3), np.uint8), tmp_path / "away/far.png")
+    (tmp_path / "root/good/link").symlink_to(tmp_path / "away", target_is_directory=True)
+    (tmp_path / "away/loop").symlink_to(tmp_path / "root", target_is_directory=True)
+    records, report = scan_folder(tmp_path / "root")
+    files = sorted(str(record.image.relative_to(tmp_path / "root")) for record in records)
+    assert files == ["Good/good0.png", "good/good0.png", "good/good1.png", "good/link/far.png"]
+    assert report.good_and_bad == []
+
+
+def test_what_is_not_used_is_counted_and_named(tmp_path):
+    write_dataset(tmp_path, good=1, bad=2)
+    for name in ("bad/bad0.json", "bad/bad1.json", "good/notes.doc", "good/a.HEIC"):
+        (tmp_path / name).write_bytes(b"\0\0\0\x18ftypheic" + bytes(9))
+    save(np.zeros((9, 9), np.uint8), tmp_path / "loose.png")
+    save(np.zeros((9, 9), np.uint8), tmp_path / "unsorted/later.png")
+    records, report = scan_folder(tmp_path)
+    lines = "\n".join(report.lines())
+    assert len(records) == 3
+    assert "2 files are not used (2 .json), like bad0.json; labels in text files are not" in lines
+    assert "1 file is not used (1 .doc), like notes.doc" in lines
+    assert "a.HEIC': HEIC, which is not read" in lines
+    assert "1 photographs outside of good/ and bad/ are not used, like loose.png" in lines
+    assert "unsorted: holds photographs that are not used, like later.png" in lines
+
+
+def test_how_masks_were_understood_is_summarized(tmp_path):
+    write_dataset(tmp_path, good=1, bad=3)
+    save(rectangles(64, 96, (0, 0, 48, 16)).astype(np.uint8), tmp_path / "masks/bad2.png")
+    summary = scan_folder(tmp_path)[1].summary
+    assert "masks: scratches are read from 3 masks (2 by level 255 of 0 and 255, 1 by" in summary
+    assert "they cover 3.91% to 12.50% of their images, 3.91% at the median" in summary
+
+
+def test_masks_of_more_than_half_of_the_image_are_refused(tmp_path):
+    write_dataset(tmp_path, good=1, bad=2)
+    for name in ("bad0.png", "bad1.png"):
+        mask = 255 - read_image(tmp_path / "masks" / name)
+        save(mask, tmp_path / "masks" / name)
+        if name == "bad0.png":
+            records, report = scan_folder(tmp_path)
+            (line,) = report.unreadable.values()
+            assert "bad0.png': the mask marks 96% of its image (level 255 of 0 and 255)" in line
+            assert names(report.bad_without_mask) == {"bad0.png"}
+    with pytest.raises(ValueError, match="none of the 2 masks can be used; the first is .*bad0"):
+        scan_folder(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["bad0_mask", "mask-bad0", "bad0.png", "BAD0", "bad0_GT"])
+def test_what_a_mask_without_image_may_be_meant_for_is_said(tmp_path, name):
+    write_dataset(tmp_path, good=1, bad=2)
+    (tmp_path / "masks/bad0.png").rename(tmp_path / f"masks/{name}.png")
+    _, report = scan_folder(tmp_path)
+    (line,) = (line for line in report.lines() if "mask without a Bad image" in line)
+    assert f"{name}.png: mask" in line and "did you mean bad0.png, for" in line
+
+
+def test_masks_among_the_photographs_are_no_photographs(tmp_path):
+    write_dataset(tmp_path, good=1, bad=2)
+    for index in range(2):
+        (tmp_path / f"masks/bad{index}.png").rename(tmp_path / f"bad/bad{index}_mask.png")
+    save(np.zeros((64, 96, 3), np.uint8), tmp_path / "bad/alone_mask.png")
+    records, report = scan_folder(tmp_path)
+    assert sorted(r.image.name for r in records if r.verdict == "bad") == [
+        "alone_mask.png",
+        "bad0.png",
+        "bad1.png",
+    ]
+    assert "bad0_mask.png: looks like the mask of bad0 and is left out" in report.lines()[0]

@@ -75,3 +75,18 @@ def test_batches_are_full_but_for_the_last(tree):
     sources = list(find_files([str(tree)]))
     assert [len(batch) for batch in in_batches(sources, 3)] == [3, 1]
     assert list(in_batches([], 3)) == []
+
+
+def test_photographs_beside_results_are_used_and_other_files_counted(tree, caplog):
+    for name in ("results.jsonl", "summary.json"):
+        (tree / name).touch()
+    save(np.zeros((4, 4, 3), np.uint8), tree / "overlays/9.png")
+    assert names(find_files([str(tree)])) == ["a.png", "1.png", "2.JPG", "3.png"]
+    assert caplog.messages == [f"{tree}: 1 file is not used (1 .txt), like notes.txt"]
+    caplog.clear()
+    assert count_files([str(tree)]) == 4 and caplog.messages == []
+
+
+def test_folders_that_a_pattern_matches_are_named(tree, caplog):
+    assert names(find_files([str(tree / "*")])) == ["a.png"]
+    assert caplog.messages[0].endswith(f"matches folders, which are not entered, like {tree}/b")

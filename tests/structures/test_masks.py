@@ -3,10 +3,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from PIL import Image
 from pycocotools import mask as coco_mask
 
-from scratch_d2.data.mask_files import read_mask
 from scratch_d2.structures.masks import (
     decode_rle,
     encode_rle,
@@ -18,49 +16,10 @@ from scratch_d2.structures.masks import (
     to_rle,
     union_of_rles,
 )
-from tests.builders import rectangles, save
+from tests.builders import rectangles
 
 masks = hnp.arrays(bool, st.tuples(st.integers(1, 14), st.integers(1, 14)))
 MASK = rectangles(12, 20, (3, 2, 9, 5), (15, 8, 16, 12))
-
-
-def palette_mask(mask: np.ndarray, colours: list[int]) -> Image.Image:
-    image = Image.fromarray(mask.astype(np.uint8), mode=None).convert("P")
-    image.putdata(mask.astype(np.uint8).ravel().tolist())
-    image.putpalette(colours)
-    return image
-
-
-@pytest.mark.parametrize("colours", [[0, 0, 0, 128, 0, 0], [255, 255, 255, 0, 0, 0]])
-def test_palette_masks_are_read_by_index(tmp_path, colours):
-    palette_mask(MASK, colours).save(tmp_path / "mask.png")
-    np.testing.assert_array_equal(read_mask(tmp_path / "mask.png"), MASK)
-
-
-@pytest.mark.parametrize(
-    "stored",
-    [
-        MASK.astype(np.uint8),
-        MASK.astype(np.uint8) * 255,
-        np.where(MASK, 128, 127).astype(np.uint8),
-        np.repeat(MASK[:, :, None] * np.uint8(255), 3, axis=2),
-        np.where(MASK, 65535, 300).astype(np.uint16),
-    ],
-    ids=["0/1", "0/255", "just above the threshold", "RGB", "16 bit"],
-)
-def test_grey_masks_are_read_by_level(tmp_path, stored):
-    np.testing.assert_array_equal(read_mask(save(stored, tmp_path / "mask.png")), MASK)
-
-
-def test_one_bit_masks(tmp_path):
-    Image.fromarray(MASK).convert("1").save(tmp_path / "mask.png")
-    np.testing.assert_array_equal(read_mask(tmp_path / "mask.png"), MASK)
-
-
-def test_the_threshold_is_honoured(tmp_path):
-    path = save(np.where(MASK, 60, 0).astype(np.uint8), tmp_path / "mask.png")
-    assert not read_mask(path).any()
-    np.testing.assert_array_equal(read_mask(path, threshold=59), MASK)
 
 
 @given(masks)

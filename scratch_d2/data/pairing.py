@@ -1,0 +1,159 @@
+"""Find the photographs and masks of a dataset folder, and pair them by their names."""
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from itertools import chain
+from pathlib import Path
+from typing import NamedTuple
+
+from scratch_d2.structures.labels import BAD, GOOD
+from scratch_d2.utils.folders import describe_left_out, walk_images
+from scratch_d2.utils.image_names import is_image_name
+
+MASKS = "masks"
+# How programs name the mask of x.png: x_mask.png, x.mask.png, mask_x.png, x.png.png and so on.
+WORD = r"(?:masks?|gt|ground_?truth|labels?|seg(?:mentation)?|anno(?:tation)?s?)"
+AFFIXES = re.compile(rf"^{WORD}[-_. ]+|[-_. ]+{WORD}$|\.(?:png|jpe?g|bmp|tiff?)$", re.IGNORECASE)
+LABELS = (".json", ".xml", ".txt", ".csv")
+
+
+class Found(NamedTuple):
+    """A file of good/, bad/ or masks/.
+
+    Attributes:
+        key: its name without suffix, with the subfolders, as "2024/IMG_1".
+    """
+
+    path: Path
+    key: str
+
+
+class Folder(NamedTuple):
+    """What good/, bad/ and masks/ hold, and sentences on what is in the folder beside that."""
+
+    good: list[Found]
+    bad: list[Found]
+    masks: list[Found]
+    notes: list[str]
+
+
+def list_folder(root: Path) -> Folder:
+    """List the files of good/, bad/ and masks/, in any case, and of their subfolders.
+
+    What looks like the mask of another file in good/ or bad/ is not listed, and a note says so.
+
+    Raises FileNotFoundError: there is no such folder, or neither good/ nor bad/ in it.
+    """
+    folders = _find_folders(root)
+    notes: list[str] = []
+    closed = [root, *chain.from_iterable(folders.values())]
+    good, bad, masks = (_list(folders.get(name, []), closed, notes) for name in (GOOD, BAD, MASKS))
+    good, bad = _without_masks(good, notes), _without_masks(bad, notes)
+    return Folder(good, bad, masks, notes + _not_used(root, folders))
+
+
+def _find_folders(root: Path) -> dict[str, list[Path]]:
+    if not root.is_dir():
+        raise FileNotFoundError(
+            f"{str(root)!r}: no such folder; one with good/ and bad/ is expected"
+        )
+    folders: dict[str, list[Path]] = {}
+    for child in sorted(root.iterdir()):
+        if child.is_dir() and not child.name.startswith("."):
+            folders.setdefault(child.name.lower(), []).append(child)
+    if GOOD not in folders and BAD not in folders:
+        found = ", ".join(sorted(folders)) or "no folders"
+        raise FileNotFoundError(
+            f"{str(root)!r} holds neither good/ nor bad/ (found: {found}); expected are good/, "
+            "bad/ and masks/"
+        )
+    return folders
+
+
+def _list(folders: Sequence[Path], closed: Sequence[Path], notes: list[str]) -> list[Found]:
+    listed = []
+    for folder in folders:
+        left_out: list[Path] = []
+        for path in walk_images(folder, left_out=left_out, closed=closed):
+            listed.append(Found(path, path.relative_to(folder).with_suffix("").as_posix()))
+        sentence = describe_left_out(folder, left_out)
+        if any(path.suffix.lower() in LABELS for path in left_out):
+            sentence += "; labels in text files are not read, only masks are"
+        notes += [sentence] if sentence else []
+    return listed
+
+
+def _bare(key: str) -> str:
+    """Return the key without what programs add to the names of masks."""
+    parent, _, stem = key.rpartition("/")
+    return f"{parent}/{AFFIXES.sub('', stem)}" if parent else AFFIXES.sub("", stem)
+
+
+def _without_masks(images: list[Found], notes: list[str]) -> list[Found]:
+    keys = {image.key for image in images}
+    kept = []
+    for image in images:
+        if _bare(image.key) != image.key and _bare(image.key) in keys:
+            stem = Path(_bare(image.key)).name
+            notes.append(
+                f"{image.path}: looks like the mask of {stem} and is left out; masks belong into "
+                f"{MASKS}/, this one as {stem}{image.path.suffix}"
+            )
+        else:
+            kept.append(image)
+    return kept
+
+
+def _not_used(root: Path, folders: dict[str, list[Path]]) -> list[str]:
+    """Name the photographs of the dataset folder that stand outside of good/ and bad/."""
+    loose = [path for path in sorted(root.iterdir()) if is_image_name(path)]
+    notes = []
+    if loose:
+        notes.append(
+            f"{root}: {len(loose)} photographs outside of good/ and bad/ are not used, like "
+            f"{loose[0].name}"
+        )
+    for name, paths in folders.items():
+        if name in (GOOD, BAD, MASKS):
+            continue
+        first = next((path for path in sorted(paths[0].iterdir()) if is_image_name(path)), None)
+        if first is not None:
+            notes.append(
+                f"{paths[0]}: holds photographs that are not used, like {first.name}; only those "
+                "in good/ and bad/ are"
+            )
+    return notes
+
+
+def pair_masks(images: Sequence[Found], masks: Sequence[Found]) -> dict[Path, Path]:
+    """Pair Bad images with masks of the same subfolder and stem; of several, that of the same name.
+
+    A mask in another subfolder is taken where its stem is the only one among images and masks.
+    """
+    by_key = _group(masks, lambda found: found.key)
+    by_stem = _group(masks, lambda found: found.path.stem)
+    stems = Counter(image.path.stem for image in images)
+    pairs = {}
+    for image in images:
+        candidates = by_key.get(image.key, [])
+        elsewhere = by_stem.get(image.path.stem, [])
+        if not candidates and stems[image.path.stem] == 1 and len(elsewhere) == 1:
+            candidates = elsewhere
+        if candidates:
+            same = (mask for mask in candidates if mask.name == image.path.name)
+            pairs[image.path] = next(same, candidates[0])
+    return pairs
+
+
+def _group(found: Iterable[Found], key: Callable[[Found], str]) -> dict[str, list[Path]]:
+    groups: dict[str, list[Path]] = {}
+    for each in found:
+        groups.setdefault(key(each), []).append(each.path)
+    return groups
+
+
+def guess_image(mask: Path, images: Iterable[Path]) -> Path | None:
+    """Return the image without a mask whose mask a file probably is, by its name, or None."""
+    bare = _bare(mask.stem).lower()
+    return next((image for image in images if image.stem.lower() == bare), None)
