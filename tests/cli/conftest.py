@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.builders import write_dataset
-from tests.cli.commands import TINY, call
+from tests.commands import TINY, run_command
 
 
 def keys(labels: Path, run: Path) -> list[str]:
@@ -30,6 +30,6 @@ def trained(cli_labels: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SCRATCH_D2_CACHE", str(folder / "cache"))
         for command, options in (("train-gate", ()), ("train-detector", ("--engine", "embedded"))):
-            done = call(command, "--config-file", TINY, *options, *keys(cli_labels, folder))
+            done = run_command(command, "--config-file", TINY, *options, *keys(cli_labels, folder))
             assert done.returncode == 0, done.stderr
     return folder

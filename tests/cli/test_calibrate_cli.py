@@ -4,14 +4,13 @@ import json
 import re
 import shutil
 from pathlib import Path
-from subprocess import CompletedProcess
 
 import pytest
 
 from scratch_d2.structures.thresholds import Thresholds, read_thresholds
 from scratch_d2.utils.files import file_sha256
-from tests.cli.commands import TINY, call
 from tests.cli.conftest import keys
+from tests.commands import TINY, Done, run_command
 
 ALL = "('scratch_text_all',)"
 
@@ -34,9 +33,9 @@ def work(tmp_path_factory, cli_labels, trained) -> Path:
     return folder
 
 
-def calibrate(work: Path, *options: object, pairs: tuple[str, ...] = ()) -> CompletedProcess:
+def calibrate(work: Path, *options: object, pairs: tuple[str, ...] = ()) -> Done:
     fixed = ("calibrate", "--config-file", TINY, "--engine", "embedded")
-    return call(*fixed, *options, *pairs_of(work), *pairs)
+    return run_command(*fixed, *options, *pairs_of(work), *pairs)
 
 
 @pytest.fixture(scope="module")
@@ -72,12 +71,12 @@ def test_prediction_goes_by_the_chosen_thresholds(work, calibrated, tmp_path):
     options += ("--input", work / "labels" / "bad", work / "labels" / "good")
     # After four iterations masks are even odds everywhere, decided either way by faster numbers.
     exact = (*pairs_of(work), "SCRATCH.PRECISION", "exact")
-    predicted = call("predict", *options, *exact)
+    predicted = run_command("predict", *options, *exact)
     assert predicted.returncode == 0 and "calibrated for" not in predicted.stderr
     verdicts = json.loads((tmp_path / "summary.json").read_text())["verdicts"]
     assert verdicts["good"] == metrics["fn"] + metrics["tn"]
     assert verdicts["review"] == metrics["bad_for_review"] + metrics["good_for_review"]
-    without_gate = call("predict", *options, "--resume", *pairs_of(work)[:-2], *exact[-2:])
+    without_gate = run_command("predict", *options, "--resume", *pairs_of(work)[:-2], *exact[-2:])
     assert without_gate.returncode == 2 and "gate_weights" in without_gate.stderr
     assert "calibrated for use with a gate, and GATE.WEIGHTS names none" in without_gate.stderr
 

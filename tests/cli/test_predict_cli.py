@@ -17,7 +17,7 @@ from scratch_d2.config import load_config
 from scratch_d2.engines.embedded import MaskRCNN
 from scratch_d2.inspection.rows import RowFile
 from tests.builders import draw_label, save
-from tests.cli.commands import ENGINES, ROOT, TINY, call
+from tests.commands import ENGINES, ROOT, TINY, run_command
 from tests.engines.parity import fill
 from tests.gate.gates import save_gate
 
@@ -94,7 +94,7 @@ def files_of(folder: Path) -> dict[str, bytes]:
 @pytest.fixture(scope="module")
 def whole(work) -> Path:
     """Results of a run that nobody disturbed."""
-    done = call(*predict(work, work / "whole", "--input", work / "in"))
+    done = run_command(*predict(work, work / "whole", "--input", work / "in"))
     assert done.returncode == 3 and "05.png': not an image" in done.stdout
     assert "12 images: " in done.stdout and "seconds of all threads: read" in done.stdout
     assert len(list((work / "whole" / "overlays").iterdir())) > 0
@@ -104,7 +104,7 @@ def whole(work) -> Path:
 @pytest.mark.parametrize("engine", ENGINES)
 def test_a_killed_run_is_completed_to_the_same_bytes(work, tmp_path, engine):
     whole = tmp_path / "whole"
-    call(*predict(work, whole, "--input", work / "in", "--workers", 2, engine=engine))
+    run_command(*predict(work, whole, "--input", work / "in", "--workers", 2, engine=engine))
     cut = predict(work, tmp_path / "cut", "--input", "-", "--workers", 2, engine=engine)
     process = start(cut)
     feed(process, work, range(9), tmp_path / "cut" / "results.jsonl", count=1)
@@ -112,7 +112,7 @@ def test_a_killed_run_is_completed_to_the_same_bytes(work, tmp_path, engine):
     process.communicate()
     assert 0 < sum(1 for _ in RowFile(tmp_path / "cut" / "results.jsonl")) < 12
     resumed = predict(work, tmp_path / "cut", "--input", work / "in", "--resume", engine=engine)
-    assert call(*resumed).returncode == 3
+    assert run_command(*resumed).returncode == 3
     assert files_of(tmp_path / "cut") == files_of(whole) and len(files_of(whole)) > 5
 
 
@@ -131,7 +131,7 @@ def test_a_run_that_is_stopped_says_how_to_go_on(work, tmp_path, number):
 def test_a_second_run_in_the_same_folder_is_refused(work, whole, tmp_path):
     process = start(predict(work, tmp_path / "out", "--input", "-"))
     feed(process, work, range(3), tmp_path / "out" / "results.jsonl", count=1)
-    second = call(*predict(work, tmp_path / "out", "--input", work / "in", "--resume"))
+    second = run_command(*predict(work, tmp_path / "out", "--input", work / "in", "--resume"))
     assert second.returncode == 2 and "is being written by another run" in second.stderr
     process.communicate(input="".join(f"{work}/in/{n:02d}.png\n" for n in range(3, 12)))
     assert process.returncode == 3 and files_of(tmp_path / "out") == files_of(whole)
@@ -176,8 +176,8 @@ def test_a_full_disk_is_one_sentence_and_loses_no_row(work, whole, tmp_path):
     assert (
         "results.jsonl' cannot be written: File too large; the rows before are saved" in full.stderr
     )
-    assert call(*predict(work, tmp_path / "out", *options, "--resume")).returncode == 3
-    call(*predict(work, tmp_path / "none", *options))
+    assert run_command(*predict(work, tmp_path / "out", *options, "--resume")).returncode == 3
+    run_command(*predict(work, tmp_path / "none", *options))
     assert files_of(tmp_path / "out") == files_of(tmp_path / "none")
 
 
@@ -192,6 +192,6 @@ def test_a_full_disk_is_one_sentence_and_loses_no_row(work, whole, tmp_path):
 )
 def test_what_is_not_accepted_is_one_sentence(work, tmp_path, monkeypatch, options, said):
     monkeypatch.chdir(ROOT)
-    done = call(*predict(work, tmp_path, *options))
+    done = run_command(*predict(work, tmp_path, *options))
     assert done.returncode == 2 and said in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1

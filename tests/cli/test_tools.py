@@ -14,8 +14,8 @@ import torch
 
 from scratch_d2.bundled import bundled_weights
 from scratch_d2.cli.main import COMMANDS, load_command
-from tests.cli.commands import ENGINES, ROOT, TINY, call
 from tests.cli.conftest import keys
+from tests.commands import ENGINES, ROOT, TINY, run_command
 
 ENV = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
 SCRIPTS = sorted([*(ROOT / "tools").glob("*.py"), *(ROOT / "datasets").glob("*.py")])
@@ -45,31 +45,31 @@ def test_from_a_folder_to_verdicts(cli_labels, trained, tmp_path):
     weights = ["MODEL.WEIGHTS", trained / "detector" / "model_final.pth", "OUTPUT_DIR", tmp_path]
     val = ["DATASETS.TEST", "('scratch_text_val',)"]
     options = ("--config-file", TINY, "--engine", "embedded")
-    evaluated = call("train-detector", *options, "--eval-only", *pairs, *weights, *val)
+    evaluated = run_command("train-detector", *options, "--eval-only", *pairs, *weights, *val)
     assert evaluated.returncode == 0, evaluated.stderr
     assert "gate+area" in evaluated.stdout and "masks" in evaluated.stdout
 
     (tmp_path / "zero.png").touch()
     predict = ("predict", *options, "--output", tmp_path / "results", "--overwrite")
     inputs = ("--input", cli_labels / "bad", cli_labels / "good", tmp_path / "zero.png")
-    done = call(*predict, *inputs, *pairs)
+    done = run_command(*predict, *inputs, *pairs)
     assert done.returncode == 3 and "zero.png': the file is empty" in done.stdout
     rows = [json.loads(line) for line in open(tmp_path / "results" / "results.jsonl")]
     assert len(rows) == 18 and sum(row["status"] == "error" for row in rows) == 1
     assert all(0 <= row["p_bad"] <= 1 for row in rows if row["status"] == "ok")
     strict = (*pairs[:-2], "SCRATCH.AREA_THRESHOLD", "0.0")
-    assert call(*predict, "--fail-on-bad", *inputs, *strict).returncode == 10
-    assert call(*predict, "--input", tmp_path / "zero.png", *pairs).returncode == 4
+    assert run_command(*predict, "--fail-on-bad", *inputs, *strict).returncode == 10
+    assert run_command(*predict, "--input", tmp_path / "zero.png", *pairs).returncode == 4
 
 
 def test_weights_are_converted_or_refused(trained, tmp_path):
     source, target = trained / "detector" / "model_final.pth", tmp_path / "resnet50.pth"
-    done = call("convert", source, target, "--to", "resnet")
+    done = run_command("convert", source, target, "--to", "resnet")
     assert done.returncode == 0 and "its fc is not in the file" in done.stdout
     assert "layer4.2.bn3.num_batches_tracked" in torch.load(target, weights_only=True)
-    done = call("convert", target, tmp_path / "start.pth", "--to", "detector")
+    done = run_command("convert", target, tmp_path / "start.pth", "--to", "detector")
     assert done.returncode == 0 and "written: " in done.stdout and "265 tensors" in done.stdout
-    done = call("convert", trained / "gate/model_final.pth", target, "--to", "detector")
+    done = run_command("convert", trained / "gate/model_final.pth", target, "--to", "detector")
     assert done.returncode == 2 and len(done.stderr.strip().splitlines()) == 1
     assert "hold no ResNet-50" in done.stderr
 
@@ -87,14 +87,15 @@ def test_weights_are_converted_or_refused(trained, tmp_path):
         ("train-gate", ["SCRATCH.DATA_ROOT", "nowhere"], "'nowhere': no such folder"),
     ],
 )
-def test_errors_are_one_sentence_and_exit_code_2(tmp_path, monkeypatch, command, arguments, said):
+def test_errors_are_one_sentence_and_exit_code_2(
+    cli_labels, tmp_path, monkeypatch, command, arguments, said
+):
     monkeypatch.chdir(ROOT)
     output = ["--output", str(tmp_path)] if command == "predict" else []
     engine = [] if command == "train-gate" else ["--engine", "embedded"]
-    data = ["DATASETS.TRAIN", "('scratch_text_train',)", "OUTPUT_DIR", str(tmp_path / "x")]
     options = [a for a in arguments[:2] if command == "predict" or a.startswith("--")]
-    pairs = [*data, "GATE.OUTPUT_DIR", str(tmp_path / "g"), *arguments[len(options) :]]
-    done = call(command, "--config-file", TINY, *output, *engine, *options, *pairs)
+    pairs = [*keys(cli_labels, tmp_path), *arguments[len(options) :]]
+    done = run_command(command, "--config-file", TINY, *output, *engine, *options, *pairs)
     assert done.returncode == 2
     assert said in done.stderr and done.stderr.startswith("error: ")
     assert len(done.stderr.strip().splitlines()) == 1
@@ -113,7 +114,7 @@ def test_training_killed_and_resumed_reaches_the_same_iteration(cli_labels, tmp_
     process.send_signal(signal.SIGKILL)
     process.wait()
     assert not (run / "model_final.pth").exists()
-    resumed = call(*train, "--resume", *pairs)
+    resumed = run_command(*train, "--resume", *pairs)
     assert resumed.returncode == 0, resumed.stderr
     assert torch.load(run / "model_final.pth", weights_only=True)["iteration"] == 59
     iterations = [json.loads(line)["iteration"] for line in (run / "metrics.json").open()]
@@ -125,7 +126,7 @@ def test_fine_tuning_ends_with_the_next_command(cli_labels, tmp_path):
     small = ["SOLVER.MAX_ITER", "2", "SCRATCH.SCORE_THRESHOLD", "0.0"]
     data = ["DATASETS.TRAIN", "('scratch_text_train',)", "DATASETS.TEST", "('scratch_text_val',)"]
     options = ("--config-file", TINY, "--engine", "embedded")
-    done = call("fine-tune", cli_labels, "--output", run, *options, *small, *data)
+    done = run_command("fine-tune", cli_labels, "--output", run, *options, *small, *data)
     assert done.returncode == 0, done.stderr
     steps = [line for line in done.stdout.splitlines() if line.startswith("step ")]
     assert [step.split(":")[0] for step in steps] == [f"step {n} of 4" for n in range(1, 5)]
@@ -135,9 +136,9 @@ def test_fine_tuning_ends_with_the_next_command(cli_labels, tmp_path):
     following = done.stdout.split("next: scratch-d2 ")[1].replace("\\\n", " ").split()
     words = {"FOLDER": str(cli_labels / "bad"), "results": str(tmp_path / "results")}
     arguments = [words.get(word, word) for word in following]
-    assert call(*arguments, "SCRATCH.ENGINE", "embedded").returncode == 0
+    assert run_command(*arguments, "SCRATCH.ENGINE", "embedded").returncode == 0
 
-    other = call("fine-tune", tmp_path, "--output", run, *options)
+    other = run_command("fine-tune", tmp_path, "--output", run, *options)
     assert other.returncode == 2 and f"holds a run on '{cli_labels}'" in other.stderr
 
 
@@ -149,7 +150,7 @@ def test_fine_tuning_ends_with_the_next_command(cli_labels, tmp_path):
     ],
 )
 def test_what_fine_tuning_does_not_take_is_refused(tmp_path, arguments, said):
-    done = call("fine-tune", "labels", "--output", tmp_path / "run", *arguments)
+    done = run_command("fine-tune", "labels", "--output", tmp_path / "run", *arguments)
     assert done.returncode == 2 and said in done.stderr
 
 
@@ -161,17 +162,17 @@ def read_verdicts(folder: Path) -> dict[str, str]:
 def test_the_reference_models_need_no_config(cli_labels, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     exact = ("SCRATCH.ENGINE", "embedded", "SCRATCH.PRECISION", "exact")
-    predicted = call("predict", "--input", cli_labels / "bad", "--output", "results", *exact)
+    predicted = run_command("predict", "--input", cli_labels / "bad", "--output", "results", *exact)
     assert predicted.returncode == 0, predicted.stderr
     settings = json.loads((tmp_path / "results/settings.json").read_text())
     assert settings["weights"] == str(bundled_weights() / "detector.pth")
-    here = call("evaluate", "--dataset", cli_labels, "--output", "here", *exact)
+    here = run_command("evaluate", "--dataset", cli_labels, "--output", "here", *exact)
     assert here.returncode == 0 and "written: here/inference/report.html" in here.stdout
     missing = ("--dataset", cli_labels, "--results", "results", "--allow-missing")
-    there = call("evaluate", *missing, "--output", "there")
+    there = run_command("evaluate", *missing, "--output", "there")
     assert there.returncode == 0 and "written: there/report.html" in there.stdout
     verdicts = [read_verdicts(tmp_path / folder) for folder in ("here/inference", "there")]
     assert len(verdicts[0]) == 17 and len(verdicts[1]) == 8
     assert verdicts[1].items() <= verdicts[0].items()
-    refused = call("evaluate", "--dataset", cli_labels, "--output", "x", "--allow-missing")
+    refused = run_command("evaluate", "--dataset", cli_labels, "--output", "x", "--allow-missing")
     assert refused.returncode == 2 and "--allow-missing needs --results" in refused.stderr
