@@ -13,6 +13,7 @@ import yaml
 from fvcore.common.config import CfgNode
 
 from scratch_d2.bundled import find_config, find_weights
+from scratch_d2.config_files import check_kinds, read_config_file
 
 ACCEPTED = {
     "SCRATCH.ENGINE": ("auto", "d2", "embedded"),
@@ -37,6 +38,11 @@ RANGES = {
     "GATE.POS_WEIGHT": (0, float("inf")),
     "GATE.MASK_LOSS_WEIGHT": (0, float("inf")),
 }
+# Keys that hold a path, in which "~" is the home folder.
+PATHS = (
+    *("OUTPUT_DIR", "GATE.OUTPUT_DIR", "MODEL.WEIGHTS", "GATE.WEIGHTS"),
+    *("SCRATCH.DATA_ROOT", "SCRATCH.TRAINED_ON"),
+)
 
 # Keys of earlier releases: those with another name now, and those that say nothing any more.
 RENAMED_KEYS = {"GATE.SKIP_BELOW": "GATE.THRESHOLD"}
@@ -145,16 +151,17 @@ def load_config(file: str | Path | None = None, opts: Sequence[str] = ()) -> Cfg
 
     Raises:
         FileNotFoundError: there is no such config file.
-        ValueError: a key is unknown, a value has the wrong type or is not accepted; the message
-            names file, key, value and what is accepted.
+        ValueError: the file is no config, a key is unknown, a value has the wrong type or is not
+            accepted; the message names file, key, value and what is accepted.
     """
     cfg = default_config()
     if file is not None:
         path = find_config(file)
+        loaded = read_config_file(path)
         try:
-            loaded = CfgNode.load_yaml_with_base(str(path), allow_unsafe=False)
-            cfg.merge_from_other_cfg(CfgNode(_with_new_names(loaded, str(path))))
-        except (KeyError, ValueError, AssertionError, yaml.YAMLError) as error:
+            loaded = _with_new_names(loaded, str(path))
+            cfg.merge_from_other_cfg(CfgNode(loaded))
+        except (KeyError, ValueError, AssertionError) as error:
             raise ValueError(f"{path}: {_explain(error)}") from None
         _place_weights(cfg, path, opts)
     late = [text for text in opts if text.startswith("--")]
@@ -169,6 +176,11 @@ def load_config(file: str | Path | None = None, opts: Sequence[str] = ()) -> Cfg
         except (KeyError, ValueError, AssertionError) as error:
             raise ValueError(f"option {key} {value}: {_explain(error, key)}") from None
     check_config(cfg)
+    for key in PATHS:
+        *blocks, leaf = key.split(".")
+        node = cfg[blocks[0]] if blocks else cfg
+        if node[leaf].startswith("~"):
+            node[leaf] = str(Path(node[leaf]).expanduser())
     return cfg
 
 
@@ -239,6 +251,7 @@ def flatten(cfg: CfgNode, prefix: str = "") -> dict[str, object]:
 def check_config(cfg: CfgNode) -> None:
     """Raise ValueError where a key of scratch_d2 holds a value that is not accepted."""
     leaves = flatten(cfg)
+    check_kinds(leaves, flatten(default_config()))
     for key, accepted in ACCEPTED.items():
         if leaves[key] not in accepted:
             raise ValueError(f"{key} is {leaves[key]!r}; accepted are {', '.join(accepted)}")

@@ -124,3 +124,59 @@ def test_weights_that_are_nowhere_are_named_with_every_place(elsewhere, caplog):
     places = [elsewhere / "here/weights", elsewhere / "project/weights", bundled_weights()]
     assert f"GATE.WEIGHTS: weights 'weights/none.pth' of {config}: no such file" in caplog.text
     assert all(f"{place}/none.pth" in caplog.text for place in places)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "a.yaml: the file holds no key; accepted is a YAML file of keys"),
+        ("# nothing yet\n", "a.yaml: the file holds no key"),
+        ("- a\n", "a.yaml: the file is a list; accepted"),
+        ("just text\n", "a.yaml: the file is a text; accepted"),
+        ("5\n", "a.yaml: the file is the value 5; accepted"),
+        ("MODEL: {DEVICE\n", "a.yaml: not YAML .*line 2"),
+        ("MODEL: !!python/object:os.system {}\n", "a.yaml: not YAML .could not determine a constr"),
+        ("MODEL: {1: 2}\n", "a.yaml: the key 1 is no name"),
+        ("_BASE_: a.yaml\n", "a.yaml: _BASE_ goes round in a loop, .*a.yaml -> .*a.yaml"),
+        ("_BASE_: [b.yaml]\n", "a.yaml: _BASE_ goes round in a loop, .*a.yaml -> .*b.yaml -> .*a"),
+        ("_BASE_: gone.yaml\n", "a.yaml: _BASE_ names 'gone.yaml', but there is no"),
+        ("_BASE_: 5\n", "a.yaml: _BASE_ is 5; accepted is a file"),
+        ("_BASE_:\n", "a.yaml: _BASE_ is None; accepted is a file"),
+        ("_BASE_: c.yaml\nMODEL: {DEVICE: {A: 1}}\n", "a.yaml: Cannot inherit key 'DEVICE'"),
+        ("MODEL:\n", "MODEL has a value of the wrong type; accepted is a block"),
+        ("MODEL: {RPN: }\n", "MODEL.RPN has a value of the wrong type; accepted is a b"),
+        ("GATE: 5\n", "GATE has a value of the wrong type; accepted is a block of keys"),
+        ("SCRATCH: {AREA_THRESHOLD: }\n", "AREA_THRESHOLD is None; accepted is a value like 500"),
+        ("SCRATCH: {REVIEW_BAND: [a, b]}\n", r"REVIEW_BAND is \['a', 'b'\]; accepted"),
+        ("SOLVER: {STEPS: [soon]}\n", r"SOLVER.STEPS is .'soon'.*; accepted is a value like .3000"),
+        ("DATASETS: {TEST: [1]}\n", "DATASETS.TEST is .1.*; accepted is a value like .'scratch_te"),
+        ("GATE: {UPPER_THRESHOLD: high}\n", "UPPER_THRESHOLD is 'high'; accepted is null or a num"),
+    ],
+)
+def test_a_file_that_is_no_config_is_named(tmp_path, text, message):
+    (tmp_path / "a.yaml").write_text(text)
+    (tmp_path / "b.yaml").write_text("_BASE_: a.yaml\n")
+    (tmp_path / "c.yaml").write_text("MODEL: {DEVICE: cpu}\n")
+    with pytest.raises((ValueError, FileNotFoundError), match=message):
+        load_config(tmp_path / "a.yaml")
+
+
+def test_other_files_are_no_configs(tmp_path):
+    (tmp_path / "lazy.py").write_text("model = None\n")
+    with pytest.raises(ValueError, match="lazy.py: a Python file, as Detectron2's LazyConfig has"):
+        load_config(tmp_path / "lazy.py")
+    (tmp_path / "a.yaml").write_bytes(b"\xff\xfe\x00\x81")
+    with pytest.raises(ValueError, match="a.yaml: not a text in UTF-8"):
+        load_config(tmp_path / "a.yaml")
+
+
+def test_bases_may_share_a_base_and_paths_the_home_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "top.yaml").write_text("_BASE_: ['~/left.yaml', right.yaml]\n")
+    (tmp_path / "left.yaml").write_text("_BASE_: base.yaml\nOUTPUT_DIR: ~/runs\n")
+    (tmp_path / "right.yaml").write_text("_BASE_: base.yaml\nSOLVER: {MAX_ITER: 7}\n")
+    (tmp_path / "base.yaml").write_text("SEED: 5\nSOLVER: {WEIGHT_DECAY_NORM: null}\n")
+    cfg = load_config(tmp_path / "top.yaml", ["GATE.WEIGHTS", "~/gate.pth"])
+    assert (cfg.SEED, cfg.SOLVER.MAX_ITER, cfg.SOLVER.WEIGHT_DECAY_NORM) == (5, 7, None)
+    assert cfg.OUTPUT_DIR == str(tmp_path / "runs")
+    assert cfg.GATE.WEIGHTS == str(tmp_path / "gate.pth")
