@@ -170,7 +170,8 @@ def test_subfolders_go_before_the_file(frozen):
 def test_a_training_writes_what_its_model_has_seen(tiny_cfg, tmp_path, caplog):
     tiny_cfg.DATASETS.TEST = ("of_another_project", "tests_labels")
     with caplog.at_level(logging.INFO):
-        path = save_training_splits(tiny_cfg, tmp_path)
+        datasets = tiny_cfg.DATASETS.TRAIN, tiny_cfg.DATASETS.TEST
+        path = save_training_splits(*datasets, tmp_path)
     assert "splits.json leaves out of_another_project" in caplog.text
     dicts, splits = get_dataset_dicts("tests_labels"), read_splits(path)
     assert path == tmp_path / "splits.json" and splits["val"] == splits["train"]
