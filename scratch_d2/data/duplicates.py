@@ -1,7 +1,7 @@
 """Near-duplicates: photographs whose perceptual hashes differ in a few bits only.
 
 A hash is an `imagehash.phash` in hex. Codes recur in one typeface, so a coarse hash would call
-different labels alike: it has 16 x 16 bits, and distances are small. `datasets/README.md` says
+different labels alike: it has 16 x 16 bits, and distances are small. `docs/benchmarks.md` says
 what was measured.
 """
 

@@ -117,7 +117,7 @@ def _prepare(out: Path, parameters: dict) -> None:
 
 
 def _libraries() -> dict[str, str]:
-    """What the pixels may depend on beside the parameters; see datasets/README.md for how much."""
+    """What the pixels may depend on beside the parameters; docs/benchmarks.md says how much."""
     return {
         "numpy": np.__version__,
         "opencv": cv2.__version__,
