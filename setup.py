@@ -7,6 +7,7 @@ from setuptools import find_namespace_packages, setup
 
 here = Path(__file__).parent
 version = re.search(r'__version__ = "(.+)"', (here / "scratch_d2/__init__.py").read_text("utf-8"))
+configs = [file.relative_to(here).parent for file in (here / "configs").rglob("*.yaml")]
 report = ["matplotlib>=3.7"]
 export = ["onnx>=1.15", "onnxscript>=0.1", "onnxruntime>=1.17"]
 
@@ -20,8 +21,8 @@ setup(
     python_requires=">=3.10",
     packages=[
         *find_namespace_packages(include=["scratch_d2", "scratch_d2.*"]),
-        *("scratch_d2.configs", "scratch_d2.configs.quick_schedules"),
-        *("scratch_d2.configs.reference", "scratch_d2.weights"),
+        *sorted({f"scratch_d2.{'.'.join(folder.parts)}" for folder in configs}),
+        "scratch_d2.weights",
     ],
     package_dir={"scratch_d2.configs": "configs", "scratch_d2.weights": "weights"},
     package_data={
