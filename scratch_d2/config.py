@@ -56,9 +56,9 @@ def add_scratch_config(cfg: CfgNode) -> None:
     cfg.SCRATCH = node()
     # Which engine trains and runs the detector: "auto" takes Detectron2 wherever it is installed.
     cfg.SCRATCH.ENGINE = "auto"
-    # How tools/predict.py computes: in "bfloat16", in "float32" with norms folded, or "exact" as in
-    # training and evaluation; "auto" is bfloat16 where the device has it, else float32. Where a
-    # decision in these is close, the exact models are asked again.
+    # How scratch-d2 predict computes: in "bfloat16", in "float32" with norms folded, or "exact" as
+    # in training and evaluation. "auto" is bfloat16 if the device has it, else float32. If a
+    # decision in these is close, the exact models decide.
     cfg.SCRATCH.PRECISION = "auto"
     # Folder with good/, bad/ and masks/ behind the names scratch_text_{train,val,test,all};
     # "" means $DETECTRON2_DATASETS/scratch_text.
@@ -100,8 +100,8 @@ def add_scratch_config(cfg: CfgNode) -> None:
     cfg.GATE = node()
     # Use the gate when inspecting. Without it every image goes to the detector.
     cfg.GATE.ENABLED = True
-    # Checkpoint of the gate, written by tools/train_gate.py; "" means there is none. Training, too,
-    # starts from it.
+    # Checkpoint of the gate, written by scratch-d2 train-gate; "" means there is none. Training
+    # starts from it, too.
     cfg.GATE.WEIGHTS = ""
     # A convolutional network of timm. Only "resnet50" can also initialise the detector's backbone.
     cfg.GATE.MODEL = "resnet50"

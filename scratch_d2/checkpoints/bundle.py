@@ -133,7 +133,9 @@ def _warn_of_other_weights(
     others = [text for key in used if (text := _difference(calibration, key, used[key]))]
     if others:
         logger.warning(
-            "%s was calibrated for %s; run tools/calibrate.py again", file, " and for ".join(others)
+            "%s was calibrated for %s; run scratch-d2 calibrate again",
+            file,
+            " and for ".join(others),
         )
 
 

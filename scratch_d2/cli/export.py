@@ -18,7 +18,7 @@ from scratch_d2.cli.common import command_parser
 
 REFUSAL = (
     "the detector has no ONNX export: torch.export cannot trace non-maximum suppression and mask "
-    "heads over as many boxes as an image happens to have; run it with tools/predict.py or "
+    "heads over as many boxes as an image happens to have; run it with scratch-d2 predict or "
     "scratch_d2.inspection.Inspector, on plain pip (--engine embedded), and export the gate"
 )
 
@@ -26,7 +26,7 @@ REFUSAL = (
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = command_parser("export", __doc__)
     what = parser.add_mutually_exclusive_group(required=True)
-    what.add_argument("--gate", metavar="FILE", help="a checkpoint of tools/train_gate.py")
+    what.add_argument("--gate", metavar="FILE", help="a checkpoint of scratch-d2 train-gate")
     what.add_argument("--detector", metavar="FILE", help="refused, with the reason")
     parser.add_argument("--output", required=True, type=Path, metavar="FILE")
     return parser.parse_args(argv)

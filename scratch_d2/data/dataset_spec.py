@@ -47,7 +47,7 @@ def read_records(spec: DatasetSpec) -> tuple[list[Record], list[Record], list[st
     if spec.split not in splits:
         raise ValueError(
             f"{frozen}: there is no split {spec.split!r} in it, but {', '.join(splits)}; delete it "
-            "and run datasets/split_dataset.py, with --folds for folds"
+            "and run scratch-d2 split, with --folds for folds"
         )
     remarks += _overruled(frozen, spec.settings, settings)
     return records, splits[spec.split], report.lines() + remarks

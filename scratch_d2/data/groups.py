@@ -14,7 +14,7 @@ from scratch_d2.data.duplicates import DISTANCE, cluster_duplicates
 # Seconds; photographs of one label come this soon after one another.
 BURST_GAP = 30.0
 _TIMESTAMP = re.compile(r"^\d{2}_\d{2}_\d{4}_\d{2}_\d{2}_\d{2}\.\d{1,6}")
-# `datasets/prepare_scratch_synth.py --from-good` names scratched copies so.
+# `scratch-d2 render --from-good` names scratched copies so.
 _SCRATCHED_COPY = re.compile(r"\.scratch\d+$")
 
 

@@ -156,7 +156,7 @@ def read_splits_file(
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(
-            f"{str(path)!r}: no such file; datasets/split_dataset.py and trainings write it"
+            f"{str(path)!r}: no such file; scratch-d2 split and trainings write it"
         )
     try:
         content = json.loads(path.read_text("utf-8"))

@@ -57,7 +57,7 @@ def read_frozen(path: Path) -> tuple[SplitSettings, dict[str, list[dict[str, str
         accepted = ", ".join(asdict(SplitSettings()))
         raise ValueError(
             f"{path}: its settings are {settings} ({error}); accepted are {accepted}, as "
-            "datasets/split_dataset.py writes them"
+            "scratch-d2 split writes them"
         ) from None
     homes: dict[tuple[bool, str], str] = {}
     for split in rows:
@@ -107,7 +107,7 @@ def _refuse_changes(path: Path, here: Mapping[str, Record], listed: Mapping[str,
         raise ValueError(
             f"{path}: {_count(changed)} changed since the split was frozen, and may show a label "
             "of another split now; restore it, or delete splits.json and run "
-            "datasets/split_dataset.py to draw anew"
+            "scratch-d2 split to draw anew"
         )
 
 
@@ -128,7 +128,7 @@ def _remarks(
     if added:
         remarks.append(
             f"{path}: {_count(added)} came after the split was frozen and is in no split but "
-            '"all"; delete splits.json and run datasets/split_dataset.py to draw anew'
+            '"all"; delete splits.json and run scratch-d2 split to draw anew'
         )
     return remarks
 

@@ -1,4 +1,4 @@
-"""Read results of former runs: what tools/predict.py wrote, or COCO results of any program."""
+"""Read results of former runs: what scratch-d2 predict wrote, or COCO results of any program."""
 
 import json
 import math
@@ -32,7 +32,7 @@ class Saved:
 
 
 def read_results(path: str | Path, dicts: Sequence[Mapping[str, Any]]) -> Saved:
-    """Read the output folder of tools/predict.py, or a file of COCO results with masks.
+    """Read the output folder of scratch-d2 predict, or a file of COCO results with masks.
 
     In COCO results an image without an entry is one on which nothing was found. Results for images
     that are not in the dataset are left out, and a note says so.
@@ -45,7 +45,7 @@ def read_results(path: str | Path, dicts: Sequence[Mapping[str, Any]]) -> Saved:
     if not path.is_file():
         raise FileNotFoundError(
             f"results {str(path)!r}: no such file; accepted are the output folder of "
-            "tools/predict.py and a JSON file of COCO results"
+            "scratch-d2 predict and a JSON file of COCO results"
         )
     try:
         entries = json.loads(path.read_text("utf-8"))
@@ -55,7 +55,7 @@ def read_results(path: str | Path, dicts: Sequence[Mapping[str, Any]]) -> Saved:
         raise ValueError(f"{path}: not COCO results; a list of entries is expected")
     if (path.parent / ROWS).is_file():
         raise ValueError(
-            f"{path}: tools/predict.py numbers images by its rows; name its folder {path.parent}"
+            f"{path}: scratch-d2 predict numbers images by its rows; name its folder {path.parent}"
         )
     known = {item["image_id"] for item in dicts}
     if not all(isinstance(e.get("image_id"), int | str) for e in entries):
@@ -73,7 +73,7 @@ def read_results(path: str | Path, dicts: Sequence[Mapping[str, Any]]) -> Saved:
 
 def _read_rows(path: Path, dicts: Sequence[Mapping[str, Any]]) -> Saved:
     if not path.is_file():
-        raise FileNotFoundError(f"{str(path)!r}: no such file; tools/predict.py writes it")
+        raise FileNotFoundError(f"{str(path)!r}: no such file; scratch-d2 predict writes it")
     ids = {str(Path(item["file_name"]).resolve()): item["image_id"] for item in dicts}
     entries, p_bad, inspected, strange = [], {}, set(), []
     for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
@@ -96,7 +96,7 @@ def _read_rows(path: Path, dicts: Sequence[Mapping[str, Any]]) -> Saved:
     if strange and not inspected:
         raise ValueError(
             f"{path}: none of its images is in the dataset; the first is {strange[0]!r}, seen from "
-            f"{Path.cwd()}: go where tools/predict.py ran"
+            f"{Path.cwd()}: go where scratch-d2 predict ran"
         )
     found = to_predictions(entries, [d for d in dicts if d["image_id"] in inspected], path)
     notes = [_left_out(len(strange), strange[0])] if strange else []

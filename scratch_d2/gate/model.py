@@ -45,7 +45,7 @@ class Gate:
 
     @classmethod
     def load(cls, path: str | Path, device: str = "cpu", precision: str = "exact") -> "Gate":
-        """Load a checkpoint of tools/train_gate.py, which brings its own preprocessing.
+        """Load a checkpoint of scratch-d2 train-gate, which brings its own preprocessing.
 
         Args:
             precision: "exact", "float32" or "bfloat16", see `scratch_d2.checkpoints.precision`.
@@ -103,6 +103,6 @@ def gate_info(content: Mapping[str, Any], path: str | Path) -> dict[str, Any]:
     detector = any(name.startswith(("backbone.", "roi_heads.")) for name in content["model"])
     kind = "a detector's checkpoint" if detector else "without the gate's preprocessing"
     raise ValueError(
-        f"gate weights {str(path)!r} are {kind}; accepted are files that tools/train_gate.py "
+        f"gate weights {str(path)!r} are {kind}; accepted are files that scratch-d2 train-gate "
         "wrote, such as model_best.pth"
     )

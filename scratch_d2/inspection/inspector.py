@@ -85,7 +85,7 @@ class Inspector:
     def load(
         cls, config_file: str | Path, opts: Sequence[str] = (), engine: str = "auto"
     ) -> Inspector:
-        """Load gate, detector and thresholds as tools/predict.py does.
+        """Load gate, detector and thresholds as scratch-d2 predict does.
 
         Args:
             config_file: a config of this package, or the config.yaml of a training's OUTPUT_DIR.

@@ -86,7 +86,7 @@ def test_calibrated_thresholds_say_on_which_images(calibrated, tmp_path, log):
 @pytest.mark.parametrize(
     ("detector", "gate", "said"),
     [
-        (b"other", b"gate", r"another checkpoint than \S+model.pth; run tools/calibrate.py again"),
+        (b"other", b"gate", r"another checkpoint than \S+model.pth; run scratch-d2 cali"),
         (b"detector", b"other", r"another gate than \S+gate.pth; run"),
         (
             b"other",

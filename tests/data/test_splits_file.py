@@ -101,7 +101,7 @@ def test_later_photographs_are_in_no_split(frozen, caplog):
     added = [r.message for r in caplog.records if "came after the split was frozen" in r.message]
     assert len(added) == 1
     assert "splits.json: good/a_new.png, like 1 more, came" in added[0]
-    assert "run datasets/split_dataset.py" in added[0]
+    assert "run scratch-d2 split" in added[0]
     assert len(files_of(frozen, "all")) == 22
 
 

@@ -41,7 +41,7 @@ def write(path, content):
 
 
 def write_rows(folder, dicts, scores=None):
-    """What tools/predict.py writes of perfect predictions."""
+    """What scratch-d2 predict writes of perfect predictions."""
     folder.mkdir(exist_ok=True)
     write(folder / "settings.json", SETTINGS)
     found, lines = predict_truth(dicts), []

@@ -155,7 +155,7 @@ def _write_manifest(out: Path, parameters: dict) -> None:
 def write_annotations(out: Path, planned: set[str], parallel_map: Map = map) -> None:
     """Write `annotations.json`: COCO JSON of the whole folder, once all its files are there.
 
-    Images have the ids and names that `datasets/prepare_coco_json.py` gives them, and beyond the
+    Images have the ids and names that `scratch-d2 coco` gives them, and beyond the
     standard `meta`, how the image was made, where its file says so. The mask of bad/x is masks/x.
 
     Args:
