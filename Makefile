@@ -1,5 +1,6 @@
 # make demo: inspects the labels in datasets/examples with the models in weights/, evaluates, and
-#   writes the report. make test: the test suite. Both need only Python 3.10+ and make.
+#   writes the report. Both this and make test need only Python 3.10+ and make.
+# make test: the test suite without what takes long; TESTS= runs all of it, TESTS="-k gate" a part.
 # make demo-train: data, gate, detector, verdicts and figures on two CPU cores, in about 8 minutes.
 # make reference: the models of configs/reference/ from nothing, on a GPU where there is one;
 #   resumable at any point. KEYS="SOLVER.MAX_ITER 20000" and the like go over the config.
@@ -9,6 +10,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 KEYS ?=
+TESTS ?= -m 'not slow and not detectron2'
 
 DEMO := runs/demo
 EXAMPLES := datasets/examples
@@ -39,7 +41,7 @@ RUN ?= runs/fine_tuned
 	@touch $@
 
 test: .venv/installed lint
-	$(BIN)/python -m pytest -q -n 2
+	$(BIN)/python -m pytest -q -n 2 --dist worksteal $(TESTS)
 
 lint: .venv/installed
 	$(BIN)/ruff check .

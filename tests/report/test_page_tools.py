@@ -9,7 +9,6 @@ from urllib.parse import unquote
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from py_mini_racer import JSEvalException
 
 from scratch_d2.report.links import link_to
 from scratch_d2.structures.thresholds import Thresholds
@@ -64,6 +63,8 @@ def lines(rows):
     ],
 )
 def test_what_is_no_evaluation_is_refused(script, text, message):
+    from py_mini_racer import JSEvalException
+
     with pytest.raises(JSEvalException, match=message):
         script("readImages", text)
 
