@@ -7,7 +7,8 @@ import signal
 import sys
 import traceback
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn
 
@@ -59,21 +60,48 @@ def _is_key(text: str) -> bool:
 def run(main: Callable[[], int]) -> NoReturn:
     """Exit with what `main` returns; an expected error becomes one sentence and exit code 2.
 
-    Ctrl-C, or `interrupt`, becomes exit code 130. SCRATCH_D2_TRACE=1 in
-    the environment prints where an error came from as well.
+    Ctrl-C, SIGTERM, or `interrupt`, becomes exit code 130. SCRATCH_D2_TRACE=1 in
+    the environment prints where an error came from as well. Services may have closed the standard
+    streams.
     """
+    _open_streams()
+    on_stop(interrupt, signal.SIGTERM)
     # What libraries announce for their next versions is no concern of who runs a tool.
     warnings.simplefilter("ignore", FutureWarning)
     try:
         sys.exit(main())
-    except KeyboardInterrupt as interrupt:
-        print(f"interrupted{'; ' if str(interrupt) else ''}{interrupt}", file=sys.stderr)
+    except KeyboardInterrupt as stopped:
+        print(f"interrupted{'; ' if str(stopped) else ''}{stopped}", file=sys.stderr)
         sys.exit(INTERRUPTED)
     except EXPECTED as error:
         if os.environ.get("SCRATCH_D2_TRACE"):
             traceback.print_exc()
         print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
         sys.exit(USAGE)
+
+
+def _open_streams() -> None:
+    """Open what is closed of the standard streams, or the next file opened would take its place."""
+    while (number := os.open(os.devnull, os.O_RDWR)) <= 2:
+        pass
+    os.close(number)
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))
+
+
+@contextmanager
+def saying_how_to_resume(folder: str | Path) -> Iterator[None]:
+    """Add to an interruption of a training whether --resume can continue in its folder."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        there = (Path(folder) / "last_checkpoint").exists()
+        raise KeyboardInterrupt(
+            f"--resume continues from the last checkpoint in {folder}"
+            if there
+            else f"there is no checkpoint in {folder} yet to resume from"
+        ) from None
 
 
 def on_stop(act: Callable[[], object], *signals: signal.Signals) -> None:

@@ -7,7 +7,7 @@ scratch-d2 train-detector --config-file ... --eval-only MODEL.WEIGHTS output/det
 import argparse
 from collections.abc import Sequence
 
-from scratch_d2.cli.common import command_parser
+from scratch_d2.cli.common import command_parser, saying_how_to_resume
 from scratch_d2.cli.evaluation import evaluate_models
 
 
@@ -36,7 +36,8 @@ def train_or_evaluate(args: argparse.Namespace) -> int:
     engine = get_engine(args.engine or cfg.SCRATCH.ENGINE)
     register_builtin(cfg)
     if not args.eval_only:
-        print(f"trained: {engine.train(cfg, resume=args.resume)}")
+        with saying_how_to_resume(cfg.OUTPUT_DIR):
+            print(f"trained: {engine.train(cfg, resume=args.resume)}")
         return 0
     if not cfg.DATASETS.TEST:
         raise ValueError("DATASETS.TEST is empty; --eval-only needs the name of a dataset")

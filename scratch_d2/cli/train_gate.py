@@ -6,7 +6,7 @@ scratch-d2 train-gate --config-file configs/scratch_mask_rcnn_R_50_FPN.yaml [KEY
 import argparse
 from collections.abc import Sequence
 
-from scratch_d2.cli.common import command_parser
+from scratch_d2.cli.common import command_parser, saying_how_to_resume
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -27,7 +27,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     cfg = load_config(args.config_file, args.opts)
     register_builtin(cfg)
-    weights = train_gate(cfg, args.resume)
+    with saying_how_to_resume(cfg.GATE.OUTPUT_DIR):
+        weights = train_gate(cfg, args.resume)
     figures = Gate.load(weights).info["validation"]
     print(f"validation: {format_scalars(figures) or 'none, DATASETS.TEST is empty'}")
     print(f"trained: {weights}")

@@ -16,6 +16,8 @@ import torch
 from fvcore.common.config import CfgNode
 from torch.utils.data import DataLoader, Dataset
 
+from scratch_d2.utils.shared_memory import workers_that_fit
+
 DatasetDict = dict[str, Any]
 Place = tuple[int, int, int]
 # Samplers of Detectron2 (DATALOADER.SAMPLER_TRAIN) whose order both engines follow.
@@ -127,6 +129,11 @@ class TrainingImages(Dataset):
         return self._mapper(pickle.loads(self._pickled[start:end]))
 
 
+def image_bytes(cfg: CfgNode) -> int:
+    """Return what a training image with its masks takes at most: float32, and 8 masks."""
+    return max(cfg.INPUT.MIN_SIZE_TRAIN) * cfg.INPUT.MAX_SIZE_TRAIN * (3 * 4 + 8)
+
+
 def training_loader(
     cfg: CfgNode,
     dicts: list[DatasetDict],
@@ -151,7 +158,7 @@ def training_loader(
     return DataLoader(
         TrainingImages(dicts, mapper),
         batch_sampler=TrainingOrder(shapes, batch, seed, repeats, rank, world),
-        num_workers=cfg.DATALOADER.NUM_WORKERS,
+        num_workers=workers_that_fit(cfg.DATALOADER.NUM_WORKERS, batch * image_bytes(cfg)),
         collate_fn=list,
         # Its own generator, or making an iterator would draw from the one of the training.
         generator=torch.Generator().manual_seed(seed),

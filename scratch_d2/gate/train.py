@@ -19,6 +19,7 @@ from scratch_d2.gate.state import Training, set_up
 from scratch_d2.gate.validation import rank, validate
 from scratch_d2.utils.files import prepare_output_dir, save_atomically
 from scratch_d2.utils.logging import MetricWriter, command_line, setup_logger
+from scratch_d2.utils.shared_memory import workers_that_fit
 
 LOG_PERIOD = 20
 logger = logging.getLogger(__name__)
@@ -57,7 +58,8 @@ def train_gate(cfg: CfgNode, resume: bool = False) -> Path:
         names = ", ".join(cfg.DATASETS.TEST)
         logger.warning("DATASETS.TEST %s holds no image: training without validation", names)
 
-    workers = cfg.DATALOADER.NUM_WORKERS
+    batch_bytes = cfg.GATE.BATCH_SIZE * 4 * cfg.GATE.IMAGE_SIZE * int(max(examples.heights))
+    workers = workers_that_fit(cfg.DATALOADER.NUM_WORKERS, batch_bytes)
     with MetricWriter(folder) as writer:
         for epoch in range(training.epoch, cfg.GATE.EPOCHS):
             batches = make_batches(examples.heights, cfg.GATE.BATCH_SIZE, seed, epoch)

@@ -1,3 +1,7 @@
+import os
+import subprocess
+import sys
+
 import pytest
 
 from scratch_d2.cli.common import split_keys
@@ -18,3 +22,39 @@ def test_photographs_in_capitals_are_no_config_keys(texts, values, tmp_path, mon
     monkeypatch.chdir(tmp_path)
     (tmp_path / "LABELS.2024").touch()
     assert split_keys(texts) == (texts[:values], texts[values:])
+
+
+def run_python(program: str, **options) -> subprocess.CompletedProcess:
+    return subprocess.run([sys.executable, "-c", program], text=True, **options)
+
+
+@pytest.mark.parametrize("checkpoint", [True, False])
+def test_a_training_that_is_told_to_stop_says_how_to_resume(tmp_path, checkpoint):
+    if checkpoint:
+        (tmp_path / "last_checkpoint").touch()
+    program = (
+        "import os, signal, time\n"
+        "from scratch_d2.cli.common import run, saying_how_to_resume\n"
+        "def main():\n"
+        f"    with saying_how_to_resume({str(tmp_path)!r}):\n"
+        "        os.kill(os.getpid(), signal.SIGTERM), time.sleep(9)\n"
+        "run(main)"
+    )
+    done = run_python(program, capture_output=True)
+    said = "--resume continues from the last" if checkpoint else "there is no checkpoint in"
+    assert done.returncode == 130 and done.stderr.startswith(f"interrupted; {said}")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="descriptors of POSIX")
+def test_closed_standard_streams_are_opened(tmp_path):
+    program = (
+        "import sys\n"
+        "from scratch_d2.cli.common import run\n"
+        "def main():\n"
+        f"    with open({str(tmp_path / 'a')!r}, 'w') as file:\n"
+        "        print('x'), print('y', file=sys.stderr), file.write(str(file.fileno()))\n"
+        "    return 0 if sys.stdin.read() == '' else 1\n"
+        "run(main)"
+    )
+    done = run_python(program, preexec_fn=lambda: [os.close(number) for number in range(3)])
+    assert done.returncode == 0 and int((tmp_path / "a").read_text()) > 2

@@ -15,7 +15,7 @@ from torch import nn
 
 from scratch_d2.checkpoints.loading import load_initial_weights
 from scratch_d2.checkpoints.resuming import keep_rates, rates_of
-from scratch_d2.engines.batches import SAMPLERS, repeat_factors, training_loader
+from scratch_d2.engines.batches import SAMPLERS, image_bytes, repeat_factors, training_loader
 from scratch_d2.engines.checkpoints import resume_run
 from scratch_d2.engines.d2.evaluator import ScratchEvaluator
 from scratch_d2.engines.d2.hooks import KeepBest, Reproducible
@@ -24,6 +24,7 @@ from scratch_d2.engines.d2.names import match_names
 from scratch_d2.engines.finite import refuse_not_finite
 from scratch_d2.evaluation.settings import EvaluationSettings
 from scratch_d2.structures.dataset_dict import has_unknown_scratches
+from scratch_d2.utils.shared_memory import workers_that_fit
 
 
 class Trainer(DefaultTrainer):
@@ -41,7 +42,11 @@ class Trainer(DefaultTrainer):
         usable = [item for item in dicts if not has_unknown_scratches(item)]
         mapper, sampler = ScratchMapper(cfg, is_train=True), cfg.DATALOADER.SAMPLER_TRAIN
         if sampler not in SAMPLERS:
-            return build_detection_train_loader(cfg, mapper=mapper, dataset=usable)
+            batch = cfg.SOLVER.IMS_PER_BATCH // comm.get_world_size()
+            workers = workers_that_fit(cfg.DATALOADER.NUM_WORKERS, batch * image_bytes(cfg))
+            return build_detection_train_loader(
+                cfg, mapper=mapper, dataset=usable, num_workers=workers
+            )
         repeats = repeat_factors(cfg, usable)
         place = comm.get_rank(), comm.get_world_size()
         # Where SEED leaves it to chance, the hook Reproducible brings the seed.
@@ -51,7 +56,9 @@ class Trainer(DefaultTrainer):
     def build_test_loader(cls, cfg: CfgNode, dataset_name: str):
         """Load a dataset with this package's image reading."""
         mapper = ScratchMapper(cfg, is_train=False)
-        return build_detection_test_loader(cfg, dataset_name, mapper=mapper)
+        image = cfg.INPUT.MIN_SIZE_TEST * cfg.INPUT.MAX_SIZE_TEST * 3  # uint8, one in a batch
+        workers = workers_that_fit(cfg.DATALOADER.NUM_WORKERS, image)
+        return build_detection_test_loader(cfg, dataset_name, mapper=mapper, num_workers=workers)
 
     @classmethod
     def build_evaluator(
