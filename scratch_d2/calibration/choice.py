@@ -5,7 +5,6 @@ from datetime import date
 from typing import Any
 
 import numpy as np
-from sklearn.model_selection import StratifiedGroupKFold
 
 from scratch_d2.calibration.goal import Goal
 from scratch_d2.calibration.metrics import (
@@ -16,6 +15,7 @@ from scratch_d2.calibration.metrics import (
     to_dict,
 )
 from scratch_d2.calibration.search import choose_thresholds
+from scratch_d2.data.split import deal_groups
 from scratch_d2.evaluation.images import ImageTable
 from scratch_d2.structures.thresholds import RULES, Thresholds, measures_alike
 
@@ -165,16 +165,10 @@ def _upper_expected(
 
 
 def deal_folds(images: ImageTable) -> np.ndarray | None:
-    """Return the fold of each image, [N] int, groups whole; None where a kind has one group."""
-    groups = np.unique(images.group, return_inverse=True)[1]
+    """Return the fold of each image, [N] int; None if all Bad or all Good are of one group."""
+    groups = np.array(images.group)
     count = min(FOLDS, *(len(np.unique(groups[images.y_true == kind])) for kind in (True, False)))
-    if count < 2:
-        return None
-    splitter = StratifiedGroupKFold(count, shuffle=True, random_state=0)
-    fold_of = np.zeros(len(images), int)
-    for fold, (_, held) in enumerate(splitter.split(groups, images.y_true, groups)):
-        fold_of[held] = fold
-    return fold_of
+    return None if count < 2 else deal_groups(images.group, images.y_true, [1 / count] * count)
 
 
 def _measure_rule(images: ImageTable, thresholds: Thresholds, name: str) -> Calibration:

@@ -41,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parse_args(argv)
     from scratch_d2.data import scan_folder
     from scratch_d2.data.split import SplitSettings, draw_splits
-    from scratch_d2.data.splits_file import count_joined, describe_splits, freeze_splits
+    from scratch_d2.data.splits_file import count_joined, format_splits, save_splits
 
     settings = SplitSettings(args.seed, args.burst_gap, args.duplicate_distance, args.folds)
     records, report = scan_folder(
@@ -50,8 +50,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     for line in report.all_lines():
         print(line, file=sys.stderr)
     splits = draw_splits(records, settings)
-    path = freeze_splits(splits, args.root, settings, args.output)
-    print(describe_splits(splits))
+    path = save_splits(splits, args.root, settings, args.output)
+    print(format_splits(splits))
     joined = count_joined(records, settings.burst_gap)
     print(f"\nbursts joined to others by near-duplicates: {joined}\nwritten: {path}")
     return 0

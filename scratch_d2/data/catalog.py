@@ -47,7 +47,7 @@ def register_scratch_dataset(
 
     Where Detectron2 is installed the name is in its DatasetCatalog too, ready for any project.
     If `root` has a subfolder named like the split, with good/ and bad/ in it, that is used as it
-    is. Otherwise, if `root` has a splits.json, the split is the one frozen there, and what led to
+    is. Otherwise, if `root` has a splits.json, the split is the one saved there, and what led to
     it goes before the arguments here. Otherwise the split is drawn.
 
     Args:

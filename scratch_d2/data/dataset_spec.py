@@ -1,4 +1,4 @@
-"""Which records of a folder a dataset consists of: all of them, a frozen split, or a drawn one."""
+"""The records of a dataset: all of a folder, a saved split, or a drawn split."""
 
 import logging
 from dataclasses import asdict, dataclass
@@ -7,7 +7,7 @@ from pathlib import Path
 from scratch_d2.checkpoints.bundle import SPLITS_FILE
 from scratch_d2.data.records import Record, ScanReport, scan_folder
 from scratch_d2.data.split import SplitSettings, add_folds, draw_splits
-from scratch_d2.data.splits_file import read_frozen, thaw_splits
+from scratch_d2.data.splits_file import apply_saved_splits, read_saved_splits
 
 ALL = "all"
 logger = logging.getLogger(__name__)
@@ -16,7 +16,7 @@ _logged: set[str] = set()
 
 @dataclass(frozen=True)
 class DatasetSpec:
-    """Where a registered dataset lies and which part of it is meant."""
+    """The folder of a registered dataset, its split, and the settings to read it with."""
 
     root: Path
     split: str
@@ -25,32 +25,32 @@ class DatasetSpec:
 
 
 def read_records(spec: DatasetSpec) -> tuple[list[Record], list[Record], list[str]]:
-    """Return the records of a whole folder, those of the dataset, and sentences on what is odd.
+    """Return all records of the folder, those of the dataset, and warnings, one sentence each.
 
-    A subfolder named like the split is used as it is and is the whole folder then; otherwise
-    splits.json decides, where there is one.
+    If there is a subfolder named like the split, the dataset is that subfolder. Otherwise, if there
+    is a splits.json, the dataset is the split saved in it. Otherwise the split is drawn.
 
-    Raises FileNotFoundError or ValueError as `scan_folder`, `read_frozen` and `thaw_splits` do,
-    and ValueError where splits.json lacks the split.
+    Raises FileNotFoundError or ValueError as `scan_folder`, `read_saved_splits` and
+    `apply_saved_splits` do, and ValueError if splits.json lacks the split.
     """
-    own, frozen = spec.root / spec.split, spec.root / SPLITS_FILE
+    own, saved = spec.root / spec.split, spec.root / SPLITS_FILE
     if spec.split == ALL or own.is_dir():
         records, report = _scan(spec.root if spec.split == ALL else own, spec, spec.settings)
         return records, records, report.lines()
-    if not frozen.is_file():
+    if not saved.is_file():
         records, report = _scan(spec.root, spec, spec.settings)
         splits = add_folds(draw_splits(records, spec.settings))
         return records, splits[spec.split], report.lines()
-    settings, rows = read_frozen(frozen)
+    settings, rows = read_saved_splits(saved)
     records, report = _scan(spec.root, spec, settings)
-    splits, remarks = thaw_splits(frozen, rows, records)
+    splits, notes = apply_saved_splits(saved, rows, records)
     if spec.split not in splits:
         raise ValueError(
-            f"{frozen}: there is no split {spec.split!r} in it, but {', '.join(splits)}; delete it "
+            f"{saved}: there is no split {spec.split!r} in it, but {', '.join(splits)}; delete it "
             "and run scratch-d2 split, with --folds for folds"
         )
-    remarks += _overruled(frozen, spec.settings, settings)
-    return records, splits[spec.split], report.lines() + remarks
+    notes += _differences(saved, spec.settings, settings)
+    return records, splits[spec.split], report.lines() + notes
 
 
 def _scan(
@@ -65,11 +65,11 @@ def _scan(
     return records, report
 
 
-def _overruled(frozen: Path, asked: SplitSettings, used: SplitSettings) -> list[str]:
-    wanted, real = asdict(asked), asdict(used)
+def _differences(file: Path, asked: SplitSettings, saved: SplitSettings) -> list[str]:
+    given, used = asdict(asked), asdict(saved)
     if not asked.folds:
-        real["folds"] = 0  # who asks for no folds misses none
+        used["folds"] = 0  # folds that nobody asked for make no difference
     words = [
-        f"{key} {real[key]} instead of {wanted[key]}" for key in real if real[key] != wanted[key]
+        f"{key} {used[key]} instead of {given[key]}" for key in used if used[key] != given[key]
     ]
-    return [f"{frozen}: this frozen split is used, with {', '.join(words)}"] if words else []
+    return [f"{file}: this saved split is used, with {', '.join(words)}"] if words else []

