@@ -161,6 +161,7 @@ def load_config(file: str | Path | None = None, opts: Sequence[str] = ()) -> Cfg
         try:
             loaded = _with_new_names(loaded, str(path))
             cfg.merge_from_other_cfg(CfgNode(loaded))
+            check_kinds(flatten(cfg), flatten(default_config()))
         except (KeyError, ValueError, AssertionError) as error:
             raise ValueError(f"{path}: {_explain(error)}") from None
         _place_weights(cfg, path, opts)

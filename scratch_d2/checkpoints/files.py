@@ -132,10 +132,10 @@ def _listed(content: Mapping[str, Any]) -> str:
 def _refuse_not_finite(model: Mapping[str, torch.Tensor], path: Path) -> None:
     odd = [k for k, v in model.items() if v.is_floating_point() and not v.isfinite().all()]
     if odd:
+        others = f", and {len(odd) - 1} tensors more do" if len(odd) > 1 else ""
         raise ValueError(
             f"weights {str(path)!r}: {odd[0]} holds values that are no finite numbers (NaN or "
-            f"infinity), as do {len(odd) - 1} other tensors; the file is damaged, or its training "
-            "failed"
+            f"infinity){others}; the file is damaged, or its training failed"
         )
 
 

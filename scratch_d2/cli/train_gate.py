@@ -30,6 +30,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     with saying_how_to_resume(cfg.GATE.OUTPUT_DIR):
         weights = train_gate(cfg, args.resume)
     figures = Gate.load(weights).info["validation"]
-    print(f"validation: {format_scalars(figures) or 'none, DATASETS.TEST is empty'}")
+    print(f"validation: {format_scalars(figures) or 'none, DATASETS.TEST holds no image'}")
     print(f"trained: {weights}")
     return 0
