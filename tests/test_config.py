@@ -147,7 +147,10 @@ def test_weights_that_are_nowhere_are_named_with_every_place(elsewhere, caplog):
         ("MODEL: {RPN: }\n", "MODEL.RPN has a value of the wrong type; accepted is a b"),
         ("GATE: 5\n", "GATE has a value of the wrong type; accepted is a block of keys"),
         ("SCRATCH: {AREA_THRESHOLD: }\n", "AREA_THRESHOLD is None; accepted is a value like 500"),
-        ("SCRATCH: {REVIEW_BAND: [a, b]}\n", r"a.yaml: SCRATCH.REVIEW_BAND is \['a', 'b'\]; accepted"),
+        (
+            "SCRATCH: {REVIEW_BAND: [a, b]}\n",
+            r"a.yaml: SCRATCH.REVIEW_BAND is \['a', 'b'\]; accepted",
+        ),
         ("SOLVER: {STEPS: [soon]}\n", r"SOLVER.STEPS is .'soon'.*; accepted is a value like .3000"),
         ("DATASETS: {TEST: [1]}\n", "DATASETS.TEST is .1.*; accepted is a value like .'scratch_te"),
         ("GATE: {UPPER_THRESHOLD: high}\n", "UPPER_THRESHOLD is 'high'; accepted is null or a num"),

@@ -14,6 +14,8 @@ from scratch_d2.checkpoints.names import strip_wrappers
 
 # Under which names programs keep the weights in a file; "blobs" is Caffe2's.
 CONTAINERS = ("model", "state_dict", "model_state_dict", "model_state", "blobs")
+# No training ends at such weights, but one flipped bit of a file may.
+LARGEST = 1e12
 ACCEPTED = "files of torch.save and .safetensors, and .pkl files of NumPy arrays"
 _ARRAY_MODULES = ("numpy.core.multiarray", "numpy._core.multiarray")
 # All that a pickle of dicts of NumPy arrays needs, by any version of NumPy and Python.
@@ -130,13 +132,20 @@ def _listed(content: Mapping[str, Any]) -> str:
 
 
 def _refuse_not_finite(model: Mapping[str, torch.Tensor], path: Path) -> None:
-    odd = [k for k, v in model.items() if v.is_floating_point() and not v.isfinite().all()]
+    odd = [name for name, value in model.items() if not _is_sound(value)]
     if odd:
         others = f", and {len(odd) - 1} tensors more do" if len(odd) > 1 else ""
         raise ValueError(
-            f"weights {str(path)!r}: {odd[0]} holds values that are no finite numbers (NaN or "
-            f"infinity){others}; the file is damaged, or its training failed"
+            f"weights {str(path)!r}: {odd[0]} holds values that are no finite numbers (NaN, "
+            f"infinity, or beyond {LARGEST:g}){others}; the file is damaged, or its training failed"
         )
+
+
+def _is_sound(value: torch.Tensor) -> bool:
+    if not value.is_floating_point() or not value.numel():
+        return True
+    lowest, highest = value.aminmax()  # NaN where there is one
+    return -LARGEST <= float(lowest) and float(highest) <= LARGEST
 
 
 def _read_torch(path: Path) -> Any:

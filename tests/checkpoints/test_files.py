@@ -76,8 +76,8 @@ def test_what_is_no_checkpoint_is_called_what_it_is(tmp_path, write, words, caps
     assert "never" not in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float16])
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf"), -1e20])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16])
 def test_weights_that_are_no_numbers_are_refused_by_name(tmp_path, value, dtype):
     torch.save({**TENSORS, "fpn.weight": torch.tensor([1, value], dtype=dtype)}, tmp_path / "a.pth")
     with pytest.raises(ValueError, match=r"a.pth': fpn.weight holds values that are no finite"):
