@@ -46,9 +46,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     cfg = load_config(None, args.opts)
     register_builtin(cfg)
-    found = {n: find_dataset_dicts(n, cfg.SCRATCH.MASK_THRESHOLD) for n in args.datasets}
+    datasets = {n: find_dataset_dicts(n, cfg.SCRATCH.MASK_THRESHOLD) for n in args.datasets}
     count = None if args.all else args.count
-    chosen = {n: choose(dicts, args.verdict, count, args.seed) for n, dicts in found.items()}
+    chosen = {n: choose(dicts, args.verdict, count, args.seed) for n, dicts in datasets.items()}
     columns = args.columns if args.columns is not None else max(1, 4 // len(chosen))
     written = write_sheets(draw_sheets(chosen, columns, args.rows, args.size), args.output)
     print(f"{sum(map(len, chosen.values()))} photographs drawn, the last on {written[-1]}")

@@ -28,13 +28,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parse_args(argv)
     import scratch_d2.data.builtin  # noqa: F401, registers its names; slow with Detectron2
     from scratch_d2.data.catalog import find_dataset_dicts
-    from scratch_d2.data.statistics import FORMATS, describe, to_markdown
+    from scratch_d2.data.statistics import FORMATS, measure_dataset, to_markdown
     from scratch_d2.utils.files import write_atomically
 
-    found = {name: find_dataset_dicts(name) for name in args.datasets}
-    facts = {name: describe(dicts, progress=True) for name, dicts in found.items()}
-    print(to_markdown(facts), end="")
+    datasets = {name: find_dataset_dicts(name) for name in args.datasets}
+    statistics = {name: measure_dataset(dicts, progress=True) for name, dicts in datasets.items()}
+    print(to_markdown(statistics), end="")
     if args.output:
         args.output.parent.mkdir(parents=True, exist_ok=True)
-        print(f"\nwritten: {write_atomically(FORMATS[args.output.suffix](facts), args.output)}")
+        print(
+            f"\nwritten: {write_atomically(FORMATS[args.output.suffix](statistics), args.output)}"
+        )
     return 0

@@ -1,4 +1,4 @@
-"""Contact sheets: pages of photographs with verdicts and masks, several datasets side by side."""
+"""Contact sheets: pages of photographs with verdicts and masks, datasets side by side."""
 
 import io
 import math
@@ -31,10 +31,10 @@ def choose(
 
     Args:
         verdict: "all", "good" or "bad".
-        count: how many at most; None takes all of them. A larger count adds to a smaller one.
+        count: at most this many; None takes all. A larger count adds to the draw of a smaller one.
         seed: 0 or more.
 
-    Raises ValueError where an argument is outside its range.
+    Raises ValueError if an argument is outside its range.
     """
     if verdict not in VERDICTS:
         raise ValueError(f"verdict {verdict!r} is unknown; accepted are {', '.join(VERDICTS)}")
@@ -50,17 +50,17 @@ def choose(
 def draw_sheets(
     datasets: Mapping[str, Sequence[Dict]], columns: int = 2, rows: int = 6, size: int = SIZE
 ) -> Iterator[Image.Image]:
-    """Draw datasets beside each other, one page after the other.
+    """Draw datasets side by side and yield the pages.
 
-    An image that cannot be read gets a cell that says so.
+    The cell of an image that cannot be read gives the reason.
 
     Args:
         datasets: Detectron2's dataset dicts with polygons or RLE, by title.
         columns, rows: photographs of each dataset on a page.
-        size: longest side of a photograph, px; larger ones are shrunk, smaller ones enlarged by
-            a whole number.
+        size: longest side of a photograph, px; larger ones are scaled down, smaller ones enlarged
+            by a whole number.
 
-    Raises ValueError where an argument is outside its range or there is nothing to draw.
+    Raises ValueError if an argument is outside its range or there is nothing to draw.
     """
     for name, value in {"columns": columns, "rows": rows}.items():
         if value < 1:
@@ -103,8 +103,8 @@ def draw_cell(item: Dict, image: np.ndarray | None, reason: str, size: int = SIZ
 
     Args:
         item: its dataset dict.
-        image: HxWx3 uint8 RGB, or None where it cannot be read.
-        reason: why it cannot be read; stands in the photograph's place.
+        image: HxWx3 uint8 RGB, or None if it cannot be read.
+        reason: why it cannot be read; drawn instead of the photograph.
         size: longest side of the photograph, px.
     """
     expected = (item["height"], item["width"])
@@ -121,7 +121,7 @@ def draw_cell(item: Dict, image: np.ndarray | None, reason: str, size: int = SIZ
 
 
 def caption_of(item: Dict, mask: np.ndarray) -> str:
-    """Say an image's verdict, how much of it its HxW bool mask covers, and in how many regions."""
+    """Return the verdict on an image, the coverage of its HxW bool mask, and its regions."""
     verdict, count = verdict_of(item), len(scratches_of(item))
     if count:
         regions = "1 region" if count == 1 else f"{count} regions"
@@ -145,7 +145,7 @@ def _draw_blank(text: str, size: int) -> Image.Image:
 def _frame(
     picture: Image.Image, colour: tuple[int, int, int], caption: str, name: str, size: int
 ) -> Image.Image:
-    """Put a picture into a frame with two lines below it; the frame covers nothing of it."""
+    """Put a frame around a picture, with two lines of text below it."""
     width, height = (side + 2 * FRAME for side in picture.size)
     cell = Image.new("RGB", (size + 2 * FRAME, height + CAPTION), PAPER)
     cell.paste(colour, (0, 0, width, height))
@@ -180,7 +180,7 @@ def _draw_page(
 
 
 def _place(cells: Sequence[Image.Image], columns: int, cell_width: int) -> list[tuple[int, int]]:
-    """Put each cell under the column that is shortest so far; returns their corners (x, y), px."""
+    """Place each cell in the shortest column so far; returns their corners (x, y), px."""
     tops, corners = [HEADING + GAP] * columns, []
     for cell in cells:
         column = tops.index(min(tops))
@@ -190,10 +190,10 @@ def _place(cells: Sequence[Image.Image], columns: int, cell_width: int) -> list[
 
 
 def write_sheets(pages: Iterable[Image.Image], folder: str | Path) -> list[Path]:
-    """Write pages as sheet_0001.png and so on, each whole or not at all.
+    """Write pages atomically as sheet_0001.png and so on.
 
-    Sheets that an earlier call has left in the folder are replaced, and removed beyond the last
-    page. Raises OSError where the folder cannot be written.
+    Sheets of an earlier call in the folder are replaced or removed. Raises OSError if the folder
+    cannot be written.
     """
     folder, written = prepare_output_dir(folder), []
     for number, page in enumerate(pages, start=1):

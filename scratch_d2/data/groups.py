@@ -1,4 +1,4 @@
-"""Groups of photographs that show the same label, which a split must not tear apart."""
+"""Groups of photographs of one label, which a split must keep together."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -11,7 +11,7 @@ from scipy.sparse.csgraph import connected_components
 
 from scratch_d2.data.duplicates import DISTANCE, cluster_duplicates
 
-# Seconds; photographs of one label come this soon after one another.
+# Seconds; photographs of one label follow each other within this time.
 BURST_GAP = 30.0
 _TIMESTAMP = re.compile(r"^\d{2}_\d{2}_\d{4}_\d{2}_\d{2}_\d{2}\.\d{1,6}")
 # `scratch-d2 render --from-good` names scratched copies so.
@@ -24,15 +24,15 @@ def find_groups(
     gap: float = BURST_GAP,
     distance: int = DISTANCE,
 ) -> dict[Path, str]:
-    """Group images by the time in their names and by what is to be seen in them.
+    """Group images by the time in their names and by their perceptual hashes.
 
-    Bursts that hold near-duplicates of each other are one group, named after the burst whose
-    name comes first.
+    Bursts that contain near-duplicates of each other become one group with the name of the first
+    burst.
 
     Args:
         hashes: perceptual hash of each image.
-        gap: seconds, as `find_bursts` takes them.
-        distance: bits in which near-duplicates differ at most; -1 compares none.
+        gap: seconds, see `find_bursts`.
+        distance: near-duplicates differ in at most this many bits; -1 compares none.
     """
     bursts = find_bursts(paths, gap)
     names, burst = np.unique([bursts[path] for path in paths], return_inverse=True)
@@ -46,11 +46,11 @@ def find_groups(
 
 
 def find_bursts(paths: Iterable[Path], gap: float = BURST_GAP) -> dict[Path, str]:
-    """Group images whose names hold timestamps at most `gap` seconds after one another.
+    """Group images whose names begin with times at most `gap` seconds after one another.
 
-    The name is expected to begin with DD_MM_YYYY_HH_MM_SS.ffffff. A group is named after its
-    first image. Images without a timestamp share a group where they have one stem, of which
-    scratched copies, `<stem>.scratch<number>`, have that of their original.
+    Times are written DD_MM_YYYY_HH_MM_SS.ffffff. A group has the name of its first image. Images
+    without a time are one group if they have the same stem. A scratched copy,
+    `<stem>.scratch<number>`, belongs to the group of its original.
     """
     groups, timed = {}, []
     for path in sorted(paths):
@@ -68,7 +68,7 @@ def find_bursts(paths: Iterable[Path], gap: float = BURST_GAP) -> dict[Path, str
 
 
 def time_of(path: Path) -> datetime | None:
-    """Return the time that a file's name begins with, None where it begins with anything else."""
+    """Return the time that the name of a file begins with, or None."""
     match = _TIMESTAMP.match(path.name)
     try:
         return datetime.strptime(match[0], "%d_%m_%Y_%H_%M_%S.%f") if match else None

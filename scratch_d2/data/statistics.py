@@ -1,4 +1,4 @@
-"""Statistics of datasets beside what is published of 5,180 real photographs, as a table."""
+"""Statistics of datasets, compared with published ones of 5,180 real photographs."""
 
 import json
 import math
@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from tabulate import tabulate
 from tqdm import tqdm
 
 from scratch_d2.data.images import ImageError, read_batches
@@ -16,7 +17,7 @@ from scratch_d2.structures.dataset_dict import mask_of, scratches_of, verdict_of
 from scratch_d2.structures.labels import BAD
 from scratch_d2.utils.opencv import cv2
 
-Facts = dict[str, float]
+Statistics = dict[str, float]
 QUANTILES = {5: "5%", 25: "25%", 50: "median", 75: "75%", 95: "95%"}
 
 
@@ -27,8 +28,8 @@ class Measure:
     Attributes:
         title: what is measured, and its unit.
         digits: decimals shown.
-        real: what is published of the real photographs, or None.
-        tolerance: how far a dataset may be off, as a share of `real`; None leaves it unjudged.
+        real: value of the real photographs, or None if it is not published.
+        tolerance: accepted deviation of a dataset, as a share of `real`; None for no judgement.
     """
 
     title: str
@@ -38,7 +39,7 @@ class Measure:
 
 
 def _quantiles(key: str, title: str, digits: int = 0, *median: float) -> dict[str, Measure]:
-    """Rows of quantiles; `median` is its real value and tolerance, where they are known."""
+    """Return rows of quantiles; `median` is its real value and tolerance, if they are known."""
     return {
         f"{key}_{q}": Measure(f"{title}: {name}", digits, *(median if q == 50 else ()))
         for q, name in QUANTILES.items()
@@ -47,8 +48,8 @@ def _quantiles(key: str, title: str, digits: int = 0, *median: float) -> dict[st
 
 # The real set: 5,180 grey photographs of labels stored as RGB PNG, with one mask for each Bad one.
 # Its grey levels are taken over all pixels of all images, so that large images weigh more.
-# The tolerances are ours: 20% of what verdicts and masks tell, 5 to 10% of sizes and grey levels,
-# 25 to 50% of extremes, which small sets do not reach.
+# The tolerances are our choice: 20% for verdicts and masks, 5 to 10% for sizes and grey levels, 25
+# to 50% for extremes, which small sets do not reach.
 MEASURES: dict[str, Measure] = {
     "photographs": Measure("photographs", real=5180),
     "good": Measure("Good", real=4157),
@@ -73,18 +74,18 @@ MEASURES: dict[str, Measure] = {
 }
 
 
-def describe(dicts: Sequence[Mapping[str, Any]], progress: bool = False) -> Facts:
+def measure_dataset(dicts: Sequence[Mapping[str, Any]], progress: bool = False) -> Statistics:
     """Measure a dataset.
 
-    Images are read one after the other; memory grows by a few numbers per image.
+    Images are read one by one; memory grows by a few numbers per image.
 
     Args:
         dicts: Detectron2's dataset dicts with polygons or RLE.
         progress: whether to show a progress bar.
 
     Returns:
-        One value for each key of `MEASURES`, in the unit of its title; nan where there is nothing
-        to measure. Masks are measured where a Bad image has one.
+        One value for each key of `MEASURES`, in the unit of its title; nan if there is nothing to
+        measure. Bad images without a mask do not count for masks.
 
     Raises:
         ValueError: there is no image.
@@ -96,7 +97,7 @@ def describe(dicts: Sequence[Mapping[str, Any]], progress: bool = False) -> Fact
     marked = [item for item in dicts if scratches_of(item)]
     sides = np.array([(item["width"], item["height"]) for item in dicts])
     bad = verdicts.count(BAD)
-    facts: Facts = {
+    statistics: Statistics = {
         "photographs": len(dicts),
         "good": len(dicts) - bad,
         "bad": bad,
@@ -107,11 +108,11 @@ def describe(dicts: Sequence[Mapping[str, Any]], progress: bool = False) -> Fact
         "width_mean": sides[:, 0].mean(),
         "height_mean": sides[:, 1].mean(),
         "file_mean": np.mean([Path(item["file_name"]).stat().st_size / 1000 for item in dicts]),
-        **_describe_grey(_histograms(dicts, progress)),
+        **_measure_grey(_histograms(dicts, progress)),
         **_spread("coverage", [100 * mask_of(item).mean() for item in marked]),
         **_spread("regions", [len(scratches_of(item)) for item in marked]),
     }
-    return {key: float(facts[key]) for key in MEASURES}
+    return {key: float(statistics[key]) for key in MEASURES}
 
 
 def _histograms(dicts: Sequence[Mapping[str, Any]], progress: bool) -> Iterator[np.ndarray]:
@@ -126,7 +127,7 @@ def _histograms(dicts: Sequence[Mapping[str, Any]], progress: bool) -> Iterator[
         yield np.bincount(grey.ravel(), minlength=256)
 
 
-def _describe_grey(histograms: Iterator[np.ndarray]) -> Facts:
+def _measure_grey(histograms: Iterator[np.ndarray]) -> Statistics:
     levels, total, means = np.arange(256), np.zeros(256, np.int64), []
     for histogram in histograms:
         total += histogram
@@ -136,31 +137,27 @@ def _describe_grey(histograms: Iterator[np.ndarray]) -> Facts:
     return {"grey_mean": mean, "grey_std": math.sqrt(variance), **_spread("image_grey", means)}
 
 
-def _spread(key: str, values: Sequence[float]) -> Facts:
+def _spread(key: str, values: Sequence[float]) -> Statistics:
     values = np.array(values or [math.nan])
     ends = {"min": values.min(), "mean": values.mean(), "max": values.max()}
     quantiles = {q: np.quantile(values, q / 100) for q in QUANTILES}
     return {f"{key}_{name}": value for name, value in {**ends, **quantiles}.items()}
 
 
-def to_markdown(datasets: Mapping[str, Facts]) -> str:
-    """Lay out the facts of datasets by title, the real photographs first, as a Markdown table.
+def to_markdown(datasets: Mapping[str, Statistics]) -> str:
+    """Format the statistics of datasets, by title, and of the real ones as a Markdown table.
 
-    What the real photographs are known for is marked "ok" or "off", with the deviation.
+    Measures with a tolerance are marked "ok" or "off", with their deviation.
     """
     titles = [title.replace("|", "\\|") for title in datasets]
-    rows = [["measure", "5,180 real", *titles]]
+    rows = []
     for key, measure in MEASURES.items():
         real = "" if measure.real is None else f"{measure.real:,g}"
-        cells = [_judge(measure, facts[key]) for facts in datasets.values()]
+        cells = [_judge(measure, statistics[key]) for statistics in datasets.values()]
         rows.append([measure.title, real, *cells])
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    rows.insert(1, ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])])
-    lines = []
-    for first, *others in rows:
-        cells = [first.ljust(widths[0]), *map(str.rjust, others, widths[1:])]
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines) + "\n"
+    headers = ["measure", "5,180 real", *titles]
+    align = ["left", *("right" for _ in headers[1:])]
+    return tabulate(rows, headers, "pipe", disable_numparse=True, colalign=align) + "\n"
 
 
 def _judge(measure: Measure, value: float) -> str:
@@ -175,14 +172,17 @@ def _judge(measure: Measure, value: float) -> str:
     return f"{shown} {mark} ({round(deviation, 2) + 0:+.0%})"
 
 
-def to_json(datasets: Mapping[str, Facts]) -> str:
-    """Return the facts as JSON, `{"real": {...}, title: {key: value or null}}`."""
+def to_json(datasets: Mapping[str, Statistics]) -> str:
+    """Return the statistics as JSON, `{"real": {...}, title: {key: value or null}}`."""
     real = {key: measure.real for key, measure in MEASURES.items()}
     known = {
-        title: {key: None if math.isnan(value) else value for key, value in facts.items()}
-        for title, facts in datasets.items()
+        title: {key: None if math.isnan(value) else value for key, value in statistics.items()}
+        for title, statistics in datasets.items()
     }
     return json.dumps({"real": real, **known}, indent=2) + "\n"
 
 
-FORMATS: dict[str, Callable[[Mapping[str, Facts]], str]] = {".md": to_markdown, ".json": to_json}
+FORMATS: dict[str, Callable[[Mapping[str, Statistics]], str]] = {
+    ".md": to_markdown,
+    ".json": to_json,
+}

@@ -7,7 +7,8 @@ import pytest
 
 from scratch_d2.data.catalog import find_dataset_dicts, get_dataset_dicts
 from scratch_d2.data.images import ImageError
-from scratch_d2.data.statistics import FORMATS, MEASURES, describe, mask_of, to_markdown, verdict_of
+from scratch_d2.data.statistics import FORMATS, MEASURES, measure_dataset, to_markdown
+from scratch_d2.structures.dataset_dict import mask_of, verdict_of
 from scratch_d2.structures.masks import encode_rle
 from tests.builders import rectangles, save, write_dataset
 from tests.commands import run_command
@@ -27,39 +28,41 @@ def write_plain(root: Path, greys: list[int], boxes: list[tuple]) -> list[dict]:
     return find_dataset_dicts(str(root))
 
 
-def test_facts_of_a_known_dataset(tmp_path):
+def test_statistics_of_a_known_dataset(tmp_path):
     dicts = write_plain(tmp_path, [30, 90, 210], [(0, 0, 5, 3), (10, 10, 19, 15)])
-    facts = describe(dicts)
-    assert list(facts) == list(MEASURES)
+    statistics = measure_dataset(dicts)
+    assert list(statistics) == list(MEASURES)
     counts = ("photographs", "good", "bad", "bad_without_mask", "side_min", "side_max")
-    assert [facts[key] for key in counts] == [3, 2, 1, 0, 10, 30]
-    assert (facts["width_mean"], facts["height_mean"]) == (20, 20)
-    assert facts["bad_share"] == pytest.approx(100 / 3)
+    assert [statistics[key] for key in counts] == [3, 2, 1, 0, 10, 30]
+    assert (statistics["width_mean"], statistics["height_mean"]) == (20, 20)
+    assert statistics["bad_share"] == pytest.approx(100 / 3)
     # Pixels count, not images: 200 of 30, 400 of 90 and 600 of 210.
     levels = np.repeat([30, 90, 210], [200, 400, 600])
-    assert facts["grey_mean"] == pytest.approx(levels.mean())
-    assert facts["grey_std"] == pytest.approx(levels.std())
-    assert [facts[f"image_grey_{q}"] for q in (5, 50, 95)] == pytest.approx([36, 90, 198])
-    assert facts["coverage_mean"] == facts["coverage_50"] == pytest.approx(100 * 60 / 600)
-    assert facts["regions_min"] == facts["regions_max"] == 2
+    assert statistics["grey_mean"] == pytest.approx(levels.mean())
+    assert statistics["grey_std"] == pytest.approx(levels.std())
+    assert [statistics[f"image_grey_{q}"] for q in (5, 50, 95)] == pytest.approx([36, 90, 198])
+    assert statistics["coverage_mean"] == statistics["coverage_50"] == pytest.approx(100 * 60 / 600)
+    assert statistics["regions_min"] == statistics["regions_max"] == 2
     sizes = [os.path.getsize(item["file_name"]) for item in dicts]
-    assert facts["file_mean"] == pytest.approx(np.mean(sizes) / 1000)
+    assert statistics["file_mean"] == pytest.approx(np.mean(sizes) / 1000)
 
 
 def test_a_bad_image_without_mask_has_no_coverage(tmp_path):
     (write_dataset(tmp_path, good=2, bad=3) / "masks" / "bad1.png").unlink()
-    facts = describe(find_dataset_dicts(str(tmp_path)))
-    assert (facts["bad"], facts["bad_without_mask"]) == (3, 1)
-    assert facts["coverage_min"] == facts["coverage_max"] == pytest.approx(100 * 240 / 6144)
+    statistics = measure_dataset(find_dataset_dicts(str(tmp_path)))
+    assert (statistics["bad"], statistics["bad_without_mask"]) == (3, 1)
+    assert (
+        statistics["coverage_min"] == statistics["coverage_max"] == pytest.approx(100 * 240 / 6144)
+    )
 
 
 def test_what_cannot_be_known_is_nan_and_shown_as_a_dash(tmp_path):
     save(np.full((8, 8, 3), 100, np.uint8), tmp_path / "good" / "a.png")
-    facts = describe(find_dataset_dicts(str(tmp_path)))
-    assert np.isnan([facts["coverage_50"], facts["regions_max"]]).all()
-    (row,) = (line for line in to_markdown({"a": facts}).splitlines() if "%: median" in line)
+    statistics = measure_dataset(find_dataset_dicts(str(tmp_path)))
+    assert np.isnan([statistics["coverage_50"], statistics["regions_max"]]).all()
+    (row,) = (line for line in to_markdown({"a": statistics}).splitlines() if "%: median" in line)
     assert [cell.strip() for cell in row.split("|")[2:-1]] == ["3.5", "-"]
-    assert json.loads(FORMATS[".json"]({"a": facts}))["a"]["coverage_50"] is None
+    assert json.loads(FORMATS[".json"]({"a": statistics}))["a"]["coverage_50"] is None
 
 
 def test_dicts_of_other_projects_are_measured(tmp_path):
@@ -72,7 +75,7 @@ def test_dicts_of_other_projects_are_measured(tmp_path):
     }
     np.testing.assert_array_equal(mask_of(item), mask | rectangles(20, 30, (25, 0, 30, 5)))
     assert verdict_of(item) == "bad" and verdict_of({**item, "annotations": []}) == "good"
-    assert describe([item])["regions_50"] == 2
+    assert measure_dataset([item])["regions_50"] == 2
 
 
 @pytest.mark.parametrize(
@@ -88,7 +91,7 @@ def test_dicts_of_other_projects_are_measured(tmp_path):
 )
 def test_deviations_from_the_real_set_are_marked(key, value, cell):
     table = to_markdown({"mine | too": {**REAL, key: value}}).splitlines()
-    assert "| 5,180 real |" in table[0] and "mine \\| too" in table[0]
+    assert " 5,180 real |" in table[0] and "mine \\| too" in table[0]
     assert len({len(line) for line in table}) == 1 and len(table) == len(MEASURES) + 2
     (row,) = (line for line in table if line.startswith(f"| {MEASURES[key].title} "))
     assert row.split("|")[3].strip() == cell
@@ -104,11 +107,11 @@ def test_unreadable_and_missing_images_are_errors(labels, tmp_path):
     good, *_, bad = get_dataset_dicts("tests_labels")
     (tmp_path / "empty.png").touch()
     with pytest.raises(ImageError, match="empty.png': the file is empty"):
-        describe([good, {**bad, "file_name": str(tmp_path / "empty.png")}])
+        measure_dataset([good, {**bad, "file_name": str(tmp_path / "empty.png")}])
     with pytest.raises(FileNotFoundError, match="gone.png"):
-        describe([{**bad, "file_name": "gone.png"}])
+        measure_dataset([{**bad, "file_name": "gone.png"}])
     with pytest.raises(ValueError, match="without photographs"):
-        describe([])
+        measure_dataset([])
 
 
 def test_a_name_goes_before_a_folder(labels, tmp_path, monkeypatch):
