@@ -1,16 +1,20 @@
 """The wheel in an environment of its own: all commands work from an empty folder."""
 
-import json
 import os
+import re
+import shlex
 import shutil
 import site
 import subprocess
 import sys
 import venv
 import zipfile
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+
+from scratch_d2.cli.main import COMMANDS
 
 ROOT = Path(__file__).parents[1]
 LEFT_OUT = (
@@ -24,6 +28,23 @@ LEFT_OUT = (
     ".*_cache",
     "__pycache__",
 )
+# What the first example of each command writes, in an order in which one can use the other's files.
+WRITTEN = {
+    "render": "labels/bad",
+    "split": "labels/splits.json",
+    "browse": "sheets/sheet_0001.png",
+    "describe": "table.md",
+    "coco": "train.json",
+    "predict": "results/results.jsonl",
+    "evaluate": "evaluation/report.html",
+    "fine-tune": "run/detector/inference/report.html",
+    "calibrate": "run/detector/thresholds.json",
+    "train-gate": "output/fine_tuned/gate/model_best.pth",
+    "train-detector": "output/fine_tuned/detector/model_final.pth",
+    "compare": "comparison.md",
+    "convert": "detector.pth",
+    "export": "gate.onnx",
+}
 SMALL = ("SOLVER.MAX_ITER", "2", "SOLVER.IMS_PER_BATCH", "2", "GATE.EPOCHS", "1")
 pytestmark = pytest.mark.slow
 
@@ -88,23 +109,19 @@ def test_wheel_and_sdist_hold_the_same_and_all_that_is_needed(source, wheel):
     assert contents(again) == contents(wheel)
 
 
-def test_all_commands_work_from_an_empty_folder(scripts, tmp_path):
+def test_the_installed_package_is_what_is_imported(scripts, tmp_path):
     code = "import scratch_d2; print(scratch_d2.__file__)"
     assert Path(run(scripts / "python", "-c", code, cwd=tmp_path)).is_relative_to(scripts.parent)
 
-    def call(*arguments: object) -> str:
-        return run(scripts / "scratch-d2", *arguments, cwd=tmp_path)
 
-    call("render", "--count", 24, "--bad-fraction", 0.5, "--out", "labels", "--workers", 1)
-    call("predict", "--input", "labels/bad", "labels/good", "--output", "results")
-    assert json.loads((tmp_path / "results/summary.json").read_text())["images"] == 24
-    models = ("--config-file", "reference/pretrained.yaml")
-    data = ("--dataset", "scratch_text_all", "--output", "calibrated")
-    call("calibrate", *models, *data, "SCRATCH.DATA_ROOT", "labels")
-    assert (tmp_path / "calibrated/thresholds.json").is_file()
-    call("evaluate", "--dataset", "labels", "--results", "results", "--output", "evaluation")
-    assert (tmp_path / "evaluation/report.html").is_file()
-    tuned = call("fine-tune", "labels", "--output", "run", *SMALL)
-    assert "next: scratch-d2 predict --config-file run/detector/config.yaml" in tuned
-    for name in ("gate/model_best.pth", "detector/thresholds.json", "detector/model_final.pth"):
-        assert (tmp_path / "run" / name).is_file()
+def test_the_first_example_of_every_command_works_from_an_empty_folder(scripts, tmp_path):
+    assert WRITTEN.keys() == set(COMMANDS)
+    for name, written in WRITTEN.items():
+        if name == "export" and not find_spec("onnxruntime"):
+            continue
+        text = run(scripts / "scratch-d2", name, "--help", cwd=tmp_path)
+        example = re.search(r"^ *(scratch-d2 .*(?:\\\n.*)*)", text, re.MULTILINE)[1]
+        command, *arguments = shlex.split(example.replace("\\\n", " "))
+        more = SMALL if name in ("fine-tune", "train-gate", "train-detector") else ()
+        run(scripts / command, *arguments, *more, cwd=tmp_path)
+        assert (tmp_path / written).exists(), name

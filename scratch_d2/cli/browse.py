@@ -1,7 +1,8 @@
-"""Draw contact sheets of datasets: photographs with verdicts and masks, datasets side by side.
+r"""Draw contact sheets: photographs with verdicts and masks, datasets side by side.
 
+    scratch-d2 browse --datasets labels --output sheets --count 12
     scratch-d2 browse --datasets scratch_text_train scratch_synth_train --output sheets \
-        --count 24 --verdict bad [SCRATCH.DATA_ROOT /data/labels ...]
+        --verdict bad SCRATCH.DATA_ROOT /data/labels
 
 A dataset is a registered name or a folder with good/, bad/ and masks/.
 """
@@ -10,24 +11,30 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from scratch_d2.cli.common import command_parser, split_keys
+from scratch_d2.cli.common import (
+    add_pairs,
+    command_parser,
+    split_keys,
+)
 
 VERDICTS = ("all", "good", "bad")
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = command_parser("browse", __doc__)
-    parser.add_argument("--datasets", required=True, nargs="+", metavar="NAME|FOLDER")
-    parser.add_argument("--output", required=True, type=Path, metavar="DIR")
-    parser.add_argument("--verdict", choices=VERDICTS, default="all")
+    parser.add_argument(
+        "--datasets", required=True, nargs="+", metavar="NAME|FOLDER", help="to draw"
+    )
+    parser.add_argument("--output", required=True, type=Path, metavar="DIR", help="folder to write")
+    parser.add_argument("--verdict", choices=VERDICTS, default="all", help="which images (all)")
     amount = parser.add_mutually_exclusive_group()
-    amount.add_argument("--count", type=int, default=24, help="photographs of each dataset (24)")
-    amount.add_argument("--all", action="store_true", help="all photographs")
-    parser.add_argument("--seed", type=int, default=0, help="which photographs are drawn (0)")
-    parser.add_argument("--columns", type=int, help="of each dataset (4 in all)")
-    parser.add_argument("--rows", type=int, default=6, help="on a page (6)")
-    parser.add_argument("--size", type=int, default=330, help="longest side, px (330)")
-    parser.add_argument("opts", nargs=argparse.REMAINDER, help="KEY VALUE pairs of the config")
+    amount.add_argument("--count", type=int, default=24, help="images of each dataset (24)")
+    amount.add_argument("--all", action="store_true", help="all images")
+    parser.add_argument("--seed", type=int, default=0, help="which images are drawn (0)")
+    parser.add_argument("--columns", type=int, help="per dataset (4 in all)")
+    parser.add_argument("--rows", type=int, default=6, help="per page (6)")
+    parser.add_argument("--size", type=int, default=330, help="longest side of an image, px (330)")
+    add_pairs(parser)
     args = parser.parse_args(argv)
     args.datasets, keys = split_keys(args.datasets)
     args.opts = keys + args.opts

@@ -1,31 +1,43 @@
-"""Choose area threshold, gate skip and review band by a goal, on validation images.
+r"""Choose thresholds for gate and area rule by a goal, on validation images.
 
-    scratch-d2 calibrate --config-file FILE --goal recall=0.98 [--dataset NAME] [KEY VALUE ...]
+    scratch-d2 calibrate --config-file run/detector/config.yaml --dataset scratch_text_val \
+        --goal cost=10 GATE.WEIGHTS run/gate/model_best.pth
 
 Goals: f1 (highest F1 of Bad); recall=R (highest precision with at least this recall of Bad);
-cost=C (a missed Bad costs as much as C false alarms); seed (the rule area > 500 px, measured).
-Writes thresholds.json beside the weights, where prediction and evaluation take it from.
+cost=C (a missed Bad costs as much as C false positives); seed (the rule area > 500 px, measured).
+Writes thresholds.json beside the detector's weights, where `predict` and `evaluate` read it.
 
-Exit codes: 0 written; 2 usage or config; 4 there was nothing to choose by, nothing is written.
+Exit codes: 0 written; 2 wrong usage or config; 4 there was nothing to choose by, nothing is
+written.
 """
 
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from scratch_d2.cli.common import command_parser
+from scratch_d2.cli.common import (
+    add_config,
+    add_engine,
+    add_pairs,
+    command_parser,
+)
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = command_parser("calibrate", __doc__)
-    parser.add_argument("--config-file", required=True, metavar="FILE")
-    parser.add_argument("--dataset", metavar="NAME", help="DATASETS.TEST by default")
-    parser.add_argument("--goal", default="f1", help="f1, recall=R, cost=C or seed")
-    parser.add_argument("--review", type=float, default=0.0, metavar="SHARE", help="0..1, at most")
-    parser.add_argument("--inference", type=Path, metavar="DIR", help="an evaluation made before")
-    parser.add_argument("--output", type=Path, metavar="DIR", help="instead of beside the weights")
-    parser.add_argument("--engine", choices=["auto", "d2", "embedded"], help="SCRATCH.ENGINE")
-    parser.add_argument("opts", nargs=argparse.REMAINDER, help="KEY VALUE pairs over the config")
+    add_config(parser)
+    parser.add_argument("--dataset", metavar="NAME", help="validation images (DATASETS.TEST)")
+    parser.add_argument("--goal", default="f1", help="f1, recall=R, cost=C or seed (f1)")
+    words = "share of images that may go to review, 0..1 (0)"
+    parser.add_argument("--review", type=float, default=0.0, metavar="SHARE", help=words)
+    parser.add_argument(
+        "--inference", type=Path, metavar="DIR", help="folder of an evaluation to use"
+    )
+    parser.add_argument(
+        "--output", type=Path, metavar="DIR", help="folder for thresholds.json (beside the weights)"
+    )
+    add_engine(parser)
+    add_pairs(parser)
     args = parser.parse_args(argv)
     if args.inference and args.dataset:
         parser.error("--dataset and --inference exclude each other: an evaluation has its dataset")

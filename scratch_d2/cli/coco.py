@@ -1,8 +1,8 @@
-"""Write a folder of good/, bad/ and masks/ as COCO JSON, for tools that know nothing else.
+"""Write a folder of good/, bad/ and masks/ as COCO JSON, for other programs.
 
-    scratch-d2 coco --root /data/labels --split train --output train.json
+    scratch-d2 coco --root labels --split train --output train.json
 
-Photographs without scratches are in it; file names begin at good/ or bad/.
+Images without scratches are in it; file names begin at good/ or bad/.
 """
 
 import argparse
@@ -15,10 +15,10 @@ SPLITS = ("train", "val", "test", "all")
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = command_parser("coco", __doc__)
-    parser.add_argument("--root", required=True, metavar="FOLDER")
-    parser.add_argument("--output", required=True, metavar="FILE")
-    parser.add_argument("--split", choices=SPLITS, default="all")
-    parser.add_argument("--seed", type=int, default=0, help="seed of the split")
+    parser.add_argument("--root", required=True, metavar="FOLDER", help="with good/ and bad/")
+    parser.add_argument("--output", required=True, metavar="FILE", help="file to write")
+    parser.add_argument("--split", choices=SPLITS, default="all", help="which images (all)")
+    parser.add_argument("--seed", type=int, default=0, help="of the split (0)")
     return parser.parse_args(argv)
 
 

@@ -28,6 +28,25 @@ def command_parser(name: str, doc: str) -> argparse.ArgumentParser:
     )
 
 
+def add_config(parser: argparse.ArgumentParser, default: str | None = None) -> None:
+    """Add --config-file; `default` says what stands in for it, None makes it required."""
+    words = "a file of your own, or one of this package" + (f" ({default})" if default else "")
+    parser.add_argument("--config-file", required=not default, metavar="FILE", help=words)
+
+
+def add_engine(parser: argparse.ArgumentParser) -> None:
+    """Add --engine."""
+    names = ["auto", "d2", "embedded"]
+    words = "what runs the detector: Detectron2 or torchvision (SCRATCH.ENGINE)"
+    parser.add_argument("--engine", choices=names, help=words)
+
+
+def add_pairs(parser: argparse.ArgumentParser) -> None:
+    """Add KEY VALUE pairs, which come last, as `opts`."""
+    words = "config keys with their values, which override the file; they come last"
+    parser.add_argument("opts", nargs=argparse.REMAINDER, metavar="KEY VALUE", help=words)
+
+
 def use_reference_models(config_file: str | None, opts: Sequence[str]) -> tuple[str, Sequence[str]]:
     """Return a config file and KEY VALUE pairs: the reference models where no file is named.
 

@@ -1,6 +1,8 @@
 """Print several evaluations side by side, as a Markdown table.
 
-scratch-d2 compare output/detector output/other/inference [--output table.md]
+scratch-d2 compare evaluation run/detector/inference --output comparison.md
+
+Each folder is one that `evaluate` or `train-detector --eval-only` wrote.
 """
 
 from collections.abc import Sequence
@@ -13,8 +15,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     from scratch_d2.utils.files import write_atomically
 
     parser = command_parser("compare", __doc__)
-    parser.add_argument("runs", nargs="+", metavar="FOLDER", help="with evaluation.json in it")
-    parser.add_argument("--output", type=Path, metavar="FILE", help="write the table there, too")
+    parser.add_argument("runs", nargs="+", metavar="FOLDER", help="folder with evaluation.json")
+    parser.add_argument(
+        "--output", type=Path, metavar="FILE", help="Markdown file to write as well"
+    )
     args = parser.parse_args(argv)
 
     from scratch_d2.evaluation.comparison import compare_runs

@@ -1,8 +1,8 @@
-"""Start a detector from a ResNet-50 or a gate, take the ResNet-50 out of one, hand a model on.
+"""Convert weights: make a detector of a ResNet, take the ResNet out, keep what a release needs.
 
-    scratch-d2 convert resnet50.pth output/start.pth --to detector
-    scratch-d2 convert output/detector/model_best.pth resnet50.pth --to resnet
-    scratch-d2 convert output/detector/model_best.pth weights/detector.pth --to release
+    scratch-d2 convert run/detector/model_final.pth detector.pth --to release
+    scratch-d2 convert run/detector/model_final.pth resnet50.pth --to resnet
+    scratch-d2 convert resnet50.pth start.pth --to detector
 
 Accepted are ResNet-50, 101 and 152 of torchvision and timm (.pth, .bin, .safetensors), gates,
 detectors of either engine, and Mask R-CNN of Detectron2's model zoo (.pkl).
@@ -15,8 +15,8 @@ from scratch_d2.cli.common import command_parser
 
 def main(argv: Sequence[str] | None = None) -> int:
     parser = command_parser("convert", __doc__)
-    parser.add_argument("source", help="weights to read")
-    parser.add_argument("target", help="file to write")
+    parser.add_argument("source", metavar="SOURCE", help="weights to read")
+    parser.add_argument("target", metavar="TARGET", help="file to write")
     parser.add_argument("--to", required=True, help="detector, resnet or release")
     args = parser.parse_args(argv)
 

@@ -1,8 +1,9 @@
 """Print statistics of datasets beside those of 5,180 real photographs, as a Markdown table.
 
-    scratch-d2 describe scratch_synth_train /data/labels --output table.md
+    scratch-d2 describe labels --output table.md
 
-What is known of the real photographs is marked ok or off, with the deviation.
+What is known of the real photographs is marked ok or off, with the deviation. A dataset is a
+registered name or a folder with good/, bad/ and masks/.
 """
 
 import argparse
@@ -16,8 +17,10 @@ FORMATS = (".md", ".json")
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = command_parser("describe", __doc__)
-    parser.add_argument("datasets", nargs="+", metavar="NAME|FOLDER")
-    parser.add_argument("--output", type=Path, metavar="FILE", help="table.md or table.json")
+    parser.add_argument("datasets", nargs="+", metavar="NAME|FOLDER", help="to describe")
+    parser.add_argument(
+        "--output", type=Path, metavar="FILE", help="table.md or table.json to write as well"
+    )
     args = parser.parse_args(argv)
     if args.output and args.output.suffix not in FORMATS:
         parser.error(f"--output is {args.output}; accepted are names in {' or '.join(FORMATS)}")

@@ -1,34 +1,40 @@
 """Evaluate models, or the results of an earlier run: metrics with intervals, plots, a report.
 
-    scratch-d2 evaluate --dataset /data/labels --output evaluation
-    scratch-d2 evaluate --dataset /data/labels --results results --output evaluation
+    scratch-d2 evaluate --dataset labels --results results --output evaluation
+    scratch-d2 evaluate --dataset labels --output evaluation
 
-Without --results, the models of the config judge the dataset; without --config-file, these are the
-reference models. Results are the output folder of `scratch-d2 predict`, or a file of COCO results
-with masks of any program. A dataset is a registered name or a folder with good/, bad/ and masks/.
+The first command evaluates the results of `scratch-d2 predict`, or a file of COCO results with
+masks of any program. The second runs the models on the dataset and evaluates them. A dataset is a
+registered name or a folder with good/, bad/ and masks/.
 """
 
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from scratch_d2.cli.common import command_parser, use_reference_models
+from scratch_d2.cli.common import (
+    add_config,
+    add_engine,
+    add_pairs,
+    command_parser,
+    use_reference_models,
+)
 from scratch_d2.cli.evaluation import evaluate_models, print_evaluation
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = command_parser("evaluate", __doc__)
-    parser.add_argument("--dataset", required=True, metavar="NAME|FOLDER")
-    parser.add_argument("--results", type=Path, metavar="DIR|FILE", help="of an earlier run")
-    parser.add_argument("--output", required=True, type=Path, metavar="DIR")
+    parser.add_argument("--dataset", required=True, metavar="NAME|FOLDER", help="labelled images")
     parser.add_argument(
-        "--config-file", metavar="FILE", help="models; with --results, thresholds over the run's"
+        "--results", type=Path, metavar="DIR|FILE", help="of an earlier run (the models run now)"
     )
-    parser.add_argument("--engine", choices=["auto", "d2", "embedded"], help="SCRATCH.ENGINE")
+    parser.add_argument("--output", required=True, type=Path, metavar="DIR", help="folder to write")
+    add_config(parser, "the reference models; with --results, what the run says")
+    add_engine(parser)
     parser.add_argument(
         "--allow-missing", action="store_true", help="leave out images that have no result"
     )
-    parser.add_argument("opts", nargs=argparse.REMAINDER, help="KEY VALUE pairs over the config")
+    add_pairs(parser)
     args = parser.parse_args(argv)
     if args.allow_missing and not args.results:
         parser.error("--allow-missing needs --results: models give each image a result")

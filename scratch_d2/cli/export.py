@@ -1,13 +1,12 @@
-"""Write the gate as one ONNX file, to be run without this package or torch.
+"""Write the gate as one ONNX file, which runs without this package and without torch.
 
-    scratch-d2 export --gate output/gate/model_best.pth --output gate.onnx
+    scratch-d2 export --gate run/gate/model_best.pth --output gate.onnx
 
-It takes `images`, uint8 [N, 3, S, S] RGB, and returns `p_bad`, float32 [N]; how to make the squares
-stands in its metadata. The file is checked against the network in ONNX Runtime and kept only where
-p(Bad) agrees. The detector is refused: its boxes are as many as the image decides, which torch's
-exporter cannot follow.
+The file takes `images`, uint8 [N, 3, S, S] RGB, and returns `p_bad`, float32 [N]; its metadata says
+how to make the squares. It is checked against the network in ONNX Runtime and kept only if p(Bad)
+agrees. The detector is refused: torch's exporter cannot follow as many boxes as an image decides.
 
-Exit codes: 0 written; 2 usage, weights, a missing package, or a refusal.
+Exit codes: 0 written; 2 wrong usage, weights, a missing package, or a refusal.
 """
 
 import argparse
@@ -28,7 +27,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--gate", metavar="FILE", help="a checkpoint of scratch-d2 train-gate")
     what.add_argument("--detector", metavar="FILE", help="refused, with the reason")
-    parser.add_argument("--output", required=True, type=Path, metavar="FILE")
+    parser.add_argument("--output", required=True, type=Path, metavar="FILE", help="file to write")
     return parser.parse_args(argv)
 
 

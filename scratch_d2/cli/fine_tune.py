@@ -1,10 +1,10 @@
 """Train the reference models further on your own photographs, calibrate and evaluate them.
 
-    scratch-d2 fine-tune /data/labels --output runs/labels SOLVER.MAX_ITER 600
+    scratch-d2 fine-tune labels --output run
 
-The folder holds good/, bad/ and, if there are any, masks/. Thresholds are chosen on its split
-scratch_text_val, the metrics are of scratch_text_test. The same command resumes a run that was
-interrupted.
+FOLDER holds good/, bad/ and, if there are any, masks/. It is split into scratch_text_train, _val
+and _test; thresholds are chosen on _val, the metrics are those of _test. The same command resumes
+a run that was interrupted.
 """
 
 import argparse
@@ -13,7 +13,11 @@ from pathlib import Path
 
 from scratch_d2.bundled import PRETRAINED
 from scratch_d2.cli import calibrate, train_detector, train_gate
-from scratch_d2.cli.common import command_parser, use_reference_models
+from scratch_d2.cli.common import (
+    add_engine,
+    command_parser,
+    use_reference_models,
+)
 
 FIXED = ("OUTPUT_DIR", "GATE.OUTPUT_DIR", "SCRATCH.DATA_ROOT")
 Step = tuple[str, Callable[[Sequence[str]], int], list[str]]
@@ -24,7 +28,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("folder", metavar="FOLDER", help="with good/, bad/ and masks/")
     parser.add_argument("--output", required=True, type=Path, metavar="RUN", help="folder to write")
     parser.add_argument("--config-file", metavar="FILE", help=f"recipe ({PRETRAINED})")
-    parser.add_argument("--engine", choices=["auto", "d2", "embedded"], help="SCRATCH.ENGINE")
+    add_engine(parser)
     parser.usage = "%(prog)s FOLDER --output RUN [options] [KEY VALUE ...]"
     # Pairs after an option are left over, where a positional argument would take the option too.
     args, args.opts = parser.parse_known_args(argv)

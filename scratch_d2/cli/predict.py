@@ -1,14 +1,16 @@
-"""Inspect photographs: verdict, area and scratches of each, as JSON lines, CSV, COCO and pictures.
+r"""Judge photographs Good or Bad and find their scratches.
 
-    scratch-d2 predict --input /data/new '/data/old/*.png' --output results
+    scratch-d2 predict --input labels --output results
     scratch-d2 predict --watch /data/line --output results --resume
+    scratch-d2 predict --config-file run/detector/config.yaml --input /data/new '/data/old/*.png' \
+        --output results GATE.WEIGHTS run/gate/model_best.pth
 
-Without --config-file the reference models inspect. The input "-" reads names of files from the
-standard input. A watch ends with Ctrl-C or SIGTERM.
+Writes results.jsonl, results.csv, coco_instances_results.json, summary.json, overlays/ and masks/.
+A run with --watch ends with Ctrl-C or SIGTERM.
 
-Exit codes: 0 done; 2 usage or config; 3 done, but some files were unreadable (each has its row);
-4 nothing was readable; 10 Bad found, only with --fail-on-bad (it overrides 3); 130 interrupted,
---resume completes the results.
+Exit codes: 0 done; 2 wrong usage or config; 3 done, but some files were unreadable (each has its
+row); 4 nothing was readable; 10 Bad found, only with --fail-on-bad (it overrides 3);
+130 interrupted, --resume completes the results.
 """
 
 import argparse
@@ -18,6 +20,9 @@ from pathlib import Path
 from signal import SIGINT, SIGTERM
 
 from scratch_d2.cli.common import (
+    add_config,
+    add_engine,
+    add_pairs,
     command_parser,
     interrupt,
     on_stop,
@@ -28,20 +33,27 @@ from scratch_d2.cli.common import (
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = command_parser("predict", __doc__)
-    parser.add_argument("--config-file", metavar="FILE", help="(the reference models)")
+    add_config(parser, "the reference models")
     what = parser.add_mutually_exclusive_group(required=True)
-    what.add_argument("--input", nargs="+", metavar="FOLDER|FILE|GLOB|-")
-    what.add_argument("--watch", metavar="FOLDER", help="inspect each file that comes in, once")
-    parser.add_argument("--output", required=True, type=Path, metavar="DIR")
-    parser.add_argument("--engine", choices=["auto", "d2", "embedded"], help="SCRATCH.ENGINE")
-    words = "pictures to save: overlays,masks of all images or of the bad ones, or none"
+    words = 'what to inspect; "-" reads file names from standard input'
+    what.add_argument("--input", nargs="+", metavar="FOLDER|FILE|GLOB|-", help=words)
+    what.add_argument("--watch", metavar="FOLDER", help="inspect each file that appears, once")
+    parser.add_argument(
+        "--output", required=True, type=Path, metavar="DIR", help="folder for the results"
+    )
+    add_engine(parser)
+    words = "pictures to save: overlays, masks or both, of bad images or of all, or none"
     parser.add_argument("--save", default="overlays,masks,bad", help=f"{words} (%(default)s)")
-    parser.add_argument("--batch-size", type=int, default=8)
-    parser.add_argument("--workers", type=int, help="batches inspected at a time")
+    parser.add_argument("--batch-size", type=int, default=8, help="images per batch (8)")
+    parser.add_argument(
+        "--workers", type=int, help="batches inspected at once (as the device allows)"
+    )
     parser.add_argument("--resume", action="store_true", help="complete the results in DIR")
     parser.add_argument("--overwrite", action="store_true", help="replace the results in DIR")
-    parser.add_argument("--fail-on-bad", action="store_true", help="exit 10 where Bad was found")
-    parser.add_argument("opts", nargs=argparse.REMAINDER, help="KEY VALUE pairs over the config")
+    parser.add_argument(
+        "--fail-on-bad", action="store_true", help="exit with 10 if any image is Bad"
+    )
+    add_pairs(parser)
     args = parser.parse_args(argv)
     args.input, keys = split_keys(args.input or [])
     args.opts = keys + args.opts

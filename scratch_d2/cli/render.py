@@ -1,8 +1,9 @@
-"""Render the dataset scratch_synth: labels with printed codes, Good and Bad, with masks.
+"""Render a dataset: labels with printed codes, Good and Bad, with masks of the scratches.
 
-    scratch-d2 render --count 2000 --out datasets/scratch_synth
+    scratch-d2 render --count 60 --out labels
+    scratch-d2 render --from-good /data/good --out scratched
 
-With --from-good, scratch photographs of undamaged labels instead.
+With --from-good, scratches are painted on photographs of undamaged labels instead.
 """
 
 import argparse
@@ -17,7 +18,11 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     root = Path(os.environ.get("DETECTRON2_DATASETS", "datasets")).expanduser()
     parser = command_parser("render", __doc__)
     parser.add_argument(
-        "--out", type=Path, default=root / "scratch_synth", help="folder (%(default)s)"
+        "--out",
+        type=Path,
+        default=root / "scratch_synth",
+        metavar="DIR",
+        help="folder to write (%(default)s)",
     )
     parser.add_argument(
         "--from-good",
@@ -30,7 +35,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         "--count",
         type=int,
         default=argparse.SUPPRESS,
-        help="photographs, Good and Bad (2000); with --from-good, scratched ones (one of each)",
+        help="images, Good and Bad (2000); with --from-good, scratched ones (one of each)",
     )
     parser.add_argument("--seed", type=int, default=0, help="same seed, same bytes (0)")
     parser.add_argument(

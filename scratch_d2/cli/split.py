@@ -1,9 +1,9 @@
-"""Freeze the split of a folder of good/ and bad/ in a splits.json, and show what is in it.
+"""Freeze the split of a folder into train, val and test in a splits.json.
 
-    scratch-d2 split --root /data/labels --folds 5
+    scratch-d2 split --root labels --folds 5
 
-Photographs of one label stay together: bursts by the time in their names, joined where they hold
-near-duplicates. From then on every registration of the folder uses the file as it is.
+Photographs of one label stay together: bursts by the time in their names, and near-duplicates.
+Every registration of the folder uses the file from then on.
 """
 
 import argparse
@@ -15,25 +15,26 @@ from scratch_d2.cli.common import command_parser
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = command_parser("split", __doc__)
-    parser.add_argument("--root", required=True, metavar="FOLDER")
-    parser.add_argument("--seed", type=int, default=0, help="of the draw")
+    parser.add_argument("--root", required=True, metavar="FOLDER", help="with good/ and bad/")
+    parser.add_argument("--seed", type=int, default=0, help="of the draw (0)")
     parser.add_argument(
         "--burst-gap",
         type=float,
         default=30.0,
         metavar="SECONDS",
-        help="photographs at most so far apart are one group (default: 30)",
+        help="images at most so far apart are one group (30)",
     )
     parser.add_argument(
         "--duplicate-distance",
         type=int,
         default=12,
         metavar="BITS",
-        help="so are those whose perceptual hashes differ in at most so many bits; -1 compares "
-        "none (default: 12)",
+        help="and those whose perceptual hashes differ in at most so many bits; -1: none (12)",
     )
-    parser.add_argument("--folds", type=int, default=0, help="0, or 3 and more")
-    parser.add_argument("--output", metavar="FILE", help="default: FOLDER/splits.json")
+    parser.add_argument(
+        "--folds", type=int, default=0, help="number of folds: 0, or 3 and more (0)"
+    )
+    parser.add_argument("--output", metavar="FILE", help="file to write (FOLDER/splits.json)")
     return parser.parse_args(argv)
 
 

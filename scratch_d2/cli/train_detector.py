@@ -1,27 +1,38 @@
-"""Train or evaluate the detector.
+r"""Train the detector, or evaluate it.
 
-scratch-d2 train-detector --config-file configs/scratch_mask_rcnn_R_50_FPN.yaml [KEY VALUE ...]
-scratch-d2 train-detector --config-file ... --eval-only MODEL.WEIGHTS output/detector/model_best.pth
+    scratch-d2 train-detector --config-file reference/pretrained.yaml SCRATCH.DATA_ROOT labels
+    scratch-d2 train-detector --config-file run/detector/config.yaml --eval-only \
+        GATE.WEIGHTS run/gate/model_best.pth
+
+Trains on DATASETS.TRAIN, evaluates on DATASETS.TEST, writes OUTPUT_DIR.
 """
 
 import argparse
 from collections.abc import Sequence
 
-from scratch_d2.cli.common import command_parser, saying_how_to_resume
+from scratch_d2.cli.common import (
+    add_config,
+    add_engine,
+    add_pairs,
+    command_parser,
+    saying_how_to_resume,
+)
 from scratch_d2.cli.evaluation import evaluate_models
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = command_parser("train-detector", __doc__)
-    parser.add_argument("--config-file", required=True, metavar="FILE")
-    parser.add_argument("--engine", choices=["auto", "d2", "embedded"], help="SCRATCH.ENGINE")
-    parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint")
-    parser.add_argument("--eval-only", action="store_true", help="evaluate on DATASETS.TEST")
-    parser.add_argument("--num-gpus", type=int, default=1, help="GPUs per machine")
-    parser.add_argument("--num-machines", type=int, default=1)
-    parser.add_argument("--machine-rank", type=int, default=0)
-    parser.add_argument("--dist-url", default="auto", help="tcp://HOST:PORT for several machines")
-    parser.add_argument("opts", nargs=argparse.REMAINDER, help="KEY VALUE pairs over the config")
+    add_config(parser)
+    add_engine(parser)
+    parser.add_argument("--resume", action="store_true", help="resume from the last checkpoint")
+    parser.add_argument("--eval-only", action="store_true", help="train nothing, evaluate")
+    parser.add_argument("--num-gpus", type=int, default=1, help="GPUs per machine (1)")
+    parser.add_argument("--num-machines", type=int, default=1, help="machines (1)")
+    parser.add_argument("--machine-rank", type=int, default=0, help="number of this machine (0)")
+    parser.add_argument(
+        "--dist-url", default="auto", help="tcp://HOST:PORT for several machines (auto)"
+    )
+    add_pairs(parser)
     return parser.parse_args(argv)
 
 

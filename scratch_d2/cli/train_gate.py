@@ -1,19 +1,26 @@
 """Train the gate, the classifier that lets clearly Good images skip the detector.
 
-scratch-d2 train-gate --config-file configs/scratch_mask_rcnn_R_50_FPN.yaml [KEY VALUE ...]
+    scratch-d2 train-gate --config-file reference/pretrained.yaml SCRATCH.DATA_ROOT labels
+
+Trains on DATASETS.TRAIN, validates on DATASETS.TEST, writes GATE.OUTPUT_DIR.
 """
 
 import argparse
 from collections.abc import Sequence
 
-from scratch_d2.cli.common import command_parser, saying_how_to_resume
+from scratch_d2.cli.common import (
+    add_config,
+    add_pairs,
+    command_parser,
+    saying_how_to_resume,
+)
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = command_parser("train-gate", __doc__)
-    parser.add_argument("--config-file", required=True, metavar="FILE")
-    parser.add_argument("--resume", action="store_true", help="go on after the last whole epoch")
-    parser.add_argument("opts", nargs=argparse.REMAINDER, help="KEY VALUE pairs over the config")
+    add_config(parser)
+    parser.add_argument("--resume", action="store_true", help="resume after the last whole epoch")
+    add_pairs(parser)
     return parser.parse_args(argv)
 
 
