@@ -120,7 +120,7 @@ def test_the_first_example_of_every_command_works_from_an_empty_folder(scripts, 
         if name == "export" and not find_spec("onnxruntime"):
             continue
         text = run(scripts / "scratch-d2", name, "--help", cwd=tmp_path)
-        example = re.search(r"^ *(scratch-d2 .*(?:\\\n.*)*)", text, re.MULTILINE)[1]
+        example = re.search(r"^ *(scratch-d2 (?:.*\\\n)*.*)", text, re.MULTILINE)[1]
         command, *arguments = shlex.split(example.replace("\\\n", " "))
         more = SMALL if name in ("fine-tune", "train-gate", "train-detector") else ()
         run(scripts / command, *arguments, *more, cwd=tmp_path)
