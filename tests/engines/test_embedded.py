@@ -189,7 +189,7 @@ def test_resume_refuses_what_is_no_training_run(dataset, tmp_path):
 def test_initial_weights_and_a_diverging_loss(dataset, tmp_path):
     cfg = tiny(tmp_path / "out", "MODEL.WEIGHTS", str(tmp_path / "start.pth"))
     state = MaskRCNN(cfg).state_dict()
-    state["roi_heads.box_predictor.cls_score.weight"].fill_(float("nan"))
+    state["roi_heads.box_predictor.cls_score.weight"].fill_(3e38)  # the sums overflow
     torch.save({"model": state}, tmp_path / "start.pth")
     with pytest.raises(FloatingPointError, match=r"iteration 0: .*loss_cls: nan"):
         EmbeddedEngine().train(cfg)
@@ -197,9 +197,10 @@ def test_initial_weights_and_a_diverging_loss(dataset, tmp_path):
 
 def test_backbone_of_a_gate_starts_training(dataset, tmp_path):
     timm = pytest.importorskip("timm")
-    gate = timm.create_model("resnet50", pretrained=False, num_classes=1)
+    channels = (8, 16, 32, 64)
+    gate = timm.create_model("resnet50", pretrained=False, num_classes=1, channels=channels)
     torch.save({"model": gate.state_dict()}, tmp_path / "gate.pth")
-    widths = ["STEM_OUT_CHANNELS", 64, "RES2_OUT_CHANNELS", 256, "WIDTH_PER_GROUP", 64]
+    widths = ["STEM_OUT_CHANNELS", 64, "RES2_OUT_CHANNELS", 32, "WIDTH_PER_GROUP", 8]
     opts = [f"MODEL.RESNETS.{v}" if isinstance(v, str) else str(v) for v in widths]
     fixed = ["MODEL.WEIGHTS", str(tmp_path / "gate.pth"), "SOLVER.MAX_ITER", "1"]
     fixed += ["MODEL.RESNETS.NORM", "BN"]
