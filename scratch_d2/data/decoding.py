@@ -52,7 +52,12 @@ GIT_LFS = b"version https://git-lfs.github.com/spec/"
 MAX_SIDE = 65_535
 MAX_SCANNED = 10**10  # pixels, over all scans of a JPEG: some seconds
 START_OF_SCAN = b"\xff\xda"
-SUBFILE, PHOTOMETRIC, TILE_WIDTH, TILE_LENGTH, DNG_VERSION = 254, 262, 322, 323, 50706  # of TIFF
+# Tags of TIFF, and two kinds of samples.
+SUBFILE, BITS, PHOTOMETRIC, TILE_WIDTH, TILE_LENGTH = 254, 258, 262, 322, 323
+PLANES, SAMPLES, DNG_VERSION = 284, 339, 50706
+UNSIGNED, SIGNED = 1, 2
+# Where a codestream of JPEG 2000 says how many bits its first component has.
+JPEG2000_SIZE, JPEG2000_PRECISION = b"\xff\x4f\xff\x51", 42
 UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -138,10 +143,12 @@ def _decode(content: bytes) -> Decoded:
     tiles = [(x1 - x0) * (y1 - y0) for _, (x0, y0, x1, y1), *_ in image.tile]
     if tiles and sum(tiles) < pixels:  # Pillow would leave black what no tile covers
         raise ImageError("damaged image (a part of its pixels is missing)")
-    is_deep = ";16" in str([tile[3] for tile in image.tile])
+    are_deep = image.mode[0] not in "IF" and _has_deep_colours(content, image)
     image.load()
     _check_damage(content, image)
-    deep = _read_deep(content, image) if is_deep or image.mode[0] in "IF" else None
+    deep = _read_deep_grey(image) if image.mode[0] in "IF" else None
+    if are_deep:
+        deep = _read_deep_colours(content, image.size)
     # Not ImageOps.exif_transpose, which also writes EXIF anew and fails where that is odd.
     orientation = image.getexif().get(ExifTags.Base.Orientation)
     method = UPRIGHT.get(orientation)
@@ -194,14 +201,33 @@ def _decodes(content: bytes) -> bool:
     return True
 
 
-def _read_deep(content: bytes, image: Image.Image) -> np.ndarray:
-    if image.mode[0] not in "IF":
-        return _read_deep_colours(content, image.size)
-    grey = np.asarray(image)
-    white_is_zero = getattr(image, "tag_v2", {}).get(PHOTOMETRIC) == 0  # Pillow does not turn it
-    if not white_is_zero:
+def _has_deep_colours(content: bytes, image: Image.Image) -> bool:
+    """Whether Pillow would keep only the high byte of colours; to be asked before loading."""
+    if image.format == "TIFF":
+        deep = np.max(image.tag_v2.get(BITS, 8)) > 8
+        if deep and image.tag_v2.get(PLANES) == 2:  # OpenCV reads them wrongly
+            raise ImageError("16-bit colours in separate planes; save them with 8 bits")
+        return deep
+    if image.format == "PPM":
+        arguments = image.tile[0][3]
+        return image.mode == "RGB" and isinstance(arguments, tuple) and arguments[-1] > 255
+    if image.format == "JPEG2000":
+        precision = content[content.find(JPEG2000_SIZE) + JPEG2000_PRECISION]
+        return (precision & 127) + 1 > 8
+    return ";16" in str([tile[3] for tile in image.tile])
+
+
+def _read_deep_grey(image: Image.Image) -> np.ndarray:
+    """Return grey levels of more than 8 bits as the file has them; Pillow knows int32 for most."""
+    grey, tags = np.asarray(image), getattr(image, "tag_v2", {})
+    bits, kind = (np.max(tags.get(tag, default)) for tag, default in ((BITS, 0), (SAMPLES, 1)))
+    if grey.dtype == np.int32 and (bits, kind) == (32, UNSIGNED):
+        grey = grey.view(np.uint32)
+    if grey.dtype == np.int32 and (bits, kind) == (16, SIGNED):
+        grey = grey.astype(np.int16)
+    if tags.get(PHOTOMETRIC) != 0:
         return grey
-    return np.iinfo(grey.dtype).max - grey if grey.dtype.kind == "u" else -grey
+    return np.iinfo(grey.dtype).max - grey if grey.dtype.kind == "u" else -grey  # 0 is white
 
 
 def _read_deep_colours(content: bytes, size: tuple[int, int]) -> np.ndarray:

@@ -124,7 +124,7 @@ def _to_photograph(decoded: Decoded, white: float) -> Photograph:
     if deep is not None:
         low, high = find_range(deep, white)
         pixels = to_uint8(deep, (low, high))
-        note = f"levels {low:g} to {high:g} of {deep.dtype} pixels are read as black to white"
+        note = f"levels {low:g} to {high:g} of {deep.dtype.name} pixels are read as black to white"
         grey = pixels.ndim == 2
         return Photograph(np.repeat(pixels[:, :, None], 3, axis=2) if grey else pixels, note)
     image.info.pop("transparency", None)  # Pillow would warn of it, and it is dropped anyway

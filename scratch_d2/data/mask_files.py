@@ -8,7 +8,7 @@ from PIL import Image
 
 from scratch_d2.data.decoding import Decoded
 from scratch_d2.data.images import read_file
-from scratch_d2.structures.images import WHITES
+from scratch_d2.structures.images import WHITES, check_finite
 
 CLEAR = 0  # the alpha of a pixel that is not there
 
@@ -90,12 +90,12 @@ def _by_alpha(grey: np.ndarray, alpha: np.ndarray, threshold: int) -> MaskReadin
 
 
 def _by_level(grey: np.ndarray, threshold: int) -> MaskReading:
-    lowest, brightest = grey.min(), grey.max()
+    lowest, brightest = check_finite(grey)
     if lowest < brightest and ((grey == lowest) | (grey == brightest)).all():
         kind = f"level {brightest:g} of {lowest:g} and {brightest:g}"
-        return MaskReading(grey == brightest, kind, float(brightest))
+        return MaskReading(grey == brightest, kind, brightest)
     real = grey.dtype.kind == "f"
     white = next((w for w in (*((1.0,) if real else ()), *WHITES) if brightest <= w), brightest)
-    level = threshold * float(white) / 255
+    level = threshold * white / 255
     mask = grey != 0 if 0 <= brightest <= 1 and not real else grey > level
-    return MaskReading(mask, f"grey above {level:g}", float(brightest))
+    return MaskReading(mask, f"grey above {level:g}", brightest)

@@ -15,19 +15,26 @@ def check_rgb(image: np.ndarray) -> None:
         raise ValueError(f"an image must be HxWx3 uint8 RGB, but got {kind} {shape}")
 
 
+def check_finite(array: np.ndarray) -> tuple[float, float]:
+    """Return the lowest and highest level; ValueError for pixels infinite or no numbers."""
+    least, most = float(array.min()), float(array.max())
+    if not np.isfinite([least, most]).all():
+        raise ValueError(f"pixels must be finite numbers, but reach from {least} to {most}")
+    return least, most
+
+
 def find_range(array: np.ndarray, white: float = 0.0) -> tuple[float, float]:
     """Return the levels of a high-depth image that are black and white; 0 and `white` if given.
 
     Cameras of 10, 12 and 14 bits store their levels unscaled in 16, so white is the least of
-    `WHITES` that the pixels stay below; floats may also have 1.0. One pixel in a thousand, as
-    hot pixels, may be brighter. Where no such range fits, as for negative levels, the image's own
-    range is taken, without the darkest and brightest thousandth.
+    `WHITES` that the pixels stay below; signed 16-bit levels may also have 32767, floats 1.0, wider
+    integers 2**n - 1. One pixel in a thousand, as hot pixels, may be brighter. Where no such range
+    fits, as for negative levels, the image's own is taken, without its darkest and brightest
+    thousandth.
 
     Raises ValueError for pixels that are infinite or no numbers.
     """
-    least, most = float(array.min()), float(array.max())
-    if not np.isfinite([least, most]).all():
-        raise ValueError(f"pixels must be finite numbers, but reach from {least} to {most}")
+    least, _ = check_finite(array)
     if white:
         return 0.0, white
     spare = min(1 + array.size // 1000, array.size // 100)
@@ -42,8 +49,9 @@ def find_range(array: np.ndarray, white: float = 0.0) -> tuple[float, float]:
 def _find_white(array: np.ndarray, spare: int) -> float:
     """Return the least usual white that all but `spare` pixels stay below, or 0."""
     if array.dtype.kind != "f":
-        whites = [float(white) for white in WHITES]
-        return next((w for w in whites if np.count_nonzero(array > w) <= spare), 0.0)
+        signed = array.dtype == np.int16
+        whites = [*WHITES[:-1], 32767] if signed else [*WHITES, *(2**n - 1 for n in range(17, 33))]
+        return next((float(w) for w in whites if np.count_nonzero(array > w) <= spare), 0.0)
     for white in (1.0, *map(float, WHITES)):
         if np.count_nonzero(array > 1.05 * white) <= spare:  # interpolation overshoots
             # An image of 0..2 has no usual white: read as one of 0..255 it would be black.

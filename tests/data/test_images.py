@@ -33,6 +33,7 @@ from tests.data.files import (
 )
 
 RAMP = np.linspace(0, 255, 30 * 20).reshape(20, 30).astype(np.uint8)
+LARGE = RAMP.repeat(4, axis=0).repeat(4, axis=1)  # JPEG 2000 needs some pixels
 
 
 def as_rgb(grey: np.ndarray) -> np.ndarray:
@@ -61,6 +62,61 @@ def test_levels_of_cameras_are_scaled_from_their_own_depth(tmp_path, bits, suffi
     pixels, note = read_photograph(tmp_path / f"deep.{suffix}")
     np.testing.assert_array_equal(pixels, as_rgb(RAMP))
     assert note == f"levels 0 to {white} of uint16 pixels are read as black to white"
+
+
+def deep_kinds() -> dict[str, bytes]:
+    """The ramp in 12 bits of 16, in grey and colours of every kind that holds them."""
+    deep = LARGE.astype(np.uint16) * 16
+    colours = np.repeat(deep[:, :, None], 3, axis=2)
+    size = b"%d %d\n65535\n" % (120, 80)
+    kinds = {name: cv2.imencode(name, colours)[1].tobytes() for name in (".png", ".tif", ".jp2")}
+    return {
+        **kinds,
+        "pgm": b"P5\n" + size + deep.astype(">u2").tobytes(),
+        "ppm": b"P6\n" + size + colours.astype(">u2").tobytes(),
+        "transparent": cv2.imencode(".png", np.dstack([colours, deep]))[1].tobytes(),
+    }
+
+
+DEEP_KINDS = deep_kinds()
+
+
+@pytest.mark.parametrize("kind", DEEP_KINDS)
+def test_no_kind_of_file_loses_the_low_bits(tmp_path, kind):
+    (tmp_path / "a").write_bytes(DEEP_KINDS[kind])
+    pixels, note = read_photograph(tmp_path / "a")
+    np.testing.assert_allclose(pixels, as_rgb(LARGE), atol=1)
+    assert note.startswith("levels 0 to 4095 of ")
+
+
+@pytest.mark.parametrize(
+    ("bits", "kind", "scale", "white"),
+    [(32, 1, 257, 65535), (32, 1, 0x1010101, 2**32 - 1), (16, 2, 128, 32767), (32, 2, 16, 4095)],
+)
+def test_integers_of_tiffs_are_read_with_their_sign(tmp_path, bits, kind, scale, white):
+    dtype = np.dtype(f"<{'u' if kind == 1 else 'i'}{bits // 8}")
+    size = {
+        256: (LONG, 30),
+        257: (LONG, 20),
+        278: (LONG, 20),
+        258: (SHORT, bits),
+        339: (SHORT, kind),
+    }
+    pixels = (RAMP.astype(np.int64) * scale).astype(dtype).tobytes()
+    (tmp_path / "a.tif").write_bytes(tiff(size, pixels))
+    pixels, note = read_photograph(tmp_path / "a.tif")
+    np.testing.assert_allclose(pixels, as_rgb(RAMP), atol=1)
+    assert note == f"levels 0 to {white:g} of {dtype.name} pixels are read as black to white"
+
+
+def test_deep_colours_in_planes_are_refused(tmp_path):
+    three = {258: (SHORT, 16, 16, 16), 277: (SHORT, 3), 262: (SHORT, 2), 284: (SHORT, 2)}
+    size = {256: (LONG, 30), 257: (LONG, 20), 278: (LONG, 20)}
+    plane = 30 * 20 * 2
+    strips = {273: (LONG, *range(300, 300 + 3 * plane, plane)), 279: (LONG, *[plane] * 3)}
+    (tmp_path / "a.tif").write_bytes(tiff({**three, **size, **strips}, bytes(4 * plane)))
+    with pytest.raises(ImageError, match="16-bit colours in separate planes"):
+        read_image(tmp_path / "a.tif")
 
 
 @pytest.mark.parametrize("bits", [12, 16])
