@@ -29,7 +29,7 @@ class Source:
         data_sha256: hash of its images, see `scratch_d2.data.split.data_hash`.
         weights: hashes of the weights that looked at them, see `ModelBundle.hash_weights`; {} if
             not known.
-        notes: what the evaluation said of its figures, one sentence each.
+        notes: the notes of the evaluation, one sentence each.
         warnings: what speaks against calibrating on them, likewise.
     """
 
@@ -42,7 +42,7 @@ class Source:
     warnings: tuple[str, ...]
 
     def measure(self, thresholds: Thresholds) -> VerdictMetrics | None:
-        """Return the figures of other thresholds; None where they measure areas in another way."""
+        """Return the metrics of other thresholds; None if they measure areas in another way."""
         alike = measures_alike(thresholds, self.thresholds)
         return measure(self.images, thresholds) if alike else None
 
@@ -142,6 +142,6 @@ def refuse_test_set(dataset: str) -> None:
     """Raise ValueError where a dataset is for testing, by its name."""
     if re.search(r"(^|_)test$", Path(dataset).name.lower()):
         raise ValueError(
-            f"dataset {dataset!r} is a test set: figures on it would no longer tell what to expect "
+            f"dataset {dataset!r} is a test set: its metrics would no longer tell what to expect "
             "once thresholds are chosen on it; calibrate on a validation set (--dataset ..._val)"
         )

@@ -1,4 +1,4 @@
-"""Are there images in a test set that the model has seen in training, or nearly so?"""
+"""Leaks: test images that the model has seen in training, or that show a label it has seen."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -18,7 +18,7 @@ from scratch_d2.metrics.coco_ap import average_precision
 from scratch_d2.metrics.image_metrics import image_metrics
 from scratch_d2.structures.prediction import Prediction
 
-FIGURES = ("precision_bad", "recall_bad", "F1_bad", "accuracy", "AUC")
+LEAK_METRICS = ("precision_bad", "recall_bad", "F1_bad", "accuracy", "AUC")
 Images = Sequence[Mapping[str, str]]
 
 
@@ -121,11 +121,11 @@ def leak_metrics(
     leaks: Leaks,
     max_dets: int,
 ) -> dict[str, float]:
-    """Return how many images leaked and, where some did, the figures without them.
+    """Return the number of leaked images and the metrics without them.
 
-    `test_images` of any kind, then one count for each kind of `Leaks`, an image counted in the
-    first that holds; the figures are those of `FIGURES`, by judge, and mask AP. Nothing where the
-    training images are not known.
+    `test_images` counts the images with a leak of any kind; `same_files`, `near_duplicates` and
+    `same_bursts` count each image once, in the first kind that applies. The metrics are
+    `LEAK_METRICS` by judge, and mask AP. Returns {} if the training images are not known.
     """
     if training is None:
         return {}
@@ -138,6 +138,6 @@ def leak_metrics(
     ap = average_precision(kept, predictions, max_dets)["segm"]
     counts |= {"segm_AP": ap["AP"], "segm_AP50": ap["AP50"]}
     for judge, (y_pred, y_score) in judged.items():
-        found = image_metrics(clean.y_true, y_pred[~leaked], y_score[~leaked], clean.group)
-        counts |= {f"{judge}_{name}": found[name] for name in FIGURES}
+        metrics = image_metrics(clean.y_true, y_pred[~leaked], y_score[~leaked], clean.group)
+        counts |= {f"{judge}_{name}": metrics[name] for name in LEAK_METRICS}
     return counts

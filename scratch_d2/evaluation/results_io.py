@@ -1,4 +1,4 @@
-"""Read results of former runs: what scratch-d2 predict wrote, or COCO results of any program."""
+"""Read results of earlier runs: of scratch-d2 predict, or COCO results of any program."""
 
 import json
 import math
@@ -17,13 +17,13 @@ Entry = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
-class Saved:
-    """Results of a dataset.
+class LoadedResults:
+    """Results of an earlier run on the images of a dataset.
 
     Attributes:
         predictions: by image_id, of the images that have a result.
-        p_bad: the gate's scores by image_id; {} where none was used.
-        notes: sentences on what did not fit.
+        p_bad: scores of the gate by image_id; {} without a gate.
+        notes: sentences on results that were left out.
     """
 
     predictions: dict[Any, Prediction]
@@ -31,11 +31,11 @@ class Saved:
     notes: list[str] = field(default_factory=list)
 
 
-def read_results(path: str | Path, dicts: Sequence[Mapping[str, Any]]) -> Saved:
+def read_results(path: str | Path, dicts: Sequence[Mapping[str, Any]]) -> LoadedResults:
     """Read the output folder of scratch-d2 predict, or a file of COCO results with masks.
 
-    In COCO results an image without an entry is one on which nothing was found. Results for images
-    that are not in the dataset are left out, and a note says so.
+    In COCO results an image without an entry is an image without detections. Results for images
+    that are not in the dataset are left out, with a note.
 
     Raises FileNotFoundError, or ValueError naming file, entry and what is accepted.
     """
@@ -60,22 +60,22 @@ def read_results(path: str | Path, dicts: Sequence[Mapping[str, Any]]) -> Saved:
     known = {item["image_id"] for item in dicts}
     if not all(isinstance(e.get("image_id"), int | str) for e in entries):
         raise ValueError(f"{path}: each entry needs an image_id, a number or a text")
-    strange = {e["image_id"] for e in entries} - known
+    unknown = {e["image_id"] for e in entries} - known
     if entries and not known & {e["image_id"] for e in entries}:
         raise ValueError(
             f"{path}: none of its entries is for an image of the dataset; image_id is "
             f"{entries[0]['image_id']!r} in the first, {next(iter(known), None)!r} in the dataset"
         )
-    notes = [_left_out(len(strange), f"image_id {min(strange, key=str)!r}")] if strange else []
+    notes = [_left_out(len(unknown), f"image_id {min(unknown, key=str)!r}")] if unknown else []
     fitting = [e for e in entries if e["image_id"] in known]
-    return Saved(to_predictions(fitting, dicts, path), notes=notes)
+    return LoadedResults(to_predictions(fitting, dicts, path), notes=notes)
 
 
-def _read_rows(path: Path, dicts: Sequence[Mapping[str, Any]]) -> Saved:
+def _read_rows(path: Path, dicts: Sequence[Mapping[str, Any]]) -> LoadedResults:
     if not path.is_file():
         raise FileNotFoundError(f"{str(path)!r}: no such file; scratch-d2 predict writes it")
     ids = {str(Path(item["file_name"]).resolve()): item["image_id"] for item in dicts}
-    entries, p_bad, inspected, strange = [], {}, set(), []
+    entries, p_bad, inspected, unknown = [], {}, set(), []
     for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
         try:
             row = json.loads(line)
@@ -83,7 +83,7 @@ def _read_rows(path: Path, dicts: Sequence[Mapping[str, Any]]) -> Saved:
                 continue
             image_id = ids.get(str(Path(row["file"]).resolve()))
             if image_id is None:
-                strange.append(row["file"])
+                unknown.append(row["file"])
                 continue
             if image_id in inspected:
                 raise ValueError(f"{path}, line {number}: a second row of {row['file']!r}")
@@ -93,14 +93,14 @@ def _read_rows(path: Path, dicts: Sequence[Mapping[str, Any]]) -> Saved:
                 p_bad[image_id] = _score(row["p_bad"], path, f"line {number}, p_bad")
         except (KeyError, TypeError, json.JSONDecodeError) as error:
             raise ValueError(f"{path}, line {number}: not a row of results ({error!r})") from None
-    if strange and not inspected:
+    if unknown and not inspected:
         raise ValueError(
-            f"{path}: none of its images is in the dataset; the first is {strange[0]!r}, seen from "
-            f"{Path.cwd()}: go where scratch-d2 predict ran"
+            f"{path}: none of its images is in the dataset; the first is {unknown[0]!r}, seen from "
+            f"{Path.cwd()}: run this where scratch-d2 predict ran"
         )
-    found = to_predictions(entries, [d for d in dicts if d["image_id"] in inspected], path)
-    notes = [_left_out(len(strange), strange[0])] if strange else []
-    return Saved(found, p_bad, notes)
+    predictions = to_predictions(entries, [d for d in dicts if d["image_id"] in inspected], path)
+    notes = [_left_out(len(unknown), unknown[0])] if unknown else []
+    return LoadedResults(predictions, p_bad, notes)
 
 
 def _left_out(count: int, first: str) -> str:

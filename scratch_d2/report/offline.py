@@ -21,8 +21,8 @@ def write_report_of(folder: str | Path, dataset: str, mask_threshold: int = 127)
     (results, metadata), images = read_evaluation(folder), ImageTable.load(folder)
     thresholds = Thresholds.from_dict(metadata["thresholds"])
     evaluated = set(images.image_id)
-    found = find_dataset_dicts(dataset, mask_threshold)
-    dicts = [item for item in found if item["image_id"] in evaluated]
+    whole = find_dataset_dicts(dataset, mask_threshold)
+    dicts = [item for item in whole if item["image_id"] in evaluated]
     entries = json.loads((folder / DETECTIONS).read_text("utf-8"))
     predictions = to_predictions(entries, dicts, folder / DETECTIONS)
     return write_report(folder, dicts, predictions, images, results, thresholds, metadata)

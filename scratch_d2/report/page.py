@@ -24,15 +24,15 @@ from scratch_d2.structures.thresholds import Thresholds
 from scratch_d2.structures.verdict import counts, scratch_mask
 from scratch_d2.utils.files import write_atomically
 
-FILE_NAME = "report.html"
+REPORT = "report.html"
 BUDGET = 19_000_000  # bytes of the page; more than that is a burden to open and to send
 SCRIPTS = (
     *("metrics", "intervals", "dom", "charts", "controls", "figures", "tables"),
     *("gallery", "zoom", "dialog", "export", "compare", "report"),
 )
-# Of each image: width and height, those of the grid of its outlines, the outlines of true and
-# found scratches, how many count, whether it is Bad without a mask.
-LOOKS = ("pixels", "grid", "truth", "found", "count", "unmarked")
+# Per image: its width and height, those of the grid of its outlines, the outlines of true and
+# detected scratches, how many of these count, whether it is Bad without a mask.
+IMAGE_COLUMNS = ("pixels", "grid", "truth", "found", "count", "unmarked")
 
 
 def write_report(
@@ -52,9 +52,9 @@ def write_report(
         dicts: dataset dicts, at least those of `images`.
         predictions: by image_id, at least those of `images`.
         images: what the page judges, with areas in the unit of the thresholds.
-        results: groups of figures; what is not finite is shown as a dash.
+        results: groups of metrics; a value that is not finite is shown as a dash.
         thresholds: where the page begins, and returns to.
-        about: what the figures are of: dataset, data_sha256, weights, gate_weights, and notes,
+        about: metadata of the evaluation: dataset, data_sha256, weights, gate_weights, and notes,
             sentences to be shown as warnings; each may be missing.
 
     Raises ValueError where an image has no dataset dict or no prediction.
@@ -73,7 +73,7 @@ def write_report(
     }
     room = BUDGET - len(_dump(content)) - len(_fill({"data": ""}))
     content["pictures"] = make_thumbnails(images.file, folder, room)._asdict()
-    return write_atomically(_fill({"data": _dump(content)}), folder / FILE_NAME)
+    return write_atomically(_fill({"data": _dump(content)}), folder / REPORT)
 
 
 def _columns(
@@ -89,28 +89,27 @@ def _columns(
         if image_id not in of_id or image_id not in predictions:
             raise ValueError(f"{file}: image_id {image_id!r} has no dataset dict or no prediction")
 
-    def look(image_id: Any) -> tuple:
-        return _look(of_id[image_id], predictions[image_id], thresholds)
+    def record(image_id: Any) -> tuple:
+        return image_record(of_id[image_id], predictions[image_id], thresholds)
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        looks = list(pool.map(look, images.image_id))
-    places: dict[str, int] = {}
-    seen = {name: [look[column] for look in looks] for column, name in enumerate(LOOKS)}
+        records = list(pool.map(record, images.image_id))
+    group_ids: dict[str, int] = {}
     return {
         "image_id": images.image_id,
         "file": ["/".join(Path(file).parts[-2:]) for file in images.file],
         "link": [link_to(file, folder) for file in images.file],
         "family": families(images.file),
-        "group": [places.setdefault(group, len(places)) for group in images.group],
+        "group": [group_ids.setdefault(group, len(group_ids)) for group in images.group],
         "bad": images.y_true.astype(int),
         "area": images.area,
         "p_bad": images.p_bad,
-        **seen,
+        **{name: [r[i] for r in records] for i, name in enumerate(IMAGE_COLUMNS)},
     }
 
 
-def _look(item: Mapping[str, Any], prediction: Prediction, thresholds: Thresholds) -> tuple:
-    """Return what is to be seen in one image, in the order of `LOOKS`."""
+def image_record(item: Mapping[str, Any], prediction: Prediction, thresholds: Thresholds) -> tuple:
+    """Return the values of one image for `IMAGE_COLUMNS`."""
     grid = grid_size(item["height"], item["width"])
     return (
         [item["width"], item["height"]],
