@@ -180,3 +180,9 @@ def test_resnet50_names_every_tensor_of_the_detectors_backbone() -> None:
     assert set(renamed) == wanted
     # The stride stands in the 3x3 convolution, as with STRIDE_IN_1X1 False.
     assert renamed[f"{prefix}res3.0.conv2.weight"].shape == (128, 128, 3, 3)
+
+
+def test_parameters_have_the_names_of_released_weights() -> None:
+    names = GateNetwork("resnet10t").state_dict()
+    assert {name.split(".")[0] for name in names} == {"trunk", "heads"}
+    assert {"trunk.fc.weight", "heads.0.weight", "heads.1.bias"} <= names.keys()
