@@ -29,6 +29,7 @@ from scratch_d2.gate import Gate
 from scratch_d2.gate.validation import ranking_metrics
 from scratch_d2.synthetic.dataset import write_dataset
 from scratch_d2.utils.files import save_atomically
+from scratch_d2.utils.tables import format_table
 
 CONFIG = "configs/reference/mask_rcnn_R_50_half_FPN.yaml"
 START, RPN_ENDS = "weights/detector.pth", ("objectness_logits", "anchor_deltas")
@@ -66,8 +67,8 @@ GATES: dict[str, dict[str, str]] = {
     "gate of 224 px": {"GATE.IMAGE_SIZE": "224"},
 }
 GATE_LABELS, GATE_SEED = 8_000, 61  # a seed of no other set in this project
-Figures = dict[str, tuple[str, str, str, int]]
-DETECTOR_FIGURES: Figures = {
+Metrics = dict[str, tuple[str, str, str, int]]
+DETECTOR_METRICS: Metrics = {
     "mask AP": ("rendered", "segm", "AP", 1),
     "AP50": ("rendered", "segm", "AP50", 1),
     "AP, thin": ("rendered", "segm", "AP_thin", 1),
@@ -77,7 +78,7 @@ DETECTOR_FIGURES: Figures = {
     "length found, real": ("real", "pixel", "skeleton_recall", 3),
     "AUC, area, real": ("real", "image", "area_AUC", 3),
 }
-GATE_FIGURES: Figures = {
+GATE_METRICS: Metrics = {
     "AUC": ("rendered", "gate", "roc_auc", 3),
     "AP of Bad": ("rendered", "gate", "average_precision", 3),
     "AUC, real": ("real", "gate", "roc_auc", 3),
@@ -175,18 +176,17 @@ def pace(folder: Path) -> float:
     return median(gate or [1000 / BATCH * line["time"] for line in lines if "time" in line])
 
 
-def to_markdown(runs: dict[str, dict], figures: Figures) -> str:
+def to_markdown(runs: dict[str, dict], metrics: Metrics) -> str:
     measured = next(iter(runs.values()))
-    columns = {title: where for title, where in figures.items() if where[0] in measured}
-    lines = [f"| setting | {' | '.join(columns)} | ms an image |"]
-    lines.append(f"|---|{'---:|' * (len(columns) + 1)}")
-    for name, found in runs.items():
+    columns = {title: where for title, where in metrics.items() if where[0] in measured}
+    rows = []
+    for name, results in runs.items():
         cells = [
-            show(found[kind].get(task, {}).get(figure), digits)
-            for kind, task, figure, digits in columns.values()
+            show(results[kind].get(task, {}).get(metric), digits)
+            for kind, task, metric, digits in columns.values()
         ]
-        lines.append(f"| {name} | {' | '.join(cells)} | {found['ms']:.0f} |")
-    return "\n".join(lines)
+        rows.append([name, *cells, f"{results['ms']:.0f}"])
+    return format_table(rows, ["setting", *columns, "ms per image"], markdown=True)
 
 
 def show(value: float | None, digits: int) -> str:
@@ -195,12 +195,12 @@ def show(value: float | None, digits: int) -> str:
 
 def main() -> int:
     args = parse_args()
-    for settings, figures in ((DETECTORS, DETECTOR_FIGURES), (GATES, GATE_FIGURES)):
+    for settings, metrics in ((DETECTORS, DETECTOR_METRICS), (GATES, GATE_METRICS)):
         runs: dict[str, dict] = {}
         for name in settings:
             if args.only is None or name in args.only:
                 runs[name] = measure(args, name)
-                print(f"\n{to_markdown(runs, figures)}", flush=True)
+                print(f"\n{to_markdown(runs, metrics)}", flush=True)
     return 0
 
 

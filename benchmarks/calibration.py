@@ -18,8 +18,9 @@ from scratch_d2.cli.common import run
 from scratch_d2.evaluation.images import ImageTable, judge_images
 from scratch_d2.metrics.image_metrics import image_metrics
 from scratch_d2.structures.thresholds import Thresholds
+from scratch_d2.utils.tables import format_table
 
-FIGURES = ("precision_bad", "recall_bad", "F1_bad")
+METRICS = ("precision_bad", "recall_bad", "F1_bad")
 
 
 def parse_args() -> argparse.Namespace:
@@ -55,15 +56,15 @@ def draw(images: ImageTable, count: int, seed: int) -> np.ndarray:
 
 
 def compare(images: ImageTable, goal: str, count: int, draws: int) -> np.ndarray:
-    """Return [draws, 3, figures]: on the images drawn, expected of others, on the others."""
+    """Return [draws, 3, metrics]: on the images drawn, expected of others, on the others."""
     rows = []
     for seed in range(draws):
         drawn = draw(images, count, seed)
         made, others = calibrate(images.select(drawn), Thresholds(), goal), images.select(~drawn)
         y_pred, y_score = list(judge_images(others, made.thresholds).values())[-1]
-        kept = image_metrics(others.y_true, y_pred, y_score, others.group)
-        found = (made.figures, made.expected, kept)
-        rows.append([[figures[name] for name in FIGURES] for figures in found])
+        on_others = image_metrics(others.y_true, y_pred, y_score, others.group)
+        columns = (made.metrics, made.expected, on_others)
+        rows.append([[metrics[name] for name in METRICS] for metrics in columns])
     return np.array(rows)
 
 
@@ -71,13 +72,15 @@ def main() -> int:
     args = parse_args()
     images = join([ImageTable.load(folder) for folder in args.evaluations])
     print(f"{len(images)} images, of which {args.images} choose, {args.draws} draws\n")
-    print("| goal | | where chosen | expected | on others |\n|---|---|---:|---:|---:|")
+    rows = []
     for goal in args.goals:
-        found = compare(images, goal, args.images, args.draws)
-        for place, name in enumerate(FIGURES):
-            means, spreads = found[:, :, place].mean(axis=0), found[:, :, place].std(axis=0)
+        values = compare(images, goal, args.images, args.draws)
+        for index, name in enumerate(METRICS):
+            means, spreads = values[:, :, index].mean(axis=0), values[:, :, index].std(axis=0)
             cells = (f"{mean:.3f} ± {spread:.3f}" for mean, spread in zip(means, spreads))
-            print(f"| {goal} | {name} | {' | '.join(cells)} |")
+            rows.append([goal, name, *cells])
+    headers = ["goal", "metric", "where chosen", "expected", "on others"]
+    print(format_table(rows, headers, markdown=True))
     return 0
 
 

@@ -10,7 +10,7 @@ how well the best anchor covers a scratch, and the share that an anchor of IoU 0
 """
 
 import argparse
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 import numpy as np
 import torch
@@ -29,6 +29,7 @@ from scratch_d2.structures.dataset_dict import scratches_of
 from scratch_d2.structures.masks import decode_rle, encode_rle, to_rle
 from scratch_d2.structures.prediction import Prediction
 from scratch_d2.structures.thresholds import Thresholds
+from scratch_d2.utils.tables import format_table
 
 SIZES, CELLS = (192, 256, 320, 384), (14, 28, 56)
 STRIDES = (4, 8, 16, 32, 64)
@@ -88,17 +89,18 @@ def draw(item: dict, longest: int, cells: int) -> Prediction:
     return Prediction(height, width, (boxes * back).numpy(), scores, [encode_rle(m) for m in drawn])
 
 
-def mask_table(dicts: list[dict]) -> Iterator[str]:
-    yield "| image, cells of a mask | mask AP | AP50 | AP, thin | Dice | length found |"
-    yield "|---|---:|---:|---:|---:|---:|"
+def mask_table(dicts: list[dict]) -> str:
+    rows = []
     for longest in SIZES:
         for cells in CELLS:
-            found = {item["image_id"]: draw(item, longest, cells) for item in dicts}
-            ap = average_precision(dicts, found)["segm"]
-            pixel = pixel_metrics(dicts, found, Thresholds())
-            figures = [f"{ap[name]:.1f}" for name in ("AP", "AP50", "AP_thin")]
-            figures += [f"{pixel[name]:.3f}" for name in ("dice", "skeleton_recall")]
-            yield f"| {longest} px, {cells} x {cells} | {' | '.join(figures)} |"
+            predictions = {item["image_id"]: draw(item, longest, cells) for item in dicts}
+            ap = average_precision(dicts, predictions)["segm"]
+            pixel = pixel_metrics(dicts, predictions, Thresholds())
+            values = [f"{ap[name]:.1f}" for name in ("AP", "AP50", "AP_thin")]
+            values += [f"{pixel[name]:.3f}" for name in ("dice", "skeleton_recall")]
+            rows.append([f"{longest} px, {cells} x {cells}", *values])
+    headers = ["image, cells of a mask", "mask AP", "AP50", "AP, thin", "Dice", "skeleton recall"]
+    return format_table(rows, headers, markdown=True)
 
 
 def best_cover(
@@ -123,21 +125,21 @@ def best_cover(
     return torch.cat(best)
 
 
-def anchor_table(dicts: list[dict]) -> Iterator[str]:
-    yield "| anchors of a level | mean IoU of the best | above 0.5 | above 0.7 |"
-    yield "|---|---:|---:|---:|"
+def anchor_table(dicts: list[dict]) -> str:
+    rows = []
     for name, (sizes, ratios) in ANCHORS.items():
         cover = best_cover(dicts, sizes, ratios)
         shares = [(cover >= bar).float().mean() for bar in (0.5, 0.7)]
-        yield f"| {name} | {cover.mean():.2f} | {shares[0]:.0%} | {shares[1]:.0%} |"
+        rows.append([name, f"{cover.mean():.2f}", *(f"{share:.0%}" for share in shares)])
+    headers = ["anchors of a level", "mean IoU of the best", "above 0.5", "above 0.7"]
+    return format_table(rows, headers, markdown=True)
 
 
 def main() -> int:
     args = parse_args()
     register_builtin()
     dicts = [item for item in find_dataset_dicts(args.dataset) if scratches_of(item)]
-    for line in (*mask_table(dicts), "", *anchor_table(dicts)):
-        print(line, flush=True)
+    print(f"{mask_table(dicts)}\n\n{anchor_table(dicts)}")
     return 0
 
 

@@ -27,6 +27,7 @@ from scratch_d2.metrics.bootstrap import resample
 from scratch_d2.metrics.coco_ap import precision_by_level
 from scratch_d2.metrics.matching import IOU_THRESHOLDS, Matches, match_detections, true_masks
 from scratch_d2.structures.masks import rle_areas
+from scratch_d2.utils.tables import format_table
 
 RIGHT, MISPLACED, DOUBLE, BACKGROUND = "right", "misplaced", "double", "background"
 NEAR, FOUND = 0.1, 0.5
@@ -61,75 +62,79 @@ def sort_out(dicts: list[dict], predictions: dict) -> Sorted:
     """Sort the detections of all images; what lies in a crowd counts as background here."""
     kinds, scratches, scores, areas = [], [], [], []
     for item in dicts:
-        found, truth = predictions[item["image_id"]], true_masks(item)
+        detections, truth = predictions[item["image_id"]], true_masks(item)
         truth = [m for m, a in zip(truth, item["annotations"]) if not a.get("iscrowd", 0)]
-        kind = np.full(len(found.scores), BACKGROUND, "<U10")
+        kind = np.full(len(detections.scores), BACKGROUND, "<U10")
         scratch = np.full(len(kind), -1)
         if len(truth) and len(kind):
             nobody = np.zeros(len(truth), bool)
-            overlap = coco_mask.iou(found.masks, truth, nobody.astype(np.uint8).tolist())
+            overlap = coco_mask.iou(detections.masks, truth, nobody.astype(np.uint8).tolist())
             chosen = match_detections(overlap, nobody, nobody)[0]
             best = overlap.max(axis=1)
             kind[best >= NEAR], kind[best >= FOUND], kind[chosen >= 0] = MISPLACED, DOUBLE, RIGHT
             scratch = np.where(chosen >= 0, chosen, overlap.argmax(axis=1)) + len(areas)
-        kinds.append(kind), scratches.append(scratch), scores.append(found.scores)
+        kinds.append(kind), scratches.append(scratch), scores.append(detections.scores)
         areas += rle_areas(truth).tolist()
     order = np.argsort(-np.concatenate(scores), kind="stable")
     return Sorted(np.concatenate(kinds)[order], np.concatenate(scratches)[order], np.array(areas))
 
 
-def is_reached(found: Sorted, *kinds: str) -> np.ndarray:
+def is_reached(detections: Sorted, *kinds: str) -> np.ndarray:
     """Return [K] bool: whether a detection of these kinds finds a scratch or is nearest to it."""
-    reached = np.zeros(len(found.area), bool)
-    reached[found.scratch[np.isin(found.kind, kinds)]] = True
+    reached = np.zeros(len(detections.area), bool)
+    reached[detections.scratch[np.isin(detections.kind, kinds)]] = True
     return reached
 
 
-def ap50(right: np.ndarray, wanted: int) -> float:
-    """Return AP50 in percent of detections [D], best first, of which some are right."""
-    levels = np.tile(right, (len(IOU_THRESHOLDS), 1))
-    matches = Matches(np.zeros(len(right), int), levels, levels & False, np.array([wanted]))
+def ap50(tp: np.ndarray, num_gt: int) -> float:
+    """Return AP50 in percent; `tp` says which detections, highest score first, are right."""
+    levels = np.tile(tp, (len(IOU_THRESHOLDS), 1))
+    matches = Matches(np.zeros(len(tp), int), levels, levels & False, np.array([num_gt]))
     return float(precision_by_level(matches, resample(range(1), replicates=0))[0, 0])
 
 
-def mend(found: Sorted) -> dict[str, tuple[int, float]]:
+def mend(detections: Sorted) -> dict[str, tuple[int, float]]:
     """Return how many errors of each kind there are, and AP50 without them."""
-    right, wanted = found.kind == RIGHT, len(found.area)
+    right, num_gt = detections.kind == RIGHT, len(detections.area)
     mended = {}
     for kind in (MISPLACED, DOUBLE, BACKGROUND):
-        wrong = found.kind == kind
-        put_right = first_at_its_scratch(found) if kind == MISPLACED else np.zeros_like(wrong)
+        wrong = detections.kind == kind
+        put_right = first_at_its_scratch(detections) if kind == MISPLACED else np.zeros_like(wrong)
         kept = ~wrong | put_right
-        mended[kind] = int(wrong.sum()), ap50((right | put_right)[kept], wanted)
-    missed = int((~is_reached(found, RIGHT, MISPLACED)).sum())
-    mended["missed"] = missed, ap50(right, wanted - missed)
+        mended[kind] = int(wrong.sum()), ap50((right | put_right)[kept], num_gt)
+    missed = int((~is_reached(detections, RIGHT, MISPLACED)).sum())
+    mended["missed"] = missed, ap50(right, num_gt - missed)
     return mended
 
 
-def first_at_its_scratch(found: Sorted) -> np.ndarray:
+def first_at_its_scratch(detections: Sorted) -> np.ndarray:
     """Return [D] bool: the best misplaced detection at each scratch that nothing finds."""
-    lost = ~is_reached(found, RIGHT)
-    places = np.flatnonzero((found.kind == MISPLACED) & lost[found.scratch])
-    first = np.zeros(len(found.kind), bool)
-    first[places[np.unique(found.scratch[places], return_index=True)[1]]] = True
+    lost = ~is_reached(detections, RIGHT)
+    misplaced = np.flatnonzero((detections.kind == MISPLACED) & lost[detections.scratch])
+    first = np.zeros(len(detections.kind), bool)
+    first[misplaced[np.unique(detections.scratch[misplaced], return_index=True)[1]]] = True
     return first
 
 
-def print_tables(found: Sorted) -> None:
-    now = ap50(found.kind == RIGHT, len(found.area))
-    print(f"AP50 {now:.1f}: {len(found.kind)} detections of {len(found.area)} scratches\n")
-    print("| error | how many | AP50 without it | gain |\n|---|---:|---:|---:|")
-    for kind, (count, mended) in mend(found).items():
-        print(f"| {kind} | {count} | {mended:.1f} | {mended - now:+.1f} |")
+def print_tables(detections: Sorted) -> None:
+    now = ap50(detections.kind == RIGHT, len(detections.area))
     print(
-        "\n| scratches of | how many | found | misplaced only | missed |\n|---|---:|---:|---:|---:|"
+        f"AP50 {now:.1f}: {len(detections.kind)} detections of {len(detections.area)} scratches\n"
     )
-    right, near = is_reached(found, RIGHT), is_reached(found, RIGHT, MISPLACED)
+    rows = [
+        [kind, count, f"{mended:.1f}", f"{mended - now:+.1f}"]
+        for kind, (count, mended) in mend(detections).items()
+    ]
+    print(format_table(rows, ["error", "how many", "AP50 without it", "gain"], markdown=True))
+    rows = []
+    right, near = is_reached(detections, RIGHT), is_reached(detections, RIGHT, MISPLACED)
     for low, high in zip(AREAS[:-1], AREAS[1:]):
-        own = (found.area >= low) & (found.area < high)
+        own = (detections.area >= low) & (detections.area < high)
         shares = right[own].mean(), (near & ~right)[own].mean(), (~near)[own].mean()
         title = f"{low} to {high} px" if np.isfinite(high) else f"{low} px and more"
-        print(f"| {title} | {own.sum()} | {' | '.join(f'{share:.0%}' for share in shares)} |")
+        rows.append([title, own.sum(), *(f"{share:.0%}" for share in shares)])
+    headers = ["scratches of", "how many", "detected", "misplaced only", "missed"]
+    print("\n" + format_table(rows, headers, markdown=True))
 
 
 def main() -> int:

@@ -34,6 +34,7 @@ from scratch_d2.structures.dataset_dict import scratches_of
 from scratch_d2.structures.masks import decode_rle, encode_rle, mask_to_box, to_rle
 from scratch_d2.structures.thresholds import Thresholds
 from scratch_d2.synthetic.dataset import write_dataset
+from scratch_d2.utils.tables import format_table
 
 ROUNDS = 5
 
@@ -120,20 +121,23 @@ def timed(call: Callable[[], Any]) -> tuple[float, Any]:
 
 
 def compare_ap(folder: Path, dicts: list[dict]) -> None:
-    """Print the times of both, taking turns, and how far their figures are apart."""
+    """Print the times of both, taking turns, and the largest difference of their AP."""
     calls = [lambda: by_scratch_d2(folder, dicts), lambda: by_pycocotools(folder)]
-    seconds, figures = np.zeros((ROUNDS, 2, 2)), [[], []]
+    seconds, values = np.zeros((ROUNDS, 2, 2)), [[], []]
     for round_ in range(ROUNDS):  # each begins in turn
-        for place in (0, 1) if round_ % 2 else (1, 0):
-            whole, (step, figures[place]) = timed(calls[place])
-            seconds[round_, place] = step, whole
+        for index in (0, 1) if round_ % 2 else (1, 0):
+            whole, (step, values[index]) = timed(calls[index])
+            seconds[round_, index] = step, whole
     ours, theirs = np.median(seconds, axis=0)
     ratios = np.median(seconds[:, 0] / seconds[:, 1], axis=0)
-    print("| | scratch_d2 | pycocotools | ratio |\n|---|---:|---:|---:|")
-    for place, title in enumerate(("AP of boxes and masks", "the same, with reading the JSON")):
-        print(f"| {title} | {ours[place]:.2f} s | {theirs[place]:.2f} s | {ratios[place]:.2f} |")
-    apart = [abs(a - b) for a, b in zip(*figures) if not (np.isnan(a) and b == -100)]
-    print(f"\nLargest difference of the {len(apart)} figures: {max(apart):.1e}\n")
+    titles = ("AP of boxes and masks", "the same, with reading the JSON")
+    rows = [
+        [title, f"{ours[i]:.2f} s", f"{theirs[i]:.2f} s", f"{ratios[i]:.2f}"]
+        for i, title in enumerate(titles)
+    ]
+    print(format_table(rows, ["", "scratch_d2", "pycocotools", "ratio"], markdown=True))
+    apart = [abs(a - b) for a, b in zip(*values) if not (np.isnan(a) and b == -100)]
+    print(f"\nLargest difference of the {len(apart)} values: {max(apart):.1e}\n")
 
 
 def main() -> int:
@@ -151,13 +155,16 @@ def main() -> int:
 
     out = args.output / "evaluation"
     settings = EvaluationSettings(Thresholds(area=300.0), train_datasets=("labels",))
-    figures, made = timed(lambda: evaluate_results("labels", folder / "run", out, settings))
+    seconds, made = timed(lambda: evaluate_results("labels", folder / "run", out, settings))
     page, report = timed(lambda: write_report_of(out, "labels"))
-    print("| | |\n|---|---:|")
-    print(f"| scan of the dataset, as it came | {scan:.1f} s |")
-    print(f"| evaluation: AP, Good/Bad, intervals, pixels, leaks, plots | {figures:.1f} s |")
-    print(f"| report.html, {report.stat().st_size / 1e6:.1f} MB | {page:.1f} s |")
-    print(f"| evaluation and report | {figures + page:.1f} s |")
+    rows = {
+        "scan of the dataset": scan,
+        "evaluation: AP, Good/Bad, intervals, pixels, leaks, plots": seconds,
+        f"report.html, {report.stat().st_size / 1e6:.1f} MB": page,
+        "evaluation and report": seconds + page,
+    }
+    cells = [[title, f"{value:.1f} s"] for title, value in rows.items()]
+    print(format_table(cells, ["step", "time"], markdown=True))
     print(f"\n{len(made.images)} images evaluated: {report}")
     return 0
 

@@ -18,7 +18,6 @@ import argparse
 import csv
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +27,7 @@ from scratch_d2.evaluation.files import read_evaluation
 from scratch_d2.evaluation.images import JUDGES, ImageTable, Judged, judge_images
 from scratch_d2.metrics.image_metrics import image_metrics
 from scratch_d2.structures.thresholds import Thresholds
+from scratch_d2.utils.tables import format_table
 
 LOOKS = Path(__file__).with_suffix(".csv")
 OF_GOOD = ("blur", "motion", "double", "drawing", "ground", "pale", "plain", "label noise")
@@ -100,31 +100,29 @@ def format_metric(metrics: dict[str, float], name: str) -> str:
     return f"{metrics[name]:.3f}{ends}"
 
 
-def overall_table(images: ImageTable, judged: Judged) -> Iterator[str]:
-    """Yield the lines of a table of all images, a row for each judge."""
-    yield f"| all {len(images)}, {int(images.y_true.sum())} Bad | {' | '.join(METRICS)} |"
-    yield "|---|" + "---:|" * len(METRICS)
+def overall_table(images: ImageTable, judged: Judged) -> str:
+    """Return a table of all images, with a row for each judge."""
+    rows = []
     for judge in (name for name in JUDGES if name in judged):
         metrics = image_metrics(images.y_true, *judged[judge], images.group)
-        cells = [format_metric(metrics, name) for name in METRICS]
-        yield f"| {judge} | {' | '.join(cells)} |"
+        rows.append([judge, *(format_metric(metrics, name) for name in METRICS)])
+    title = f"all {len(images)}, {int(images.y_true.sum())} Bad"
+    return format_table(rows, [title, *METRICS], markdown=True)
 
 
-def look_table(
-    images: ImageTable, judged: Judged, looks: dict[str, np.ndarray], bad: bool
-) -> Iterator[str]:
-    """Yield the lines of a table of Good or Bad images, a row for each look."""
+def look_table(images: ImageTable, judged: Judged, looks: dict[str, np.ndarray], bad: bool) -> str:
+    """Return a table of Good or Bad images, with a row for each look."""
     judges = [name for name in JUDGES if name in judged]
     kind, wrong = ("Bad", "missed by") if bad else ("Good", "called Bad by")
     columns = [f"{wrong} {name}" for name in judges] + [f"AUC, {name}" for name in judges]
-    yield f"| {kind} | images | {' | '.join(columns)} |"
-    yield "|---|" + "---:|" * (len(columns) + 1)
+    rows = []
     for look in OF_BAD if bad else OF_GOOD:
         own = looks[look] & (images.y_true == bad)
         if own.any():
             counts = [str(int((judged[name][0][own] != bad).sum())) for name in judges]
             aucs = [auc_of(images, judged[name][1], own, bad) for name in judges]
-            yield f"| {look} | {int(own.sum())} | {' | '.join(counts + aucs)} |"
+            rows.append([look, int(own.sum()), *counts, *aucs])
+    return format_table(rows, [kind, "images", *columns], markdown=True)
 
 
 def auc_of(images: ImageTable, score: np.ndarray, own: np.ndarray, bad: bool) -> str:
@@ -140,14 +138,14 @@ def main() -> int:
     images, (_, about) = ImageTable.load(folder), read_evaluation(folder)
     judged = judge_images(images, Thresholds.from_dict(about["thresholds"]))
     looks = has_look(images, read_looks(args.looks))
-    print("\n".join(overall_table(images, judged)))
+    print(overall_table(images, judged))
     for bad in (False, True):
-        print("\n" + "\n".join(look_table(images, judged, looks, bad)))
+        print("\n" + look_table(images, judged, looks, bad))
     noisy = looks["label noise"]
     if noisy.any():
         clean = images.select(~noisy)
         kept = {name: tuple(part[~noisy] for part in pair) for name, pair in judged.items()}
-        print("\nwithout label noise:\n" + "\n".join(overall_table(clean, kept)))
+        print("\nwithout label noise:\n\n" + overall_table(clean, kept))
     return 0
 
 

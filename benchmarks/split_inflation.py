@@ -29,13 +29,13 @@ from scratch_d2.evaluation.settings import EvaluationSettings
 from scratch_d2.gate.train import train_gate
 from scratch_d2.synthetic.dataset import write_dataset
 from scratch_d2.utils.logging import setup_logger
+from scratch_d2.utils.tables import format_table
 
 CONFIG = "configs/quick_schedules/cpu_mask_rcnn_R_50_FPN.yaml"
 # The parts of a set, by the subfolders that a registration finds them in.
 PARTS = {"train": "train", "random": "val", "group-safe": "test"}
 TESTS = ("random", "group-safe")
-KINDS = ("good", "bad")
-FIGURES = {
+METRICS = {
     "seen in training, by the leak check": ("leak", "share", 3),
     "mask AP": ("segm", "AP", 1),
     "mask AP50": ("segm", "AP50", 1),
@@ -103,24 +103,24 @@ def evaluate(cfg: CfgNode, seed: int) -> dict[str, Results]:
     cfg.DATASETS.TEST = tuple(f"{part}_{seed}" for part in TESTS)
     weights = Path(cfg.OUTPUT_DIR) / "model_final.pth"
     results = get_engine("embedded").evaluate(cfg, weights, EvaluationSettings.in_training(cfg))
-    found = {part: results[f"{part}_{seed}"] for part in TESTS}
-    for figures in found.values():
-        images = sum(figures["image"][f"area_{t}_as_{v}"] for t in KINDS for v in KINDS)
-        figures["leak"]["share"] = figures["leak"]["test_images"] / images
-    return found
+    by_part = {part: results[f"{part}_{seed}"] for part in TESTS}
+    for metrics in by_part.values():
+        images = sum(metrics["image"][f"area_{count}"] for count in ("tp", "fp", "fn", "tn"))
+        metrics["leak"]["share"] = metrics["leak"]["test_images"] / images
+    return by_part
 
 
 def to_markdown(runs: list[dict[str, Results]]) -> str:
-    """Lay out the means over seeds, and the difference seed by seed."""
-    lines = ["| | random split | group-safe split | inflation | by seed |"]
-    lines.append("|---|---:|---:|---:|---:|")
-    for title, (task, name, digits) in FIGURES.items():
+    """Format the means over seeds, and the difference seed by seed."""
+    rows = []
+    for title, (task, name, digits) in METRICS.items():
         values = [[run[part][task][name] for part in TESTS] for run in runs]
         gaps = [torn - whole for torn, whole in values]
         means = [f"{mean(column):.{digits}f}" for column in zip(*values)]
         each = ", ".join(f"{gap:+.{digits}f}" for gap in gaps)
-        lines.append(f"| {title} | {' | '.join(means)} | {mean(gaps):+.{digits}f} | {each} |")
-    return "\n".join(lines)
+        rows.append([title, *means, f"{mean(gaps):+.{digits}f}", each])
+    headers = ["", "random split", "group-safe split", "inflation", "by seed"]
+    return format_table(rows, headers, markdown=True)
 
 
 def main() -> int:

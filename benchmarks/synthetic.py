@@ -23,6 +23,7 @@ from scratch_d2.synthetic.dataset import write_dataset
 from scratch_d2.synthetic.disk.folder import open_folder, write_annotations
 from scratch_d2.synthetic.disk.parallel import open_workers
 from scratch_d2.synthetic.plan import plan_bursts
+from scratch_d2.utils.tables import format_table
 
 SMALL, LARGE, HUGE = 1000, 4000, 100_000
 
@@ -145,9 +146,8 @@ def print_table(runs: dict[tuple[int, int], Run], huge: Run) -> None:
         f"peak memory, {SMALL:,} images, MB": [run.megabytes for run in small],
         f"peak memory, {LARGE:,} images, MB": [run.megabytes for run in large],
     }
-    print("| | 1 worker | 2 workers |\n|---|---|---|")
-    for name, values in rows.items():
-        print(f"| {name} | " + " | ".join(f"{value:.3g}" for value in values) + " |")
+    cells = [[name, *(f"{value:.3g}" for value in values)] for name, values in rows.items()]
+    print(format_table(cells, ["", "1 worker", "2 workers"], markdown=True))
     print(
         f"\n{HUGE:,} images but for rendering them: {huge.seconds:.0f} s, {huge.megabytes:.0f} MB."
     )

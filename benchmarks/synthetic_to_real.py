@@ -22,6 +22,7 @@ from scratch_d2.gate import Gate
 from scratch_d2.metrics.image_metrics import image_metrics
 from scratch_d2.structures.dataset_dict import verdict_of
 from scratch_d2.structures.labels import BAD
+from scratch_d2.utils.tables import format_table
 
 COLUMNS = ("AUC", "AP_bad", "precision_bad", "recall_bad", "F1_bad", "recall_bad_low")
 BATCH = 64
@@ -46,9 +47,9 @@ def score(gate: Gate, dicts: list[dict]) -> tuple[np.ndarray, np.ndarray]:
     return np.concatenate(scores), np.array([verdict_of(item) == BAD for item in dicts])
 
 
-def best_threshold(scores: np.ndarray, bad: np.ndarray) -> float:
+def best_threshold(scores: np.ndarray, y_true: np.ndarray) -> float:
     """Return the score from which on calling images Bad gives the highest F1 of Bad."""
-    precision, recall, thresholds = precision_recall_curve(bad, scores)
+    precision, recall, thresholds = precision_recall_curve(y_true, scores)
     f1 = 2 * precision * recall / np.maximum(precision + recall, 1e-12)
     return float(thresholds[f1[:-1].argmax()])
 
@@ -59,29 +60,28 @@ def main() -> int:
 
     gate = Gate.load(args.gate, args.device)
     dicts = {name: find_dataset_dicts(name) for name in (args.choose_on, args.report_on)}
-    scored = {name: score(gate, found) for name, found in dicts.items()}
+    scored = {name: score(gate, items) for name, items in dicts.items()}
     threshold = best_threshold(*scored[args.choose_on])
     print(f"threshold {threshold:.4f}, chosen on {args.choose_on}\n")
-    print(f"| dataset | images | {' | '.join(COLUMNS)} |")
-    print("|---|" + "---:|" * (len(COLUMNS) + 1))
-    for name, (scores, bad) in scored.items():
-        metrics = image_metrics(bad, scores >= threshold, scores)
-        cells = " | ".join(f"{metrics[column]:.3f}" for column in COLUMNS)
-        print(f"| {name} | {len(bad)} | {cells} |")
+    rows = []
+    for name, (scores, y_true) in scored.items():
+        metrics = image_metrics(y_true, scores >= threshold, scores)
+        rows.append([name, len(y_true), *(f"{metrics[column]:.3f}" for column in COLUMNS)])
+    print(format_table(rows, ["dataset", "images", *COLUMNS], markdown=True))
 
-    scores, bad = scored[args.report_on]
-    called = scores >= threshold
-    wrong = {"missed Bad": bad & ~called, "false alarms": ~bad & called}
-    for title, places in wrong.items():
-        for index in np.flatnonzero(places):
+    scores, y_true = scored[args.report_on]
+    y_pred = scores >= threshold
+    errors = {"false negatives": y_true & ~y_pred, "false positives": ~y_true & y_pred}
+    for title, is_error in errors.items():
+        for index in np.flatnonzero(is_error):
             name = Path(dicts[args.report_on][index]["file_name"]).name
             print(f"{title}: {name}, p(Bad) {scores[index]:.4f}")
-    missed = {
-        title: [dicts[args.report_on][index] for index in np.flatnonzero(places)]
-        for title, places in wrong.items()
+    drawn = {
+        title: [dicts[args.report_on][index] for index in np.flatnonzero(is_error)]
+        for title, is_error in errors.items()
     }
-    if any(missed.values()):
-        print(f"drawn: {write_sheets(draw_sheets(missed, columns=2), args.output)[-1]}")
+    if any(drawn.values()):
+        print(f"drawn: {write_sheets(draw_sheets(drawn, columns=2), args.output)[-1]}")
     return 0
 
 

@@ -3,11 +3,10 @@
 import math
 from collections.abc import Mapping
 
-from tabulate import tabulate
-
 from scratch_d2.calibration.choice import Calibration
 from scratch_d2.calibration.metrics import COUNTS, VerdictMetrics
 from scratch_d2.structures.thresholds import Thresholds
+from scratch_d2.utils.tables import format_table
 
 ROWS = {
     "precision_bad": "precision of Bad",
@@ -43,8 +42,7 @@ def format_calibration(
             here, expected, *rest = (_format_value(metrics, name) for metrics in columns.values())
             expected += _format_interval(calibration.expected, name)
             rows.append([title, here, expected, *rest])
-    align = ["left", *("right" for _ in columns)]
-    table = tabulate(rows, ["", *columns], "plain", disable_numparse=True, colalign=align)
+    table = format_table(rows, ["", *columns])
     warnings = [f"warning: {text}" for text in calibration.warnings]
     return "\n".join(["", f"{calibration.method}:", *lines, "", table, "", *warnings])
 

@@ -5,8 +5,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from tabulate import tabulate
-
 from scratch_d2.checkpoints.bundle import SPLITS_FILE
 from scratch_d2.data.groups import find_bursts
 from scratch_d2.data.records import Record
@@ -17,6 +15,7 @@ from scratch_d2.data.split import (
     write_splits,
 )
 from scratch_d2.structures.labels import BAD
+from scratch_d2.utils.tables import format_table
 
 Splits = dict[str, list[Record]]
 
@@ -155,9 +154,7 @@ def format_splits(splits: Mapping[str, Sequence[Record]]) -> str:
         sizes = Counter(record.group for record in records)
         counts = (len(records), len(records) - bad, bad, len(sizes), max(sizes.values(), default=0))
         rows.append([name, *(f"{count:,}" for count in counts)])
-    headers = ["split", "images", "Good", "Bad", "groups", "largest group"]
-    align = ["left", *("right" for _ in headers[1:])]
-    return tabulate(rows, headers, "plain", disable_numparse=True, colalign=align)
+    return format_table(rows, ["split", "images", "Good", "Bad", "groups", "largest group"])
 
 
 def count_joined(records: Sequence[Record], gap: float) -> int:

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tabulate import tabulate
 from tqdm import tqdm
 
 from scratch_d2.data.images import ImageError, read_batches
 from scratch_d2.structures.dataset_dict import mask_of, scratches_of, verdict_of
 from scratch_d2.structures.labels import BAD
 from scratch_d2.utils.opencv import cv2
+from scratch_d2.utils.tables import format_table
 
 Statistics = dict[str, float]
 QUANTILES = {5: "5%", 25: "25%", 50: "median", 75: "75%", 95: "95%"}
@@ -155,9 +155,7 @@ def to_markdown(datasets: Mapping[str, Statistics]) -> str:
         real = "" if measure.real is None else f"{measure.real:,g}"
         cells = [_judge(measure, statistics[key]) for statistics in datasets.values()]
         rows.append([measure.title, real, *cells])
-    headers = ["measure", "5,180 real", *titles]
-    align = ["left", *("right" for _ in headers[1:])]
-    return tabulate(rows, headers, "pipe", disable_numparse=True, colalign=align) + "\n"
+    return format_table(rows, ["measure", "5,180 real", *titles], markdown=True) + "\n"
 
 
 def _judge(measure: Measure, value: float) -> str:

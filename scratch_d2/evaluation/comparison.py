@@ -4,10 +4,9 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
-from tabulate import tabulate
-
 from scratch_d2.evaluation.files import Results, read_evaluation
 from scratch_d2.evaluation.table import TITLES, last_judge, with_interval
+from scratch_d2.utils.tables import format_table
 
 # (title, group, metric, digits); metrics of the group "image" are those of the last judge.
 ROWS = (
@@ -51,8 +50,7 @@ def compare_runs(folders: Sequence[str | Path]) -> str:
             rows.append([title, *cells])
     for key, title in (("images", "images"), ("bad", "Bad images"), ("groups", "groups")):
         rows.append([title, *(str(each.get(key, "-")) for each in metadata)])
-    align = ["left", *("right" for _ in names)]
-    table = tabulate(rows, ["", *names], "pipe", disable_numparse=True, colalign=align) + "\n"
+    table = format_table(rows, ["", *names], markdown=True) + "\n"
     if len({each.get("data_sha256") for each in metadata}) > 1:
         names = ", ".join(f"{n}: {each.get('dataset')}" for n, each in zip(names, metadata))
         table += f"\nThese runs were not evaluated on the same images and masks ({names}).\n"

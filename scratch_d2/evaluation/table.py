@@ -1,14 +1,12 @@
 """Results of an evaluation as text for the terminal."""
 
 import math
-from collections.abc import Sequence
 from pathlib import Path
-
-from tabulate import tabulate
 
 from scratch_d2.evaluation.files import Results, read_evaluation
 from scratch_d2.evaluation.images import JUDGES
 from scratch_d2.metrics.image_metrics import REQUIRED_RECALLS
+from scratch_d2.utils.tables import format_table
 
 TITLES = {"area": "area rule", "gate": "gate", "both": "gate+area"}
 ROWS = (
@@ -65,24 +63,19 @@ def _format_ap(results: Results) -> str:
         [title, *(_format(results[kind].get(name, math.nan), 1) for name in AP_COLUMNS)]
         for kind, title in (("bbox", "boxes"), ("segm", "masks"))
     ]
-    return _align(rows, ["COCO", *AP_COLUMNS])
+    return format_table(rows, ["COCO", *AP_COLUMNS])
 
 
 def _format_image_metrics(image: dict[str, float]) -> str:
     judges = [judge for judge in JUDGES if f"{judge}_accuracy" in image]
     rows = [[name, *(with_interval(image, f"{j}_{name}", 3) for j in judges)] for name in ROWS]
     rows += [[name, *(_format(image[f"{j}_{name}"], 0) for j in judges)] for name in COUNTS]
-    return _align(rows, ["Good/Bad", *(TITLES[judge] for judge in judges)])
+    return format_table(rows, ["Good/Bad", *(TITLES[judge] for judge in judges)])
 
 
 def _format_group(metrics: dict[str, float]) -> str:
     names = [name for name in metrics if not name.endswith(("_low", "_high"))]
-    return _align([[name, with_interval(metrics, name, 3)] for name in names])
-
-
-def _align(rows: Sequence[Sequence[str]], headers: Sequence[str] = ()) -> str:
-    align = ["left", *("right" for _ in rows[0][1:])]
-    return tabulate(rows, headers, "plain", disable_numparse=True, colalign=align)
+    return format_table([[name, with_interval(metrics, name, 3)] for name in names])
 
 
 def with_interval(metrics: dict[str, float], name: str, digits: int) -> str:
