@@ -6,7 +6,9 @@ from pathlib import Path
 from setuptools import find_namespace_packages, setup
 
 here = Path(__file__).parent
-version = re.search(r'__version__ = "(.+)"', (here / "scratch_d2/__init__.py").read_text("utf-8"))
+version = re.search(
+    r'__version__ = "(.+)"', (here / "scratch_d2/utils/version.py").read_text("utf-8")
+)
 configs = [file.relative_to(here).parent for file in (here / "configs").rglob("*.yaml")]
 report = ["matplotlib>=3.7"]
 export = ["onnx>=1.15", "onnxscript>=0.1", "onnxruntime>=1.17"]

@@ -12,6 +12,8 @@ Names below are imported when they are first used, so that `import scratch_d2` l
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from scratch_d2.utils.version import __version__ as __version__
+
 if TYPE_CHECKING:
     from scratch_d2.api import calibrate, evaluate, predict_folder, train_detector, train_gate
     from scratch_d2.data.catalog import register_scratch_dataset
@@ -21,7 +23,6 @@ if TYPE_CHECKING:
     from scratch_d2.structures.thresholds import Thresholds
     from scratch_d2.structures.verdict import Verdict
 
-__version__ = "0.1.0"
 __all__ = [
     "Inspection",
     "Inspector",

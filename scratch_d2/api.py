@@ -8,12 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from fvcore.common.config import CfgNode
-
 from scratch_d2.calibration.choice import Calibration
 from scratch_d2.calibration.run import run_calibration
-from scratch_d2.config import load_config
-from scratch_d2.data.builtin import register_builtin
+from scratch_d2.data.builtin import open_config
 from scratch_d2.engines import get_engine
 from scratch_d2.evaluation.files import Evaluation
 from scratch_d2.evaluation.offline import RunRecord, evaluate_results, offline_settings
@@ -25,17 +22,6 @@ from scratch_d2.inspection.processors import pick_workers
 from scratch_d2.report import write_report_of
 
 Config = str | Path | None
-
-
-def open_config(config: Config, opts: Sequence[str] = ()) -> CfgNode:
-    """Load a config, register the built-in datasets as it asks for, and freeze it.
-
-    Raises FileNotFoundError or ValueError naming the file or key.
-    """
-    cfg = load_config(config, opts)
-    register_builtin(cfg)
-    cfg.freeze()
-    return cfg
 
 
 def predict_folder(

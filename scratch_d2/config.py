@@ -12,8 +12,8 @@ from typing import Any
 import yaml
 from fvcore.common.config import CfgNode
 
-from scratch_d2.bundled import find_config, find_weights
-from scratch_d2.config_files import check_kinds, read_config_file
+from scratch_d2.utils.bundled import find_config, find_weights
+from scratch_d2.utils.config_files import check_kinds, read_config_file
 
 ACCEPTED = {
     "SCRATCH.ENGINE": ("auto", "d2", "embedded"),
@@ -146,8 +146,8 @@ def default_config() -> CfgNode:
 def load_config(file: str | Path | None = None, opts: Sequence[str] = ()) -> CfgNode:
     """Return the defaults with a config file and then KEY VALUE pairs merged in.
 
-    Relative weights of the file are looked for as `scratch_d2.bundled.find_weights` says; the log
-    warns where they are in none of these places. KEY VALUE pairs are taken as they are.
+    Relative weights of the file are looked for by `scratch_d2.utils.bundled.find_weights`; the log
+    warns if they are in none of its places. KEY VALUE pairs are taken as they are.
 
     Raises:
         FileNotFoundError: there is no such config file.

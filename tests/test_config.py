@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from scratch_d2.bundled import bundled_configs, bundled_weights, find_weights
 from scratch_d2.config import default_config, flatten, load_config
+from scratch_d2.utils.bundled import bundled_configs, bundled_weights, find_weights
 
 FILES = sorted(str(path.relative_to(bundled_configs())) for path in bundled_configs().rglob("*.y*"))
 

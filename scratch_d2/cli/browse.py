@@ -46,13 +46,11 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
 def main(argv: Sequence[str] | None = None) -> int:
     args = parse_args(argv)
 
-    from scratch_d2.config import load_config
-    from scratch_d2.data.builtin import register_builtin
+    from scratch_d2.data.builtin import open_config
     from scratch_d2.data.catalog import find_dataset_dicts
     from scratch_d2.data.contact_sheet import choose, draw_sheets, write_sheets
 
-    cfg = load_config(None, args.opts)
-    register_builtin(cfg)
+    cfg = open_config(None, args.opts)
     datasets = {n: find_dataset_dicts(n, cfg.SCRATCH.MASK_THRESHOLD) for n in args.datasets}
     count = None if args.all else args.count
     chosen = {n: choose(dicts, args.verdict, count, args.seed) for n, dicts in datasets.items()}

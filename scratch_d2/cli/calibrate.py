@@ -49,13 +49,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     from scratch_d2.calibration.run import run_calibration
     from scratch_d2.calibration.table import format_calibration
-    from scratch_d2.config import load_config, override
-    from scratch_d2.data.builtin import register_builtin
+    from scratch_d2.config import override
+    from scratch_d2.data.builtin import open_config
     from scratch_d2.engines import get_engine
 
-    cfg = load_config(args.config_file, args.opts)
+    cfg = open_config(args.config_file, args.opts)
     engine = get_engine(args.engine or cfg.SCRATCH.ENGINE)
-    register_builtin(cfg)
     if args.dataset:
         cfg = override(cfg, {"DATASETS.TEST": (args.dataset,)})
     options = (args.goal, args.review, args.inference, args.output, args.opts)

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn
 
-from scratch_d2.bundled import PRETRAINED, bundled_weights
+from scratch_d2.utils.bundled import PRETRAINED, bundled_weights
 from scratch_d2.utils.image_names import is_image_name
 
 EXPECTED = (OSError, ValueError, ImportError, FloatingPointError)

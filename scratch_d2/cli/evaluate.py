@@ -52,12 +52,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def evaluate_saved(args: argparse.Namespace) -> None:
     """Evaluate what an earlier run wrote."""
-    from scratch_d2.config import load_config
-    from scratch_d2.data.builtin import register_builtin
+    from scratch_d2.data.builtin import open_config
     from scratch_d2.evaluation.offline import RunRecord, evaluate_results, offline_settings
 
-    cfg = load_config(args.config_file, args.opts)
-    register_builtin(cfg)
+    cfg = open_config(args.config_file, args.opts)
     settings = offline_settings(cfg, RunRecord.read(args.results), args.opts)
     mask_threshold = cfg.SCRATCH.MASK_THRESHOLD
     evaluate_results(
@@ -69,15 +67,14 @@ def evaluate_saved(args: argparse.Namespace) -> None:
 def evaluate_here(args: argparse.Namespace) -> None:
     """Let the models of the config judge the dataset, and evaluate them."""
     from scratch_d2.checkpoints.bundle import resolve_bundle
-    from scratch_d2.config import load_config, override
-    from scratch_d2.data.builtin import register_builtin
+    from scratch_d2.config import override
+    from scratch_d2.data.builtin import open_config
     from scratch_d2.data.catalog import register_folder
     from scratch_d2.engines import get_engine
 
     config_file, opts = use_reference_models(args.config_file, args.opts)
-    cfg = load_config(config_file, opts)
+    cfg = open_config(config_file, opts)
     engine = get_engine(args.engine or cfg.SCRATCH.ENGINE)
-    register_builtin(cfg)
     register_folder(args.dataset, cfg.SCRATCH.MASK_THRESHOLD)
     bundle = resolve_bundle(cfg, opts)
     places = {"DATASETS.TEST": (args.dataset,), "OUTPUT_DIR": str(args.output)}

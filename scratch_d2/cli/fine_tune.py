@@ -11,13 +11,13 @@ import argparse
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from scratch_d2.bundled import PRETRAINED
 from scratch_d2.cli import calibrate, train_detector, train_gate
 from scratch_d2.cli.common import (
     add_engine,
     command_parser,
     use_reference_models,
 )
+from scratch_d2.utils.bundled import PRETRAINED
 
 FIXED = ("OUTPUT_DIR", "GATE.OUTPUT_DIR", "SCRATCH.DATA_ROOT")
 Step = tuple[str, Callable[[Sequence[str]], int], list[str]]

@@ -78,6 +78,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     source = Watch(args.watch) if args.watch else find_files(args.input, sys.stdin)
     config_file, opts = use_reference_models(args.config_file, args.opts)
     cfg = load_config(config_file, opts)
+    cfg.freeze()
     engine = get_engine(args.engine or cfg.SCRATCH.ENGINE)
     workers = pick_workers(cfg.MODEL.DEVICE) if args.workers is None else args.workers
     options = Options(args.batch_size, workers, pictures, args.resume, args.overwrite)

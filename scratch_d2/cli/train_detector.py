@@ -39,13 +39,11 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
 def train_or_evaluate(args: argparse.Namespace) -> int:
     """Run in each process that the engine launches."""
     from scratch_d2.checkpoints.bundle import resolve_bundle
-    from scratch_d2.config import load_config
-    from scratch_d2.data.builtin import register_builtin
+    from scratch_d2.data.builtin import open_config
     from scratch_d2.engines import get_engine
 
-    cfg = load_config(args.config_file, args.opts)
+    cfg = open_config(args.config_file, args.opts)
     engine = get_engine(args.engine or cfg.SCRATCH.ENGINE)
-    register_builtin(cfg)
     if not args.eval_only:
         with saying_how_to_resume(cfg.OUTPUT_DIR):
             print(f"trained: {engine.train(cfg, resume=args.resume)}")

@@ -27,13 +27,11 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
 def main(argv: Sequence[str] | None = None) -> int:
     args = parse_args(argv)
 
-    from scratch_d2.config import load_config
-    from scratch_d2.data.builtin import register_builtin
+    from scratch_d2.data.builtin import open_config
     from scratch_d2.gate import Gate
     from scratch_d2.gate.train import format_scalars, train_gate
 
-    cfg = load_config(args.config_file, args.opts)
-    register_builtin(cfg)
+    cfg = open_config(args.config_file, args.opts)
     with saying_how_to_resume(cfg.GATE.OUTPUT_DIR):
         weights = train_gate(cfg, args.resume)
     figures = Gate.load(weights).info["validation"]

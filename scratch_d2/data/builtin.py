@@ -1,14 +1,27 @@
 """Register scratch_text_* and scratch_synth_* under $DETECTRON2_DATASETS, on import."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from fvcore.common.config import CfgNode
 
+from scratch_d2.config import load_config
 from scratch_d2.data.catalog import SPLITS, register_scratch_dataset
 from scratch_d2.data.split import split_names
 
 FAMILIES = ("scratch_text", "scratch_synth")
+
+
+def open_config(file: str | Path | None = None, opts: Sequence[str] = ()) -> CfgNode:
+    """Load a config, register the built-in datasets as it asks for, and freeze it.
+
+    Args and errors are those of `scratch_d2.config.load_config`.
+    """
+    cfg = load_config(file, opts)
+    register_builtin(cfg)
+    cfg.freeze()
+    return cfg
 
 
 def register_builtin(cfg: CfgNode | None = None) -> None:

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from scratch_d2.bundled import bundled_weights
 from scratch_d2.cli.main import COMMANDS, load_command
+from scratch_d2.utils.bundled import bundled_weights
 from tests.cli.conftest import keys
 from tests.commands import ENGINES, ROOT, TINY, run_command
 

@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 import PIL
 
-from scratch_d2 import __version__
 from scratch_d2.data.catalog import record_to_dict
 from scratch_d2.data.coco import to_coco
 from scratch_d2.data.images import ImageError
@@ -22,6 +21,7 @@ from scratch_d2.synthetic.disk.files import read_meta, write_file
 from scratch_d2.synthetic.disk.parallel import Map
 from scratch_d2.utils.files import PART
 from scratch_d2.utils.opencv import cv2
+from scratch_d2.utils.version import __version__
 
 FOLDERS = (GOOD, BAD, "masks")
 MANIFEST, ANNOTATIONS = "manifest.json", "annotations.json"

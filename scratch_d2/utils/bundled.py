@@ -33,7 +33,7 @@ def bundled_weights() -> Path:
 
 
 def _bundled(folder: str) -> Path:
-    installed = Path(__file__).parent / folder
+    installed = Path(__file__).parents[1] / folder
     return installed if installed.is_dir() else installed.parents[1] / folder
 
 
