@@ -26,6 +26,7 @@ from scratch_d2.data.duplicates import cluster_duplicates, perceptual_hash
 from scratch_d2.data.groups import find_groups
 from scratch_d2.data.records import Record
 from scratch_d2.synthetic.dataset import write_dataset
+from scratch_d2.utils.tables import format_table
 
 DISTANCES = (8, 10, 12, 14, 16, 20, 24, 28, 32)
 SAMPLE = 300
@@ -94,28 +95,30 @@ def print_pairs(records: list[Record]) -> None:
     within, between = (np.cumsum(counts) for counts in count_pairs(hashes, bursts))
     print(f"{len(paths):,} photographs, {bursts.max() + 1:,} bursts")
     print(f"{within[-1]:,} pairs within a burst, {between[-1]:,} of different labels\n")
-    print("bits  pairs within  different labels  bursts joined  largest group")
+    rows = []
     for distance in DISTANCES:
         sizes = Counter(find_groups(paths, hashes, distance=distance).values())
         joined = bursts.max() + 1 - len(sizes)
         share = 100 * within[distance] / within[-1]
-        print(
-            f"{distance:>4}  {share:>11.1f}%  {between[distance]:>16,}  {joined:>13,}  "
-            f"{max(sizes.values()):>13}"
-        )
+        counts = [f"{count:,}" for count in (between[distance], joined, max(sizes.values()))]
+        rows.append([distance, f"{share:.1f}%", *counts])
+    headers = ["bits", "pairs within", "different labels", "bursts joined", "largest group"]
+    print(format_table(rows, headers, markdown=True))
 
 
 def print_changes(records: list[Record]) -> None:
     chosen = np.random.default_rng(0).permutation(len(records))[:SAMPLE]
     images = [read_image(records[index].image) for index in chosen]
-    print(f"\ncopies found, of {len(images)}, at bits" + "".join(f"{d:>6}" for d in DISTANCES))
+    rows = []
     for name, change in CHANGES.items():
         distances = []
         for image in images:
             changed = perceptual_hash(np.asarray(change(Image.fromarray(image))))
             distances.append((int(changed, 16) ^ int(perceptual_hash(image), 16)).bit_count())
         shares = [100 * np.mean(np.array(distances) <= distance) for distance in DISTANCES]
-        print(f"{name:<31}" + "".join(f"{share:>5.0f}%" for share in shares))
+        rows.append([name, *(f"{share:.0f}%" for share in shares)])
+    headers = [f"copies found of {len(images)}, by bits", *map(str, DISTANCES)]
+    print("\n" + format_table(rows, headers, markdown=True))
 
 
 def print_times() -> None:

@@ -40,6 +40,7 @@ from scratch_d2.engines.embedded.train import make_scaler, step
 from scratch_d2.structures.masks import decode_rle
 from scratch_d2.structures.verdict import judge
 from scratch_d2.synthetic.dataset import write_dataset
+from scratch_d2.utils.tables import format_table
 
 NAME = "benchmark_engines"
 
@@ -135,10 +136,12 @@ def predictions(cfg, weights, photos, rounds):
 def print_times(what, names, seconds):
     """Medians in milliseconds, and the ratio of the first to each of the others."""
     columns = 1000 * np.array(seconds).T
-    print(f"\n{what}: median ms; embedded over it, in all and median")
+    rows = []
     for name, column in zip(names, columns):
         ratios = columns[0].sum() / column.sum(), median(columns[0] / column)
-        print(f"  {name:26} {median(column):8.1f} {ratios[0]:10.3f} {ratios[1]:8.3f}")
+        rows.append([name, f"{median(column):.1f}", *(f"{ratio:.3f}" for ratio in ratios)])
+    headers = [what, "median ms", "embedded over it, in all", "median"]
+    print("\n" + format_table(rows, headers, markdown=True))
 
 
 def training_steps(cfg, weights, count):

@@ -40,6 +40,7 @@ from scratch_d2.inspection.summary import format_times
 from scratch_d2.structures.verdict import judge
 from scratch_d2.synthetic.dataset import write_dataset
 from scratch_d2.utils.installed import detectron2_installed
+from scratch_d2.utils.tables import format_table
 
 LARGE = 2000
 BEST = "ours"
@@ -176,16 +177,17 @@ def compare(args, folder):
     every = runs["embedded, one by one"][0]["labels"]
     slowest = min(run["seconds"] for run in runs[names[0]])
     print(f"\n{len(paths)} photographs, {sum(bad)} of them Bad; the best of {args.rounds} rounds")
-    print(f"  {'':30} images/s   ratio   peak MB   Bad found   false alarms   verdicts as 1 by 1")
+    rows = []
     for name in names:
         labels, seconds = runs[name][0]["labels"], min(run["seconds"] for run in runs[name])
-        found = sum(label == "bad" for label, b in zip(labels, bad) if b)
-        alarms = sum(label == "bad" for label, b in zip(labels, bad) if not b)
+        tp = sum(label == "bad" for label, b in zip(labels, bad) if b)
+        fp = sum(label == "bad" for label, b in zip(labels, bad) if not b)
         same = sum(map(str.__eq__, labels, every))
-        print(
-            f"  {name:30} {len(paths) / seconds:8.1f} {slowest / seconds:7.2f} "
-            f"{max(run['peak'] for run in runs[name]):9.0f} {found:11} {alarms:14} {same:20}"
-        )
+        rates = f"{len(paths) / seconds:.1f}", f"{slowest / seconds:.2f}"
+        peak = max(run["peak"] for run in runs[name])
+        rows.append([name, *rates, f"{peak:.0f}", tp, fp, same])
+    headers = ["", "images/s", "ratio", "peak MB", "true positives", "false positives"]
+    print(format_table(rows, [*headers, "verdicts as one by one"], markdown=True))
     mine = runs[BEST][0]["labels"]
     lost = [p for p, b, x, y in zip(paths, bad, every, mine) if b and x == "bad" != y]
     print(f"  Bad lost against the detector on everything: {len(lost)} {[p.name for p in lost]}")
