@@ -16,7 +16,7 @@ except ImportError as error:  # it has no wheel for some machines
     )
 
 SPARE = 64  # bytes before the end of a JPEG that belong to no pixel, as some cameras write them
-FILLED = 16  # equal bytes at the end of a WebP or AVIF make it suspicious
+FILLED = 16  # equal bytes at the end of a WebP, AVIF or strip of a TIFF make it suspicious
 NEEDED = 8  # bytes at its end that no WebP decodes without
 MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")  # but restarts, which stand among the pixels
 START_OF_SCAN, PROGRESSIVE = 0xDA, 0xC2

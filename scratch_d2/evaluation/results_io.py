@@ -140,7 +140,7 @@ def _to_prediction(
         ordered = sorted(zip(scores, entries), key=lambda pair: -pair[0])
         corners = np.array([e["bbox"] for _, e in ordered], np.float32).reshape(-1, 4)
         corners[:, 2:] += corners[:, :2]
-        masks = [to_rle(e["segmentation"], *size) for _, e in ordered]
+        masks = [_mask_of(entry, size) for _, entry in ordered]
         rle_areas(masks)  # fails for what is no mask
         return Prediction(*size, corners, np.array([s for s, _ in ordered], np.float32), masks)
     except KeyError as error:
@@ -151,6 +151,15 @@ def _to_prediction(
         text = " ".join(f"{error}".split()) or type(error).__name__
         raise ValueError(
             text if text.startswith(str(path)) else f"{path}, {where}: {text}"
+        ) from None
+
+
+def _mask_of(entry: Entry, size: tuple[int, int]) -> dict[str, Any]:
+    try:
+        return to_rle(entry["segmentation"], *size)
+    except ValueError as error:
+        raise ValueError(
+            f"the result of score {entry['score']:g} at bbox {entry['bbox']}: {error}"
         ) from None
 
 

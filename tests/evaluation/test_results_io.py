@@ -151,7 +151,7 @@ def test_relative_names_hold_where_they_were_written(dicts, labels, tmp_path, mo
         ({"score": "high"}, "score: 'high'; accepted"),
         ({"bbox": [0, 0, math.inf, 3]}, "image_id 6: boxes must be finite"),
         ({"bbox": [0, 0, 3]}, "image_id 6: "),
-        ({"segmentation": {"size": [3, 3], "counts": "13"}}, "image_id 6: the mask is"),
+        ({"segmentation": {"size": [3, 3], "counts": "13"}}, "image_id 6: .*: the mask is"),
         ({"category_id": 2}, "categories 1, 2; those of one, scratch"),
     ],
 )
@@ -193,3 +193,12 @@ def test_runs_stand_side_by_side(dicts, tmp_path):
     shutil.copy(tmp_path / "a/inference/images.jsonl", tmp_path / "c" / "evaluation.json")
     with pytest.raises(ValueError, match="c/evaluation.json: not an evaluation"):
         compare_runs([tmp_path / "c"])
+
+
+def test_a_mask_that_does_not_fill_its_image_is_named_with_its_entry(dicts, entries, tmp_path):
+    height, width = dicts[6]["height"], dicts[6]["width"]
+    entries[0] = {**entries[0], "segmentation": {"size": [height, width], "counts": [5, 7]}}
+    file = write(tmp_path / "results.json", entries)
+    where = r"results.json, image_id 6: the result of score 0.9 at bbox \[.*\]: the runs of the"
+    with pytest.raises(ValueError, match=f"{where} mask add up to 12; .* = {height * width}"):
+        read_results(file, dicts)
