@@ -1,5 +1,6 @@
 """A network whose numbers overflow finds nothing, and nothing found means Good: refuse it."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -8,11 +9,10 @@ import torch
 from torch import nn
 from torch.utils.hooks import RemovableHandle
 
-# Heads that either engine calls so. Detectron2 drops what is not finite behind them.
-HEADS = (
-    "proposal_generator.rpn_head",
-    "roi_heads.box_predictor",
-    "roi_heads.mask_head.predictor",
+# Heads that either engine calls so, Cascade R-CNN with a number each. Detectron2 drops what is not
+# finite behind them.
+HEADS = re.compile(
+    r"proposal_generator\.rpn_head|roi_heads\.box_predictor(\.\d+)?|roi_heads\.mask_head\.predictor"
 )
 
 
@@ -21,7 +21,11 @@ def refuse_not_finite(model: nn.Module) -> list[RemovableHandle]:
 
     Returns handles whose `remove` ends it; none for heads that are checked already.
     """
-    heads = [(name, part) for name, part in model.named_modules() if name.endswith(HEADS)]
+    heads = [
+        (name, part)
+        for name, part in model.named_modules()
+        if HEADS.fullmatch(name.removeprefix("module."))
+    ]
     return [part.register_forward_hook(_Check(name)) for name, part in heads if not _checked(part)]
 
 

@@ -83,6 +83,7 @@ def test_config_d2_holds_nothing_that_only_newer_releases_know():
 REFUSED = [
     *[("MODEL.MASK_ON", "False"), ("MODEL.KEYPOINT_ON", "True"), ("MODEL.LOAD_PROPOSALS", "True")],
     *[("TEST.AUG.ENABLED", "True"), ("INPUT.FORMAT", "L"), ("INPUT.FORMAT", "YUV-BT.601")],
+    *[("SOLVER.IMS_PER_BATCH", "0"), ("SOLVER.MAX_ITER", "0"), ("INPUT.CROP.TYPE", "half")],
     *[("INPUT.MASK_FORMAT", "rle"), ("MODEL.ROI_HEADS.NUM_CLASSES", "80")],
     *[("MODEL.META_ARCHITECTURE", name) for name in ("ProposalNetwork", "RetinaNet", "FCOS")],
     *[("MODEL.META_ARCHITECTURE", name) for name in ("SemanticSegmentor", "PanopticFPN")],
@@ -104,6 +105,20 @@ def test_what_gives_no_verdicts_is_refused_before_anything_is_written(
         with pytest.raises(ValueError, match=f"{key} is '?{value}'?; accepted is "):
             call(get_engine("d2"))
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("opts", "message"),
+    [
+        (["MODEL.BACKBONE.NAME", "nowhere"], "No object named 'nowhere' found in 'BACKBONE'"),
+        (["MODEL.ROI_HEADS.NAME", "CascadeROIHeads"], "only support class-agnostic"),
+        (["MODEL.ROI_BOX_HEAD.USE_FED_LOSS", "True"], "use sigmoid cross entropy loss"),
+    ],
+)
+def test_what_detectron2_cannot_build_is_a_sentence(tiny_cfg, opts, message):
+    tiny_cfg.merge_from_list(opts)
+    with pytest.raises(ValueError, match=f"cannot build what the config asks for: .*{message}"):
+        get_engine("d2").train(tiny_cfg)
 
 
 C4 = [

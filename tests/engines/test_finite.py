@@ -25,3 +25,17 @@ def test_numbers_that_overflow_are_an_error(tmp_path, name, weight):
     value.copy_(value.sign() * 3e38)
     with pytest.raises(FloatingPointError, match="returns values that are no finite numbers"):
         detector([image(90, 150)])
+
+
+@pytest.mark.detectron2
+def test_every_stage_of_a_cascade_is_checked():
+    from detectron2.modeling import build_model
+
+    from scratch_d2.engines.d2.settings import to_d2_config
+    from scratch_d2.engines.finite import refuse_not_finite
+
+    opts = ["MODEL.ROI_BOX_HEAD.CLS_AGNOSTIC_BBOX_REG", "True"]
+    cfg = load_config(TINY, ["MODEL.ROI_HEADS.NAME", "CascadeROIHeads", *opts])
+    model = build_model(to_d2_config(cfg))
+    handles = refuse_not_finite(model)
+    assert len(handles) == 1 + 3 + 1 and refuse_not_finite(model) == []

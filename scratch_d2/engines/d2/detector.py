@@ -12,6 +12,7 @@ from detectron2.structures import Instances
 
 from scratch_d2.checkpoints.loading import load_weights
 from scratch_d2.checkpoints.precision import autocast, in_precision
+from scratch_d2.engines.d2.settings import building
 from scratch_d2.engines.finite import refuse_not_finite
 from scratch_d2.structures.images import check_rgb
 from scratch_d2.structures.masks import encode_rle
@@ -23,7 +24,8 @@ class D2Detector:
     """What Detectron2's DefaultPredictor computes, for a batch of images."""
 
     def __init__(self, cfg: CfgNode, weights: str | Path, precision: str = "exact") -> None:
-        model = build_model(cfg).eval()
+        with building():
+            model = build_model(cfg).eval()
         load_weights(model, weights)
         self._model = in_precision(model, precision)
         refuse_not_finite(self._model)

@@ -19,7 +19,7 @@ from scratch_d2.data.catalog import save_training_splits
 from scratch_d2.engines.base import Detector
 from scratch_d2.engines.checks import check_datasets, check_resumable
 from scratch_d2.engines.d2.detector import D2Detector
-from scratch_d2.engines.d2.settings import check_processes, check_settings, to_d2_config
+from scratch_d2.engines.d2.settings import building, check_processes, check_settings, to_d2_config
 from scratch_d2.engines.d2.trainer import Trainer
 from scratch_d2.engines.plain_config import save_plain_config
 from scratch_d2.evaluation.settings import EvaluationSettings
@@ -45,7 +45,8 @@ class D2Engine:
             save_plain_config(cfg, final)
             datasets = cfg.DATASETS.TRAIN, cfg.DATASETS.TEST
             save_training_splits(*datasets, cfg.OUTPUT_DIR, cfg.MODEL.WEIGHTS, resume)
-        trainer = Trainer(d2_cfg)
+        with building():
+            trainer = Trainer(d2_cfg)
         trainer.resume_or_load(resume=resume)
         trainer.train()
         if comm.is_main_process():
@@ -65,7 +66,8 @@ class D2Engine:
         check_settings(cfg)
         check_datasets(cfg, ("TEST",))
         cfg = self._setup(cfg)
-        model = build_model(cfg)
+        with building():
+            model = build_model(cfg)
         load_weights(model, weights)
         build = partial(Trainer.build_evaluator, cfg, settings=settings)
         return Trainer.test(cfg, model, [build(name) for name in cfg.DATASETS.TEST])

@@ -1,6 +1,9 @@
 """A config of `load_config` as Detectron2's, and what this engine refuses before training."""
 
 import argparse
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 from typing import Any
 
@@ -20,6 +23,7 @@ ACCEPTED: dict[str, tuple[tuple[Any, ...], str]] = {
     "MODEL.ROI_HEADS.NUM_CLASSES": ((1,), "scratch is the only class"),
     "INPUT.FORMAT": (("RGB", "BGR"), "photographs are read as these"),
     "INPUT.MASK_FORMAT": (("polygon", "bitmask"), ""),
+    "INPUT.CROP.TYPE": (("relative_range", "relative", "absolute", "absolute_range"), ""),
     "TEST.AUG.ENABLED": ((False,), "prediction looks at each image once"),
 }
 # Parts that give no masks of upright boxes; those of other projects are taken as they are.
@@ -82,6 +86,9 @@ def check_settings(cfg: CfgNode) -> None:
             accepted = ", ".join(repr(value) for value in values)
             why = f" ({reason})" if reason else ""
             faults.append(f"{key} is {leaves[key]!r}; accepted is {accepted}{why}")
+    for key in ("SOLVER.IMS_PER_BATCH", "SOLVER.MAX_ITER"):
+        if leaves[key] < 1:
+            faults.append(f"{key} is {leaves[key]}; accepted is 1 or more")
     for key, (values, accepted) in REFUSED.items():
         if leaves[key] in values:
             faults.append(f"{key} is {leaves[key]!r}; accepted is {accepted}")
@@ -93,6 +100,17 @@ def check_settings(cfg: CfgNode) -> None:
         )
     if faults:
         raise ValueError(f"the engine d2 does not take this config: {'; '.join(faults)}")
+
+
+@contextmanager
+def building() -> Iterator[None]:
+    """Turn what Detectron2 raises while it builds what a config asks for into a ValueError."""
+    try:
+        yield
+    except (AssertionError, AttributeError, LookupError, NotImplementedError, TypeError) as error:
+        line = traceback.extract_tb(error.__traceback__)[-1].line
+        reason = " ".join(str(error).split()) or f"{line} fails"
+        raise ValueError(f"Detectron2 cannot build what the config asks for: {reason}") from error
 
 
 def check_processes(args: argparse.Namespace) -> None:
