@@ -37,5 +37,9 @@ def test_every_stage_of_a_cascade_is_checked():
     opts = ["MODEL.ROI_BOX_HEAD.CLS_AGNOSTIC_BBOX_REG", "True"]
     cfg = load_config(TINY, ["MODEL.ROI_HEADS.NAME", "CascadeROIHeads", *opts])
     model = build_model(to_d2_config(cfg))
-    handles = refuse_not_finite(model)
-    assert len(handles) == 1 + 3 + 1 and refuse_not_finite(model) == []
+    handles, stages = refuse_not_finite(model), model.roi_heads.box_predictor
+    assert len(stages) == 3 and all(stage._forward_hooks for stage in stages)
+    assert refuse_not_finite(model) == []
+    for handle in handles:
+        handle.remove()
+    assert not any(stage._forward_hooks for stage in stages)
