@@ -63,16 +63,9 @@ def evaluate_dicts(
 ) -> Evaluation:
     """Evaluate predictions and gate scores, each in the order of the dataset dicts.
 
-    Raises ValueError where an image has no prediction, or a score is no number.
+    Raises ValueError if an image has no prediction, or a score is not a number.
     """
-    if not dicts:
-        raise ValueError(f"dataset {dataset_name!r} holds no image; there is nothing to evaluate")
-    missing = [item["file_name"] for item in dicts if item["image_id"] not in predictions]
-    if missing:
-        raise ValueError(
-            f"dataset {dataset_name!r}: {len(missing)} of {len(dicts)} images have no prediction, "
-            f"the first is {missing[0]!r}"
-        )
+    _check_predicted(dataset_name, dicts, predictions)
     thresholds, seconds = settings.thresholds, dict(seconds or {})
     begin = time.perf_counter()
     images = make_image_table(dicts, predictions, p_bad, thresholds)
@@ -105,6 +98,19 @@ def evaluate_dicts(
     calibrated_here = settings.calibrated_on == metadata["data_sha256"]
     notes += _notes(dicts, predictions, images, calibrated_here, int(leaks.any_kind.sum()))
     return Evaluation(results, images, thresholds, {**metadata, "notes": notes})
+
+
+def _check_predicted(
+    dataset_name: str, dicts: Sequence[Mapping[str, Any]], predictions: Mapping[Any, Prediction]
+) -> None:
+    if not dicts:
+        raise ValueError(f"dataset {dataset_name!r} holds no image; there is nothing to evaluate")
+    missing = [item["file_name"] for item in dicts if item["image_id"] not in predictions]
+    if missing:
+        raise ValueError(
+            f"dataset {dataset_name!r}: {len(missing)} of {len(dicts)} images have no prediction, "
+            f"the first is {missing[0]!r}"
+        )
 
 
 def score_by_gate(

@@ -2,9 +2,10 @@
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
+from typing import Any
 
 from fvcore.common.config import CfgNode
 
@@ -12,7 +13,7 @@ from scratch_d2.checkpoints.bundle import override_thresholds, record_beside
 from scratch_d2.data.catalog import find_dataset_dicts
 from scratch_d2.evaluation.evaluate import evaluate_dicts
 from scratch_d2.evaluation.files import Evaluation, write_evaluation
-from scratch_d2.evaluation.results_io import read_results
+from scratch_d2.evaluation.results_io import LoadedResults, read_results
 from scratch_d2.evaluation.settings import DEFAULT_SETTINGS, EvaluationSettings
 from scratch_d2.structures.thresholds import RENAMED, Thresholds
 from scratch_d2.utils.files import prepare_output_dir
@@ -45,34 +46,49 @@ def evaluate_results(
         )
     prepare_output_dir(output)
     dicts = find_dataset_dicts(dataset, mask_threshold)
-    saved, notes = read_results(path, dicts), []
+    loaded = read_results(path, dicts)
     run = RunRecord.read(path)
     inspected_from = run.thresholds.gate_threshold if run else 0.0
-    hidden = any(p < inspected_from for p in saved.p_bad.values())
+    hidden = any(p < inspected_from for p in loaded.p_bad.values())
     if hidden and settings.thresholds.gate_threshold < inspected_from:
         raise ValueError(
             f"GATE.THRESHOLD is {settings.thresholds.gate_threshold:g}, but the detector has not "
             f"seen the images with p(Bad) below {inspected_from:g}; inspect them again"
         )
-    present = [item for item in dicts if item["image_id"] in saved.predictions]
-    missing = [d["file_name"] for d in dicts if d["image_id"] not in saved.predictions]
-    if missing:
-        reason = (
-            f"{len(missing)} of {len(dicts)} images have no result, the first is {missing[0]!r}"
-        )
-        if not (allow_missing and present):
-            raise ValueError(f"{path}: {reason}; --allow-missing evaluates the others")
-        notes.append(f"{reason}; the metrics are of the others")
-    p_bad = [saved.p_bad.get(item["image_id"]) for item in present] if saved.p_bad else None
-    if p_bad and None in p_bad:
-        file = present[p_bad.index(None)]["file_name"]
-        raise ValueError(f"{path}: {file!r} has no score of the gate, others have")
-    made = evaluate_dicts(dataset, present, saved.predictions, p_bad, settings)
-    notes += saved.notes + made.metadata["notes"]
+    present, notes = _select_present(path, dicts, loaded, allow_missing)
+    p_bad = _scores_of(path, present, loaded)
+    made = evaluate_dicts(dataset, present, loaded.predictions, p_bad, settings)
+    notes += loaded.notes + made.metadata["notes"]
     made = replace(made, metadata={**made.metadata, "notes": notes})
     made = _hide_unseen(made, inspected_from) if hidden else made
-    write_evaluation(made, saved.predictions, output)
+    write_evaluation(made, loaded.predictions, output)
     return made
+
+
+def _select_present(
+    path: str | Path, dicts: Sequence[Mapping[str, Any]], loaded: LoadedResults, allow_missing: bool
+) -> tuple[list[Mapping[str, Any]], list[str]]:
+    """Return the dicts that have a result, and a note on the others."""
+    present = [item for item in dicts if item["image_id"] in loaded.predictions]
+    missing = [d["file_name"] for d in dicts if d["image_id"] not in loaded.predictions]
+    if not missing:
+        return present, []
+    reason = f"{len(missing)} of {len(dicts)} images have no result, the first is {missing[0]!r}"
+    if not (allow_missing and present):
+        raise ValueError(f"{path}: {reason}; --allow-missing evaluates the others")
+    return present, [f"{reason}; the metrics are of the others"]
+
+
+def _scores_of(
+    path: str | Path, dicts: Sequence[Mapping[str, Any]], loaded: LoadedResults
+) -> list[float] | None:
+    """Return the gate's score of each dict, or None if the run had no gate."""
+    if not loaded.p_bad:
+        return None
+    unscored = [d["file_name"] for d in dicts if d["image_id"] not in loaded.p_bad]
+    if unscored:
+        raise ValueError(f"{path}: {unscored[0]!r} has no score of the gate, others have")
+    return [loaded.p_bad[item["image_id"]] for item in dicts]
 
 
 def _hide_unseen(made: Evaluation, skipped_below: float) -> Evaluation:

@@ -66,12 +66,10 @@ def train_gate(cfg: CfgNode, resume: bool = False) -> Path:
             torch.manual_seed(seed + epoch)
             train_epoch(training, make_loader(examples, batches, workers), writer)
             if len(held_out):
-                metrics = validate(training, held_out, cfg.GATE.BATCH_SIZE, workers)
-                training.info["validation"] = metrics
-                writer.write(
-                    training.iteration - 1, {f"validation/{k}": v for k, v in metrics.items()}
+                training.info["validation"] = validate(
+                    training, held_out, cfg.GATE.BATCH_SIZE, workers
                 )
-                logger.info("epoch %d: validation %s", training.epoch, format_scalars(metrics))
+                _log_validation(training, writer)
             _save(training, folder)
     final = save_atomically(training.weights(), folder / "model_final.pth")
     return final if training.best is None else folder / "model_best.pth"
@@ -201,6 +199,12 @@ def _save(training: Training, folder: Path) -> None:
         training.best = metrics
         save_atomically(training.weights(), best)
     save_resumable(folder, training.resumable())
+
+
+def _log_validation(training: Training, writer: MetricWriter) -> None:
+    metrics = training.info["validation"]
+    writer.write(training.iteration - 1, {f"validation/{k}": v for k, v in metrics.items()})
+    logger.info("epoch %d: validation %s", training.epoch, format_scalars(metrics))
 
 
 def _log_start(training: Training, held_out: int) -> None:
