@@ -11,7 +11,7 @@ import scratch_d2
 from scratch_d2.data.images import ImageError
 from scratch_d2.inspection import Inspector
 from tests.builders import write_dataset
-from tests.inspection.lines import THRESHOLDS, bright_detector, bright_inspector, photograph
+from tests.inspection.fakes import THRESHOLDS, bright_detector, bright_inspector, photograph
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ from tests.builders import save
 from tests.data.files import bad_files, valid_files
 from tests.engines.parity import fill, image
 from tests.gate.gates import make_gate
-from tests.inspection.lines import EVERYTHING, THRESHOLDS, bright_inspector, photograph
+from tests.inspection.fakes import EVERYTHING, THRESHOLDS, bright_inspector, photograph
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore::UserWarning", "ignore::PIL.Image.DecompressionBombWarning"

@@ -12,7 +12,7 @@ from scratch_d2.utils.files import prepare_output_dir
 from tests.builders import predict_boxes
 from tests.engines.parity import fill
 from tests.gate.gates import save_gate
-from tests.inspection.lines import THRESHOLDS, bright_detector, photograph
+from tests.inspection.fakes import THRESHOLDS, bright_detector, photograph
 
 
 def images_of(*greys: int) -> list[np.ndarray]:

@@ -6,7 +6,7 @@ import pytest
 from scratch_d2.inspection.overlay import COLOURS, draw_overlay
 from scratch_d2.inspection.pictures import Pictures, picture_name
 from scratch_d2.structures.verdict import judge
-from tests.inspection.lines import THRESHOLDS, bright_detector
+from tests.inspection.fakes import THRESHOLDS, bright_detector
 
 
 @pytest.mark.parametrize(

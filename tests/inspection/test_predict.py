@@ -13,7 +13,7 @@ from scratch_d2.inspection.predict import Options, predict_files
 from scratch_d2.inspection.rows import RowFile
 from scratch_d2.structures.masks import decode_rle
 from tests.builders import save
-from tests.inspection.lines import (
+from tests.inspection.fakes import (
     EVERYTHING,
     THRESHOLDS,
     bright_detector,

@@ -8,7 +8,7 @@ from scratch_d2.inspection.results import open_results, read_taken, skip_done
 from scratch_d2.inspection.rows import RowFile, error_row
 from scratch_d2.inspection.watch import fingerprint
 from tests.builders import save
-from tests.inspection.lines import photograph
+from tests.inspection.fakes import photograph
 
 SETTINGS = {"weights": "a.pth", "batch_size": 2}
 

@@ -12,7 +12,7 @@ from scratch_d2.inspection.rows import RowFile
 from scratch_d2.inspection.watch import Watch, fingerprint
 from scratch_d2.utils.files import file_stamp
 from tests.builders import save
-from tests.inspection.lines import bright_inspector, photograph
+from tests.inspection.fakes import bright_inspector, photograph
 
 
 class WatchedFolder:
