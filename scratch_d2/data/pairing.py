@@ -105,6 +105,27 @@ def _without_masks(images: list[Found], notes: list[str]) -> list[Found]:
     return kept
 
 
+def leave_out_masks(folder: Folder, two_levels: Callable[[Path], bool]) -> Folder:
+    """Leave out what lies in good/ or bad/ under the name of a photograph and is its mask.
+
+    Args:
+        two_levels: whether a file has no more than two levels, as masks have.
+    """
+    notes = list(folder.notes)
+    kept = {}
+    for name in (GOOD, BAD):
+        images: list[Found] = getattr(folder, name)
+        photographs = {image.key for image in images if not two_levels(image.path)}
+        kept[name] = [i for i in images if not (i.key in photographs and two_levels(i.path))]
+        notes += [
+            f"{image.path}: looks like the mask of the photograph of the same name and is left "
+            f"out; masks belong into {MASKS}/"
+            for image in images
+            if image not in kept[name]
+        ]
+    return folder._replace(**kept, notes=notes)
+
+
 def _not_used(root: Path, folders: dict[str, list[Path]]) -> list[str]:
     """Name the photographs of the dataset folder that stand outside of good/ and bad/."""
     loose = [path for path in sorted(root.iterdir()) if is_image_name(path)]

@@ -14,6 +14,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from scratch_d2.data.decoding import ImageError
 from scratch_d2.data.duplicates import perceptual_hash
 from scratch_d2.data.images import read_image
@@ -21,7 +23,8 @@ from scratch_d2.data.mask_files import read_mask_kind
 from scratch_d2.structures.masks import mask_to_box, mask_to_polygons, split_regions
 from scratch_d2.utils.files import file_stamp, write_atomically
 
-CACHE_VERSION = 4
+CACHE_VERSION = 5
+TWO_LEVELS = "two levels"  # the kind of an image that may be a mask
 MOST_COVERED = 0.5  # of an image; masks of real scratches mark 15% at most
 STAMP = 5  # columns of an entry before the facts: the kind of file, and its stamp
 
@@ -40,8 +43,9 @@ class FileFacts(NamedTuple):
     """What a file holds.
 
     `error` is "" where it could be read. Images have hashes, both in hex: `sha256` of the file's
-    bytes, `phash` of what is to be seen in it. Masks have regions, and `kind`, `brightest` of
-    `MaskReading`; `coverage` is the share of the image that they mark.
+    bytes, `phash` of what is to be seen in it; their `kind` is TWO_LEVELS or "". Masks have
+    regions, and `kind` and `brightest` of `MaskReading`; `coverage` is the share of the image that
+    they mark.
     """
 
     width: int
@@ -63,7 +67,9 @@ def probe_image(path: Path) -> FileFacts:
     image = read_image(path)
     sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
     height, width = image.shape[:2]
-    return FileFacts(width, height, "", (), sha256, perceptual_hash(image))
+    levels = np.count_nonzero(np.bincount(image[..., 0].ravel(), minlength=256))
+    kind = TWO_LEVELS if levels <= 2 else ""
+    return FileFacts(width, height, "", (), sha256, perceptual_hash(image), kind)
 
 
 def probe_mask(path: Path, threshold: int) -> FileFacts:

@@ -7,8 +7,8 @@ from statistics import median
 
 from scratch_d2.data.duplicates import DISTANCE
 from scratch_d2.data.groups import BURST_GAP, find_groups
-from scratch_d2.data.pairing import Folder, guess_image, list_folder, pair_masks
-from scratch_d2.data.probe import FileFacts, Region, probe_files
+from scratch_d2.data.pairing import Folder, guess_image, leave_out_masks, list_folder, pair_masks
+from scratch_d2.data.probe import TWO_LEVELS, FileFacts, Region, probe_files
 from scratch_d2.structures.labels import BAD, GOOD
 
 
@@ -96,10 +96,12 @@ def scan_folder(
     """
     root = Path(root)
     folder = list_folder(root)
+    masks = [mask.path for mask in folder.masks]
+    images = [image.path for image in (*folder.good, *folder.bad)]
+    facts = probe_files(root, images, masks, mask_threshold)
+    folder = leave_out_masks(folder, lambda path: facts[path].kind == TWO_LEVELS)
     verdicts = {image.path: GOOD for image in folder.good}
     verdicts |= {image.path: BAD for image in folder.bad}
-    masks = [mask.path for mask in folder.masks]
-    facts = probe_files(root, list(verdicts), masks, mask_threshold)
 
     report = ScanReport(notes=folder.notes)
     report.unreadable = {path: fact.error for path, fact in facts.items() if fact.error}

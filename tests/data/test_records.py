@@ -261,3 +261,16 @@ def test_masks_among_the_photographs_are_no_photographs(tmp_path):
         "bad1.png",
     ]
     assert "bad0_mask.png: looks like the mask of bad0 and is left out" in report.lines()[0]
+
+
+def test_masks_beside_photographs_of_the_same_name_are_no_photographs(tmp_path):
+    write_dataset(tmp_path, good=1, bad=2)
+    mask = read_image(tmp_path / "masks/bad0.png")
+    save(mask, tmp_path / "bad/bad0.bmp")
+    save(mask, tmp_path / "bad/two_levels_alone.bmp")
+    for _ in range(2):  # the second time from the cache
+        records, report = scan_folder(tmp_path)
+        assert names(r.image for r in records if r.verdict == "bad") == {
+            *("bad0.png", "bad1.png", "two_levels_alone.bmp")
+        }
+        assert "bad0.bmp: looks like the mask of the photograph of the same" in report.lines()[0]
