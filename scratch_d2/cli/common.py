@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn
 
-from scratch_d2.utils.bundled import PRETRAINED, bundled_weights
+from scratch_d2.utils.bundled import PRETRAINED, reference_weights
 from scratch_d2.utils.image_names import is_image_name
 
 EXPECTED = (OSError, ValueError, ImportError, FloatingPointError)
@@ -54,11 +54,7 @@ def use_reference_models(config_file: str | None, opts: Sequence[str]) -> tuple[
     """
     if config_file is not None:
         return config_file, opts
-    if "OUTPUT_DIR" in opts[::2]:
-        return PRETRAINED, opts
-    folder = bundled_weights()
-    detector, gate = str(folder / "detector.pth"), str(folder / "gate.pth")
-    return PRETRAINED, ["MODEL.WEIGHTS", detector, "GATE.WEIGHTS", gate, *opts]
+    return PRETRAINED, opts if "OUTPUT_DIR" in opts[::2] else [*reference_weights(), *opts]
 
 
 def split_keys(texts: Sequence[str]) -> tuple[list[str], list[str]]:

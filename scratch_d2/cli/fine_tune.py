@@ -3,12 +3,14 @@
     scratch-d2 fine-tune labels --output run
 
 FOLDER holds good/, bad/ and, if there are any, masks/. It is split into scratch_text_train, _val
-and _test; thresholds are chosen on _val, the metrics are those of _test. The same command resumes
-a run that was interrupted.
+and _test; thresholds are chosen on _val, the metrics are those of _test. Without any mask only the
+gate is trained. The same command resumes a run that was interrupted.
 """
 
 import argparse
+import shutil
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 from scratch_d2.cli import calibrate, train_detector, train_gate
@@ -44,6 +46,8 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
 def main(argv: Sequence[str] | None = None) -> int:
     args = parse_args(argv)
     refuse_other_data(args.output, args.folder)
+    for note in check_data(args):
+        print(f"note: {note}")
     for number, (title, command, arguments) in enumerate(steps(args), start=1):
         print(f"step {number} of 4: {title}", flush=True)
         code = command(arguments)
@@ -65,7 +69,11 @@ def steps(args: argparse.Namespace) -> Iterator[Step]:
 
     gate_options = ["--resume", "--config-file", config]
     yield "train the gate", train_gate.main, [*gate_options, *folders, *start]
-    yield "train the detector", train_detector.main, ["--resume", *options, *folders, *start]
+    if detector_learns():
+        yield "train the detector", train_detector.main, ["--resume", *options, *folders, *start]
+    else:
+        keep = partial(keep_detector, config, [*folders, *start])
+        yield "keep the detector, there is no mask to learn from", keep, []
     weights = ["MODEL.WEIGHTS", best_weights(detector), "GATE.WEIGHTS", best_weights(gate)]
     trained = [*folders, *args.opts, *weights]
     data = ["--dataset", "scratch_text_val"]
@@ -73,6 +81,46 @@ def steps(args: argparse.Namespace) -> Iterator[Step]:
     data = ["DATASETS.TEST", "('scratch_text_test',)"]
     title = "evaluate on scratch_text_test"
     yield title, train_detector.main, ["--eval-only", *options, *trained, *data]
+
+
+def check_data(args: argparse.Namespace) -> list[str]:
+    """Return what limits a training on the folder; ValueError, before it starts, if none can be."""
+    from scratch_d2.data.builtin import open_config
+    from scratch_d2.data.catalog import get_dataset_dicts
+    from scratch_d2.data.readiness import check_fine_tuning
+
+    config, start = use_reference_models(args.config_file, args.opts)
+    open_config(config, [*start, "SCRATCH.DATA_ROOT", args.folder])
+    splits = {name: get_dataset_dicts(f"scratch_text_{name}") for name in ("train", "val", "test")}
+    return check_fine_tuning(args.folder, splits)
+
+
+def detector_learns() -> bool:
+    """Whether a training image has a mask; without one the detector would unlearn scratches."""
+    from scratch_d2.data.catalog import get_dataset_dicts
+    from scratch_d2.data.readiness import has_masks
+
+    return has_masks(get_dataset_dicts("scratch_text_train"))
+
+
+def keep_detector(config: str, opts: Sequence[str], _: Sequence[str]) -> int:
+    """Copy the detector that training would start from into the run, with config and record."""
+    from scratch_d2.checkpoints.bundle import SPLITS_FILE
+    from scratch_d2.config import load_config
+    from scratch_d2.utils.files import prepare_output_dir
+
+    cfg = load_config(config, opts)
+    if not cfg.MODEL.WEIGHTS:
+        raise ValueError(
+            "no training image has a mask and MODEL.WEIGHTS names no detector to keep; add masks, "
+            "or name one"
+        )
+    source, folder = Path(cfg.MODEL.WEIGHTS), prepare_output_dir(cfg.OUTPUT_DIR, cfg)
+    shutil.copyfile(source, folder / "model_final.pth")
+    record = source.parent / SPLITS_FILE
+    if record.is_file():
+        shutil.copyfile(record, folder / SPLITS_FILE)
+    return 0
 
 
 def best_weights(folder: Path) -> str:

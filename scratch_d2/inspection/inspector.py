@@ -23,9 +23,9 @@ from scratch_d2.structures.images import check_rgb
 from scratch_d2.structures.prediction import Prediction
 from scratch_d2.structures.thresholds import Thresholds
 from scratch_d2.structures.verdict import judge, needs_detector
+from scratch_d2.utils.bundled import PRETRAINED, reference_weights
 
 GPU_BATCH = 8
-PRETRAINED = "reference/pretrained.yaml"
 
 
 class Models(NamedTuple):
@@ -79,7 +79,7 @@ class Inspector:
 
         Args and errors are those of `load`.
         """
-        return cls.load(PRETRAINED, opts, engine)
+        return cls.load(PRETRAINED, [*reference_weights(), *opts], engine)
 
     @classmethod
     def load(

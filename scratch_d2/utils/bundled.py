@@ -32,6 +32,13 @@ def bundled_weights() -> Path:
     return _bundled("weights")
 
 
+def reference_weights() -> list[str]:
+    """KEY VALUE pairs that name the reference models, so that no other weights are taken."""
+    folder = bundled_weights()
+    detector, gate = str(folder / "detector.pth"), str(folder / "gate.pth")
+    return ["MODEL.WEIGHTS", detector, "GATE.WEIGHTS", gate]
+
+
 def _bundled(folder: str) -> Path:
     installed = Path(__file__).parents[1] / folder
     return installed if installed.is_dir() else installed.parents[1] / folder

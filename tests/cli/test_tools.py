@@ -3,6 +3,7 @@
 import json
 import os
 import runpy
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import torch
 
 from scratch_d2.cli.main import COMMANDS, load_command
 from scratch_d2.utils.bundled import bundled_weights
+from tests.builders import write_dataset
 from tests.cli.conftest import keys
 from tests.commands import ENGINES, ROOT, TINY, run_command
 
@@ -140,6 +142,29 @@ def test_fine_tuning_ends_with_the_next_command(cli_labels, tmp_path):
 
     other = run_command("fine-tune", tmp_path, "--output", run, *options)
     assert other.returncode == 2 and f"holds a run on '{cli_labels}'" in other.stderr
+
+
+def test_without_masks_fine_tuning_trains_the_gate_and_keeps_the_detector(trained, tmp_path):
+    labels = write_dataset(tmp_path / "labels", good=9, bad=8)
+    shutil.rmtree(labels / "masks")
+    detector, run = trained / "detector/model_final.pth", tmp_path / "run"
+    data = ["DATASETS.TRAIN", "('scratch_text_train',)", "DATASETS.TEST", "('scratch_text_val',)"]
+    data += ["MODEL.WEIGHTS", str(detector), "SCRATCH.SCORE_THRESHOLD", "0.0"]
+    options = ("--config-file", TINY, "--engine", "embedded")
+    done = run_command("fine-tune", labels, "--output", run, *options, *data)
+    assert done.returncode == 0, done.stderr
+    assert "has a mask: the gate is trained, the detector stays as it is" in done.stdout
+    assert (run / "detector/model_final.pth").read_bytes() == detector.read_bytes()
+    assert (run / "gate/model_best.pth").is_file()
+
+
+@pytest.mark.parametrize(("good", "bad"), [(6, 0), (6, 3)])
+def test_fine_tuning_on_too_little_is_refused_before_it_starts(tmp_path, good, bad):
+    labels = write_dataset(tmp_path / "labels", good=good, bad=bad)
+    done = run_command("fine-tune", labels, "--output", tmp_path / "run")
+    assert done.returncode == 2
+    assert f"holds {bad} Bad" in done.stderr or f"{good} Good and {bad} Bad" in done.stderr
+    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize(
