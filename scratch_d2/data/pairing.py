@@ -76,7 +76,8 @@ def _list(folders: Sequence[Path], closed: Sequence[Path], notes: list[str]) -> 
     for folder in folders:
         left_out: list[Path] = []
         for path in walk_images(folder, left_out=left_out, closed=closed):
-            listed.append(Found(path, path.relative_to(folder).with_suffix("").as_posix()))
+            inside = path.as_posix()[len(folder.as_posix()) + 1 :]
+            listed.append(Found(path, inside.removesuffix(path.suffix)))
         sentence = describe_left_out(folder, left_out)
         if any(path.suffix.lower() in LABELS for path in left_out):
             sentence += "; labels in text files are not read, only masks are"
@@ -116,12 +117,12 @@ def leave_out_masks(folder: Folder, two_levels: Callable[[Path], bool]) -> Folde
     for name in (GOOD, BAD):
         images: list[Found] = getattr(folder, name)
         photographs = {image.key for image in images if not two_levels(image.path)}
-        kept[name] = [i for i in images if not (i.key in photographs and two_levels(i.path))]
+        masks = {i.path for i in images if i.key in photographs and two_levels(i.path)}
+        kept[name] = [image for image in images if image.path not in masks]
         notes += [
-            f"{image.path}: looks like the mask of the photograph of the same name and is left "
-            f"out; masks belong into {MASKS}/"
-            for image in images
-            if image not in kept[name]
+            f"{path}: looks like the mask of the photograph of the same name and is left out; "
+            f"masks belong into {MASKS}/"
+            for path in sorted(masks)
         ]
     return folder._replace(**kept, notes=notes)
 

@@ -5,6 +5,7 @@ import sys
 import pytest
 
 from scratch_d2.cli.common import split_keys
+from scratch_d2.config import default_config, flatten
 
 
 @pytest.mark.parametrize(
@@ -58,3 +59,9 @@ def test_closed_standard_streams_are_opened(tmp_path):
     )
     done = run_python(program, preexec_fn=lambda: [os.close(number) for number in range(3)])
     assert done.returncode == 0 and int((tmp_path / "a").read_text()) > 2
+
+
+def test_no_config_key_is_taken_for_a_photograph(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    keys = [key for key in flatten(default_config()) if "." in key or key == "OUTPUT_DIR"]
+    assert all(split_keys([key]) == ([], [key]) for key in keys) and len(keys) > 200
