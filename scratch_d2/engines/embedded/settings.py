@@ -155,7 +155,7 @@ def check_settings(cfg: CfgNode, training: bool = True) -> None:
         faults += _matching_faults(name, cfg.MODEL[name])
     if faults:
         raise ValueError(
-            "the embedded engine does not honour this config, Detectron2 (SCRATCH.ENGINE d2) may: "
+            "the embedded engine does not honour this config (Detectron2, SCRATCH.ENGINE d2, may): "
             f"{'; '.join(faults)}"
         )
 
