@@ -13,8 +13,12 @@ from scratch_d2.utils.image_names import is_image_name
 
 MASKS = "masks"
 # How programs name the mask of x.png: x_mask.png, x.mask.png, mask_x.png, x.png.png and so on.
-WORD = r"(?:masks?|gt|ground_?truth|labels?|seg(?:mentation)?|anno(?:tation)?s?)"
-AFFIXES = re.compile(rf"^{WORD}[-_. ]+|[-_. ]+{WORD}$|\.(?:png|jpe?g|bmp|tiff?)$", re.IGNORECASE)
+MASK_WORD = r"(?:masks?|gt|ground_?truth|seg(?:mentation)?)"
+WORD = rf"(?:{MASK_WORD}|labels?|anno(?:tation)?s?)"  # names of photographs may hold the others
+MASK_AFFIXES, AFFIXES = (
+    re.compile(rf"^{word}[-_. ]+|[-_. ]+{word}$|\.(?:png|jpe?g|bmp|tiff?)$", re.IGNORECASE)
+    for word in (MASK_WORD, WORD)
+)
 LABELS = (".json", ".xml", ".txt", ".csv")
 
 
@@ -73,9 +77,18 @@ def _find_folders(root: Path) -> dict[str, list[Path]]:
 
 def _list(folders: Sequence[Path], closed: Sequence[Path], notes: list[str]) -> list[Found]:
     listed = []
+
+    def choose(names: Sequence[str], _: Sequence[str]) -> list[str]:
+        skipped = [name for name in names if re.fullmatch(MASK_WORD, name, re.IGNORECASE)]
+        notes.extend(
+            f"{folder}: its subfolder {name} is not used; masks belong into {MASKS}/ beside it"
+            for name in skipped
+        )
+        return [name for name in names if name not in skipped]
+
     for folder in folders:
         left_out: list[Path] = []
-        for path in walk_images(folder, left_out=left_out, closed=closed):
+        for path in walk_images(folder, choose, left_out, closed):
             inside = path.as_posix()[len(folder.as_posix()) + 1 :]
             listed.append(Found(path, inside.removesuffix(path.suffix)))
         sentence = describe_left_out(folder, left_out)
@@ -85,18 +98,13 @@ def _list(folders: Sequence[Path], closed: Sequence[Path], notes: list[str]) -> 
     return listed
 
 
-def _bare(key: str) -> str:
-    """Return the key without what programs add to the names of masks."""
-    parent, _, stem = key.rpartition("/")
-    return f"{parent}/{AFFIXES.sub('', stem)}" if parent else AFFIXES.sub("", stem)
-
-
 def _without_masks(images: list[Found], notes: list[str]) -> list[Found]:
     keys = {image.key for image in images}
     kept = []
     for image in images:
-        if _bare(image.key) != image.key and _bare(image.key) in keys:
-            stem = Path(_bare(image.key)).name
+        parent, _, name = image.key.rpartition("/")
+        stem = MASK_AFFIXES.sub("", name)
+        if stem != name and (f"{parent}/{stem}" if parent else stem) in keys:
             notes.append(
                 f"{image.path}: looks like the mask of {stem} and is left out; masks belong into "
                 f"{MASKS}/, this one as {stem}{image.path.suffix}"
@@ -107,17 +115,18 @@ def _without_masks(images: list[Found], notes: list[str]) -> list[Found]:
 
 
 def leave_out_masks(folder: Folder, two_levels: Callable[[Path], bool]) -> Folder:
-    """Leave out what lies in good/ or bad/ under the name of a photograph and is its mask.
+    """Leave out what lies in good/ or bad/ under the name of a photograph there and is its mask.
 
     Args:
-        two_levels: whether a file has no more than two levels, as masks have.
+        two_levels: whether a file has exactly two levels, as masks have.
     """
     notes = list(folder.notes)
     kept = {}
     for name in (GOOD, BAD):
         images: list[Found] = getattr(folder, name)
-        photographs = {image.key for image in images if not two_levels(image.path)}
-        masks = {i.path for i in images if i.key in photographs and two_levels(i.path)}
+        doubtful = {image.path for image in images if two_levels(image.path)}
+        stems = {image.path.stem for image in images if image.path not in doubtful}
+        masks = {p for p in doubtful if p.stem in stems or AFFIXES.sub("", p.stem) in stems}
         kept[name] = [image for image in images if image.path not in masks]
         notes += [
             f"{path}: looks like the mask of the photograph of the same name and is left out; "
@@ -177,5 +186,5 @@ def _group(found: Iterable[Found], key: Callable[[Found], str]) -> dict[str, lis
 
 def guess_image(mask: Path, images: Iterable[Path]) -> Path | None:
     """Return the image without a mask whose mask a file probably is, by its name, or None."""
-    bare = _bare(mask.stem).lower()
+    bare = AFFIXES.sub("", mask.stem).lower()
     return next((image for image in images if image.stem.lower() == bare), None)

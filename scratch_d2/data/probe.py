@@ -68,7 +68,7 @@ def probe_image(path: Path) -> FileFacts:
     sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
     height, width = image.shape[:2]
     levels = np.count_nonzero(np.bincount(image[..., 0].ravel(), minlength=256))
-    kind = TWO_LEVELS if levels <= 2 else ""
+    kind = TWO_LEVELS if levels == 2 else ""
     return FileFacts(width, height, "", (), sha256, perceptual_hash(image), kind)
 
 
@@ -100,7 +100,7 @@ def probe_files(
     jobs: dict[Path, Probe] = dict.fromkeys(images, probe_image)
     jobs |= dict.fromkeys(masks, partial(probe_mask, threshold=threshold))
     kinds = dict.fromkeys(images, "image") | dict.fromkeys(masks, f"mask>{threshold}")
-    stamps = {path: [kinds[path], *file_stamp(path.stat())] for path in jobs}
+    stamps = {path: [kinds[path], *_stamp(path)] for path in jobs}
     entries = {path: known.get(str(path)) for path in jobs}
     new = [path for path in jobs if entries[path] is None or entries[path][:STAMP] != stamps[path]]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
@@ -109,6 +109,13 @@ def probe_files(
     if new or len(entries) != len(known):
         _write_cache(cache_file, {str(path): entry for path, entry in entries.items()})
     return {path: _to_facts(entry) for path, entry in entries.items()}
+
+
+def _stamp(path: Path) -> tuple[int, ...]:
+    try:
+        return file_stamp(path.stat())
+    except OSError:  # a link to nothing; reading it says so
+        return (0,) * (STAMP - 1)
 
 
 def _look(path: Path, probe: Probe) -> FileFacts:

@@ -263,14 +263,35 @@ def test_masks_among_the_photographs_are_no_photographs(tmp_path):
     assert "bad0_mask.png: looks like the mask of bad0 and is left out" in report.lines()[0]
 
 
-def test_masks_beside_photographs_of_the_same_name_are_no_photographs(tmp_path):
+@pytest.mark.parametrize("name", ["bad0.bmp", "bad0_label.png", "marks/bad0.png", "GT/bad0.png"])
+def test_masks_beside_photographs_are_no_photographs(tmp_path, name):
     write_dataset(tmp_path, good=1, bad=2)
-    mask = read_image(tmp_path / "masks/bad0.png")
-    save(mask, tmp_path / "bad/bad0.bmp")
-    save(mask, tmp_path / "bad/two_levels_alone.bmp")
+    save(read_image(tmp_path / "masks/bad0.png"), tmp_path / "bad" / name)
+    save(read_image(tmp_path / "masks/bad1.png"), tmp_path / "bad/alone.bmp")
     for _ in range(2):  # the second time from the cache
         records, report = scan_folder(tmp_path)
-        assert names(r.image for r in records if r.verdict == "bad") == {
-            *("bad0.png", "bad1.png", "two_levels_alone.bmp")
-        }
-        assert "bad0.bmp: looks like the mask of the photograph of the same" in report.lines()[0]
+        found = {str(r.image.relative_to(tmp_path)) for r in records if r.verdict == "bad"}
+        assert found == {"bad/bad0.png", "bad/bad1.png", "bad/alone.bmp"}
+        said = "looks like the mask of the photograph" if name[0] != "G" else "its subfolder GT"
+        assert said in report.lines()[0]
+
+
+def test_photographs_may_be_called_labels(tmp_path):
+    write_dataset(tmp_path, good=3, bad=0)
+    (tmp_path / "good/good0.png").rename(tmp_path / "good/good1_label.png")
+    (tmp_path / "good/labels").mkdir()
+    (tmp_path / "good/good2.png").rename(tmp_path / "good/labels/good1.png")
+    records, report = scan_folder(tmp_path)
+    assert len(records) == 3 and report.lines() == []
+
+
+@pytest.mark.parametrize("kind", ["bad", "masks"])
+def test_links_to_nothing_are_named(tmp_path, kind):
+    write_dataset(tmp_path, good=1, bad=2)
+    path = tmp_path / kind / "bad0.png"
+    path.unlink()
+    path.symlink_to(tmp_path / "nowhere.png")
+    for _ in range(2):
+        assert str(path) in scan_folder(tmp_path)[1].unreadable[path]
+    save(read_image(tmp_path / kind / "bad1.png"), tmp_path / "nowhere.png")
+    assert path not in scan_folder(tmp_path)[1].unreadable
