@@ -1,5 +1,6 @@
 """scratch-d2 predict as a line runs it: killed, stopped, fed by a pipe, watching a folder."""
 
+import io
 import json
 import os
 import resource
@@ -116,7 +117,9 @@ def test_a_killed_run_is_completed_to_the_same_bytes(work, tmp_path, engine):
     assert files_of(tmp_path / "cut") == files_of(whole) and len(files_of(whole)) > 5
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)]
+)
 def test_a_run_that_is_stopped_says_how_to_go_on(work, tmp_path, number):
     rows = tmp_path / "out" / "results.jsonl"
     process = start(predict(work, tmp_path / "out", "--input", "-"))
@@ -128,6 +131,7 @@ def test_a_run_that_is_stopped_says_how_to_go_on(work, tmp_path, number):
     assert f"the {count} rows in {rows} are complete, --resume continues" in said
 
 
+@pytest.mark.slow
 def test_a_second_run_in_the_same_folder_is_refused(work, whole, tmp_path):
     process = start(predict(work, tmp_path / "out", "--input", "-"))
     feed(process, work, range(3), tmp_path / "out" / "results.jsonl", count=1)
@@ -137,10 +141,13 @@ def test_a_second_run_in_the_same_folder_is_refused(work, whole, tmp_path):
     assert process.returncode == 3 and files_of(tmp_path / "out") == files_of(whole)
 
 
-def test_names_from_stdin_need_not_be_there(work, tmp_path):
+def test_names_from_stdin_need_not_be_there(work, tmp_path, monkeypatch):
     names = f"{work}/in/00.png\n{work}/in/gone.png\n{work}/in/01.png\n"
     options = ("--input", "-", "--save", "none", "--fail-on-bad")
-    done = call_process(predict(work, tmp_path, *options), input=names)
+    monkeypatch.setattr(
+        "sys.stdin", io.TextIOWrapper(io.BufferedReader(io.BytesIO(names.encode())))
+    )
+    done = run_command(*predict(work, tmp_path, *options))
     rows = list(RowFile(tmp_path / "results.jsonl"))
     assert [row["status"] for row in rows] == ["ok", "error", "ok"]
     assert done.returncode == (10 if any(row.get("verdict") == "bad" for row in rows) else 3)

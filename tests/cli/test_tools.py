@@ -103,6 +103,7 @@ def test_errors_are_one_sentence_and_exit_code_2(
     assert len(done.stderr.strip().splitlines()) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("engine", ENGINES)
 def test_training_killed_and_resumed_reaches_the_same_iteration(cli_labels, tmp_path, engine):
     pairs = [*keys(cli_labels, tmp_path), "SCRATCH.ENGINE", engine]
