@@ -240,9 +240,9 @@ def _explain(error: Exception, option: str = "") -> str:
     return text
 
 
-def flatten(cfg: CfgNode, prefix: str = "") -> dict[str, object]:
+def flatten(cfg: CfgNode, prefix: str = "") -> dict[str, Any]:
     """Return the leaves of a config as {"MODEL.RPN.NMS_THRESH": value, ...}."""
-    leaves: dict[str, object] = {}
+    leaves: dict[str, Any] = {}
     for key, value in cfg.items():
         name = f"{prefix}{key}"
         leaves.update(flatten(value, f"{name}.") if isinstance(value, CfgNode) else {name: value})

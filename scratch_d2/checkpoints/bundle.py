@@ -66,7 +66,8 @@ def resolve_bundle(cfg: CfgNode, opts: Sequence[str] = ()) -> ModelBundle:
     Raises FileNotFoundError where no weights are named, ValueError for a damaged thresholds.json.
     """
     detector, gate = find_detector_weights(cfg, opts), gate_weights(cfg)
-    thresholds, calibration = thresholds_from_config(cfg), {}
+    thresholds = thresholds_from_config(cfg)
+    calibration: dict[str, Any] = {}
     file = detector.parent / THRESHOLDS_FILE
     if file.is_file():
         saved, calibration = read_thresholds(file)

@@ -55,7 +55,7 @@ def _release(content: dict[str, Any]) -> dict[str, Any]:
 def _fits_half(value: torch.Tensor) -> bool:
     if value.dtype != torch.float32 or value.dim() < 2:
         return False
-    return not value.numel() or value.abs().max() <= torch.finfo(torch.float16).max
+    return not value.numel() or float(value.abs().max()) <= torch.finfo(torch.float16).max
 
 
 def _rename(model: Tensors, source: str | Path) -> Tensors:

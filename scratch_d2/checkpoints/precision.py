@@ -6,14 +6,15 @@ layout that processors and GPUs are fastest with.
 """
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_conv_bn_weights
 
+Network = TypeVar("Network", bound=nn.Module)
 WITH_WEIGHTS = (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)
 # Parts of a detector, in either engine, after which it goes on in float32: bfloat16 would tell
 # apart places in an image, scores and outlines of masks by steps that can be seen.
@@ -36,7 +37,7 @@ def pick_precision(name: str, device: torch.device) -> str:
     return "bfloat16" if native else "float32"
 
 
-def in_precision(network: nn.Module, precision: str) -> nn.Module:
+def in_precision(network: Network, precision: str) -> Network:
     """Return a network as it is for "exact", and else a copy to run in `autocast`.
 
     Norms with fixed statistics are folded into the convolutions before them; for "bfloat16"
@@ -67,12 +68,12 @@ def autocast(precision: str, device: torch.device) -> AbstractContextManager:
 
 def _fold_own_norm(module: nn.Module) -> None:
     """Fold a norm with fixed statistics into the convolution that owns it, in both engines."""
-    norm = getattr(module, "norm", None)
+    norm: Any = getattr(module, "norm", None)
     if not isinstance(module, nn.Conv2d) or not hasattr(norm, "running_mean"):
         return
     statistics = norm.running_mean, norm.running_var, norm.eps, norm.weight, norm.bias
     module.weight, module.bias = fuse_conv_bn_weights(module.weight, module.bias, *statistics)
-    module.norm = None
+    module.register_module("norm", None)
 
 
 def _pairs(module: nn.Module) -> Iterator[tuple[nn.Module, str, str, nn.BatchNorm2d]]:
@@ -81,6 +82,7 @@ def _pairs(module: nn.Module) -> Iterator[tuple[nn.Module, str, str, nn.BatchNor
     Seen are neighbours in a sequence, and `conv1` with `bn1` and so on, as ResNets have them. Each
     comes as the owner and the name of the convolution, then the name of the norm, and the norm.
     """
+    candidates: Iterable[tuple[str, str]]
     if isinstance(module, nn.Sequential):
         names = list(module._modules)
         candidates = zip(names, names[1:])

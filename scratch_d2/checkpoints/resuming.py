@@ -26,7 +26,7 @@ def keep_rates(optimizer: Optimizer, schedule: LRScheduler, wanted: list[dict[st
     The schedule goes on where it was, scaled to the new base rate. The log names what differs;
     where nothing does, nothing is touched.
     """
-    changes = {}
+    changes: dict[str, None] = {}
     for index, (group, now) in enumerate(zip(optimizer.param_groups, wanted)):
         for key in GROUP_SETTINGS:
             if key in now and group.get(key) != now[key]:

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from fvcore.common.config import CfgNode
 
@@ -33,7 +34,7 @@ def register_builtin(cfg: CfgNode | None = None) -> None:
     """
     base = Path(os.environ.get("DETECTRON2_DATASETS", "datasets")).expanduser()
     roots = {family: base / family for family in FAMILIES}
-    settings: dict[str, float] = {}
+    settings: dict[str, Any] = {}
     splits = SPLITS
     if cfg is not None:
         if cfg.SCRATCH.DATA_ROOT:

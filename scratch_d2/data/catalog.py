@@ -125,8 +125,9 @@ def register_folder(name_or_folder: str, mask_threshold: int = 127) -> None:
     A registered name, and a name that nobody knows, is left alone.
     """
     if name_or_folder not in _SPECS and Path(name_or_folder).is_dir():
-        options = {"mask_threshold": mask_threshold, "replace": True}
-        register_scratch_dataset(name_or_folder, name_or_folder, **options)
+        register_scratch_dataset(
+            name_or_folder, name_or_folder, mask_threshold=mask_threshold, replace=True
+        )
 
 
 def _read_foreign(name: str) -> list[dict[str, Any]] | None:
@@ -178,8 +179,8 @@ def save_training_splits(
     }
     starts = [Path(start).parent / SPLITS_FILE] if start else []
     starts += [Path(folder) / SPLITS_FILE] if resume else []
-    for start in filter(Path.is_file, starts):
-        settings, before = read_splits_file(start)
+    for file in filter(Path.is_file, starts):
+        settings, before = read_splits_file(file)
         known = {row["sha256"] for row in rows["train"]}
         rows["train"] += [row for row in before.get("train", []) if row["sha256"] not in known]
         foreign += [name for name in settings.get("left_out") or [] if name not in foreign]

@@ -16,7 +16,8 @@ def to_coco(dicts: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
 
     File names begin at good/ or bad/.
     """
-    images, annotations = [], []
+    images: list[dict[str, Any]] = []
+    annotations: list[dict[str, Any]] = []
     for item in dicts:
         image_id, height, width = item["image_id"], item["height"], item["width"]
         name = _short_name(Path(item["file_name"]))

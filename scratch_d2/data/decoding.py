@@ -140,7 +140,8 @@ def _decode(content: bytes) -> Decoded:
     pixels = image.width * image.height
     if image.format in ("JPEG", "MPO") and content.count(START_OF_SCAN) * pixels > MAX_SCANNED:
         raise ImageError("refused as a decompression bomb (a JPEG of too many scans)")
-    tiles = [(x1 - x0) * (y1 - y0) for _, (x0, y0, x1, y1), *_ in image.tile]
+    boxes = [tile[1] or (0, 0, *image.size) for tile in image.tile]
+    tiles = [(x1 - x0) * (y1 - y0) for x0, y0, x1, y1 in boxes]
     if tiles and sum(tiles) < pixels:  # Pillow would leave black what no tile covers
         raise ImageError("damaged image (a part of its pixels is missing)")
     are_deep = image.mode[0] not in "IF" and _has_deep_colours(content, image)
@@ -150,7 +151,7 @@ def _decode(content: bytes) -> Decoded:
     if are_deep:
         deep = _read_deep_colours(content, image.size)
     # Not ImageOps.exif_transpose, which also writes EXIF anew and fails where that is odd.
-    orientation = image.getexif().get(ExifTags.Base.Orientation)
+    orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
     method = UPRIGHT.get(orientation)
     if method is None:
         return Decoded(image, deep)
@@ -184,7 +185,7 @@ def _check_damage(content: bytes, image: Image.Image) -> None:
     elif kind == "PNG":
         reason = png_damage(content)
     elif kind == "TIFF":
-        reason = tiff_damage(content, image.tag_v2)
+        reason = tiff_damage(content, getattr(image, "tag_v2", {}))
     elif kind == "WEBP":
         reason = webp_damage(content, _decodes)
     elif kind == "AVIF" and is_filled(content) and b"Exif" not in content:

@@ -39,7 +39,7 @@ def cluster_duplicates(hashes: Sequence[str], distance: int = DISTANCE) -> np.nd
     if distance < 0 or not hashes:
         return np.arange(len(hashes))
     unique, positions = np.unique(np.array(hashes), return_inverse=True)
-    signs, numbers = _to_signs(unique), np.arange(len(unique))
+    signs, numbers = _to_signs(unique.tolist()), np.arange(len(unique))
     for start in range(0, len(unique), BLOCK):
         block = signs[start : start + BLOCK]
         for other in range(start, len(unique), BLOCK):

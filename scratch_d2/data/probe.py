@@ -101,8 +101,8 @@ def probe_files(
     jobs |= dict.fromkeys(masks, partial(probe_mask, threshold=threshold))
     kinds = dict.fromkeys(images, "image") | dict.fromkeys(masks, f"mask>{threshold}")
     stamps = {path: [kinds[path], *_stamp(path)] for path in jobs}
-    entries = {path: known.get(str(path)) for path in jobs}
-    new = [path for path in jobs if entries[path] is None or entries[path][:STAMP] != stamps[path]]
+    entries = {path: known.get(str(path)) or [] for path in jobs}
+    new = [path for path in jobs if entries[path][:STAMP] != stamps[path]]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         for path, fact in zip(new, pool.map(lambda path: _look(path, jobs[path]), new)):
             entries[path] = [*stamps[path], *fact]

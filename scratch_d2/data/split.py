@@ -94,7 +94,10 @@ def _split(
 
 
 def deal_groups(
-    groups: Sequence[str], is_bad: Sequence[bool], shares: Sequence[float], seed: int = 0
+    groups: Sequence[str],
+    is_bad: Sequence[bool] | np.ndarray,
+    shares: Sequence[float],
+    seed: int = 0,
 ) -> np.ndarray:
     """Deal N images to parts by their shares, which add up to 1; groups stay whole.
 

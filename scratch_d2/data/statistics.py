@@ -96,6 +96,7 @@ def measure_dataset(dicts: Sequence[Mapping[str, Any]], progress: bool = False) 
     verdicts = [verdict_of(item) for item in dicts]
     marked = [item for item in dicts if scratches_of(item)]
     sides = np.array([(item["width"], item["height"]) for item in dicts])
+    kilobytes = [Path(item["file_name"]).stat().st_size / 1000 for item in dicts]
     bad = verdicts.count(BAD)
     statistics: Statistics = {
         "photographs": len(dicts),
@@ -107,7 +108,7 @@ def measure_dataset(dicts: Sequence[Mapping[str, Any]], progress: bool = False) 
         "side_max": sides.max(),
         "width_mean": sides[:, 0].mean(),
         "height_mean": sides[:, 1].mean(),
-        "file_mean": np.mean([Path(item["file_name"]).stat().st_size / 1000 for item in dicts]),
+        "file_mean": float(np.mean(kilobytes)),
         **_measure_grey(_histograms(dicts, progress)),
         **_spread("coverage", [100 * mask_of(item).mean() for item in marked]),
         **_spread("regions", [len(scratches_of(item)) for item in marked]),
@@ -138,9 +139,9 @@ def _measure_grey(histograms: Iterator[np.ndarray]) -> Statistics:
 
 
 def _spread(key: str, values: Sequence[float]) -> Statistics:
-    values = np.array(values or [math.nan])
-    ends = {"min": values.min(), "mean": values.mean(), "max": values.max()}
-    quantiles = {q: np.quantile(values, q / 100) for q in QUANTILES}
+    array = np.array(values or [math.nan])
+    ends = {"min": array.min(), "mean": array.mean(), "max": array.max()}
+    quantiles = {str(q): np.quantile(array, q / 100) for q in QUANTILES}
     return {f"{key}_{name}": value for name, value in {**ends, **quantiles}.items()}
 
 

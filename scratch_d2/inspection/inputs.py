@@ -123,7 +123,7 @@ def _decode_lines(stdin: TextIO) -> Iterable[str]:
         return (line.removeprefix(BOM) for line in stdin)
     head = octets.peek(2)[:2]
     if head in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
-        return codecs.getreader("utf-16")(octets, errors="replace")
+        return codecs.getreader("utf-16")(octets, "replace")
     return (os.fsdecode(line.removeprefix(codecs.BOM_UTF8)) for line in octets)
 
 

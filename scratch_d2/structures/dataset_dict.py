@@ -9,7 +9,7 @@ from scratch_d2.structures.labels import BAD, GOOD
 from scratch_d2.structures.masks import to_rle, union_of_rles
 
 
-def has_unknown_scratches(dataset_dict: dict[str, Any]) -> bool:
+def has_unknown_scratches(dataset_dict: Mapping[str, Any]) -> bool:
     """Whether an image is Bad without a mask, so that no detector may learn from it."""
     crowds = [annotation.get("iscrowd", 0) for annotation in dataset_dict.get("annotations", [])]
     return bool(crowds) and all(crowds)

@@ -27,8 +27,9 @@ HASHES = ("data_sha256", "weights_sha256", "gate_sha256")
 logger = logging.getLogger(__name__)
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, Real) and not isinstance(value, bool) and abs(value) < math.inf
+def _is_number(value: Any) -> bool:
+    is_real = isinstance(value, Real) and not isinstance(value, bool)
+    return is_real and abs(value) < math.inf
 
 
 def _is_band(value: object) -> bool:

@@ -130,13 +130,13 @@ def judge(prediction: Prediction | None, p_bad: float | None, thresholds: Thresh
         p_bad: score of the gate in 0..1, or None without a gate.
     """
     if prediction is None:
-        if needs_detector(p_bad, thresholds):
+        if p_bad is None or needs_detector(p_bad, thresholds):
             raise ValueError("this image needs the prediction of a detector, got None")
         return Verdict(GOOD, 0.0, p_bad, _gate_reason(p_bad, GOOD, thresholds))
     area = measure_area(prediction, thresholds)
     gate, label = gate_label(p_bad, thresholds), decide(area, p_bad, thresholds)
     scratches = _area_reason(prediction, area, thresholds)
-    if gate is None:
+    if p_bad is None or gate is None:
         return Verdict(label, area, p_bad, scratches)
     reason = _gate_reason(p_bad, gate, thresholds)
     if gate == GOOD and label == GOOD:
@@ -158,7 +158,7 @@ def _area_reason(prediction: Prediction, area: float, thresholds: Thresholds) ->
         return f"no scratch with a score of {thresholds.score:g} or more"
     found = f"{count} scratch{'es' if count > 1 else ''} of {_format_area(area, thresholds)} in all"
     label = area_label(area, thresholds)
-    if label == REVIEW:
+    if label == REVIEW and thresholds.review_band:
         low, high = (_format_area(end, thresholds) for end in thresholds.review_band)
         return f"{found}, within {low} to {high}, for review"
     side = "at or above" if label == BAD else "below"

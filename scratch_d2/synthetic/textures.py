@@ -45,7 +45,7 @@ def grain(rng: np.random.Generator, shape: tuple[int, int], sigma: float) -> np.
     Args:
         sigma: blur that makes neighbours alike, px; 0 leaves them independent.
     """
-    field = rng.standard_normal(shape, dtype=np.float32)
+    field: np.ndarray = rng.standard_normal(shape, dtype=np.float32)
     if sigma <= 0:
         return field
     field = cv2.GaussianBlur(field, (0, 0), sigma)
@@ -53,7 +53,7 @@ def grain(rng: np.random.Generator, shape: tuple[int, int], sigma: float) -> np.
 
 
 def rotated_axes(
-    shape: tuple[int, int], angle: float, centre: tuple[float, float]
+    shape: tuple[int, int], angle: float, centre: tuple[float, float] | np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return, for every pixel, its px along and across a direction, both float32 HxW.
 

@@ -62,7 +62,8 @@ def _parse(path: Path) -> dict[str, Any]:
     if content is None:
         raise ValueError(f"{path}: the file holds no key; {accepted}")
     if not isinstance(content, dict):
-        kind = {list: "a list", str: "a text"}.get(type(content), f"the value {content!r}")
+        kinds: dict[type, str] = {list: "a list", str: "a text"}
+        kind = kinds.get(type(content), f"the value {content!r}")
         raise ValueError(f"{path}: the file is {kind}; {accepted}")
     odd = _odd_key(content)
     if odd is not None:

@@ -48,8 +48,9 @@ def _start_worker() -> None:
     # Ctrl-C reaches every process of a terminal; the parent alone says so and ends the others.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # Workers of a killed process would otherwise wait for its next task for ever.
-    sentinel = multiprocessing.parent_process().sentinel
-    threading.Thread(target=_leave_with, args=(sentinel,), daemon=True).start()
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_leave_with, args=(parent.sentinel,), daemon=True).start()
 
 
 @contextmanager

@@ -49,7 +49,7 @@ def random_face(rng: np.random.Generator, fonts: Sequence[Font] = ()) -> Face:
     )
     if not fonts:
         return face
-    font = fonts[rng.integers(len(fonts))]
+    font = fonts[int(rng.integers(len(fonts)))]
     # More rounding would wear off hairlines, which a heavy face does not have.
     rounding = min(face.rounding, 0.02)
     return replace(face, font=font, width=float(rng.uniform(0.95, 1.05)), rounding=rounding)

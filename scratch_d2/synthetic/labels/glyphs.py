@@ -140,7 +140,7 @@ def _bowl(w: float, bottom: float) -> Contours:
 
 def _m(w: float) -> list[Contours]:
     left = _polygon((0.04, 0), (0.04 + 1.05 * w, 0), (0.5 + 0.33 * w, 1), (0.5 - 0.33 * w, 1))
-    right = [(1.0, 0) - (1, -1) * left[0]]
+    right = [np.array([1.0, 0]) - np.array([1, -1]) * left[0]]
     return [_box(0.04, 0, 0.04 + w * 0.85, 1), _box(0.96 - w * 0.85, 0, 0.96, 1), left, right]
 
 

@@ -9,7 +9,7 @@ from scratch_d2.utils.opencv import cv2
 
 def _fade(rng: np.random.Generator, layout: Layout) -> np.ndarray:
     """Brightness that changes from character to character or from end to end, HxW, >= 0."""
-    knots = np.zeros(6, dtype=np.float32)
+    knots: np.ndarray
     chance = rng.random()
     if chance < 0.16:
         ends = rng.uniform(25, 95) * np.linspace(0, 1, 6) ** rng.uniform(0.8, 2.5)

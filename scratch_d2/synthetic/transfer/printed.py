@@ -82,7 +82,7 @@ def _keep_strokes(dark: np.ndarray) -> np.ndarray:
     )
     width = np.zeros(count)
     depth = cv2.distanceTransform(dark, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-    np.maximum.at(width, labels.ravel(), 2 * depth.ravel())
+    np.maximum.at(width, labels.ravel().astype(np.intp), 2 * depth.ravel())
     # A filled corner touches the border over 2.8 times the root of its area, a band over more.
     kept = (contact < 2 * np.sqrt(area)) & (area > np.maximum(2 * width**2, 12))
     kept[0] = False
@@ -96,11 +96,12 @@ def _keep_strokes(dark: np.ndarray) -> np.ndarray:
 
 def _cap_height(pixels: np.ndarray, angle: float) -> float:
     count, labels = cv2.connectedComponents(pixels.astype(np.uint8), connectivity=8)
+    label_of = labels.ravel().astype(np.intp)
     across = rotated_axes(pixels.shape, angle, (0.0, 0.0))[1]
     low, high = np.full(count, np.inf), np.full(count, -np.inf)
-    np.minimum.at(low, labels.ravel(), across.ravel())
-    np.maximum.at(high, labels.ravel(), across.ravel())
-    areas = np.bincount(labels.ravel(), minlength=count)
+    np.minimum.at(low, label_of, across.ravel())
+    np.maximum.at(high, label_of, across.ravel())
+    areas = np.bincount(label_of, minlength=count)
     return _weighted_median((high - low)[1:] + 1, areas[1:].astype(float))
 
 
