@@ -1,4 +1,5 @@
 import json
+import logging
 from pathlib import Path
 
 import pytest
@@ -116,7 +117,9 @@ def test_other_names_of_weights_are_left_alone(name, tmp_path):
     assert find_weights(name, tmp_path / "config.yaml") == name
 
 
-def test_weights_that_are_nowhere_are_named_with_every_place(elsewhere, caplog):
+def test_weights_that_are_nowhere_are_named_with_every_place(elsewhere, caplog, monkeypatch):
+    # A training in the same process has set up the package's own log.
+    monkeypatch.setattr(logging.getLogger("scratch_d2"), "propagate", True)
     config = elsewhere / "project/config.yaml"
     config.write_text("GATE: {WEIGHTS: weights/none.pth}\n")
     with caplog.at_level("WARNING"):

@@ -171,7 +171,7 @@ def to_caffe2(name):
     return f"{'res_' if place == 'conv1' else ''}{place}_bn_{'s' if leaf == 'weight' else 'b'}"
 
 
-def test_weights_with_caffe2_names_start_the_backbone(labels, tmp_path, caplog):
+def test_weights_with_caffe2_names_start_the_backbone(labels, tmp_path):
     start = get_engine("d2").train(tiny(labels, tmp_path / "fpn", "SOLVER.MAX_ITER", "1"))
     given = {
         name: value
