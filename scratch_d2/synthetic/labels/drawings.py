@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 
 from scratch_d2.synthetic.labels.glyphs import CHARACTERS, rasterise
-from scratch_d2.synthetic.labels.layout import Layout
+from scratch_d2.synthetic.labels.layout import MARGIN, Layout
 from scratch_d2.synthetic.textures import smooth_noise
 from scratch_d2.utils.opencv import cv2
 
@@ -112,6 +112,16 @@ DRAWINGS: tuple[tuple[Callable[[np.random.Generator, Layout], np.ndarray], float
 )
 
 
+# Places that are tried for a drawing; little room is free beside most labels.
+TRIES = 6
+
+
+def _most_visible(drawings: list[np.ndarray]) -> np.ndarray:
+    """Return the drawing, HxW, of which the picture shows most."""
+    inner = slice(MARGIN, -MARGIN)
+    return max(drawings, key=lambda drawn: float(drawn[inner, inner].sum()))
+
+
 def _faint_gaps(rng: np.random.Generator, drawn: np.ndarray) -> np.ndarray:
     """Let the light eat parts of thin lines."""
     gaps = smooth_noise(rng, drawn.shape, rng.uniform(6, 16)) + np.float32(rng.uniform(-0.3, 1.0))
@@ -124,7 +134,7 @@ def add_drawings(rng: np.random.Generator, layout: Layout, scene: np.ndarray) ->
     for draw, chance in DRAWINGS:
         if rng.random() >= chance:
             continue
-        drawn = draw(rng, layout) * free
+        drawn = _most_visible([draw(rng, layout) * free for _ in range(TRIES)])
         if rng.random() < 0.25:
             drawn = _faint_gaps(rng, drawn)
         tone = rng.uniform(30, 90) if rng.random() < 0.65 else rng.uniform(90, 235)
