@@ -81,7 +81,8 @@ def calibrate(
     goal = read_goal(goal, review_share)
     if isinstance(goal, str):
         return _measure_rule(images, thresholds, goal)
-    chosen, expected, warnings = thresholds, None, []
+    chosen, expected = thresholds, None
+    warnings: list[str] = []
     if reason := _why_impossible(images):
         warnings.append(f"{reason}; the thresholds stay as they were")
     else:
@@ -91,7 +92,7 @@ def calibrate(
         expected = upper or expected
         warnings += [warning] if warning else []
     metrics = measure(images, chosen)
-    if not reason:
+    if metrics is not None and not reason:
         warnings = _warnings(images, goal, metrics, expected) + warnings
     return Calibration(
         goal=str(goal),
@@ -137,8 +138,8 @@ def cross_validate(
     pooled = np.zeros((len(images), 4))
     for fold in np.unique(fold_of):
         held, rest = fold_of == fold, images.select(fold_of != fold)
-        if reason := _why_impossible(rest):
-            return None, f"no cross-validation: in a part of the groups {reason}"
+        if hindrance := _why_impossible(rest):
+            return None, f"no cross-validation: in a part of the groups {hindrance}"
         chosen = choose_thresholds(rest, thresholds, goal, review_share, try_upper)
         pooled[held] = give_verdicts(images.select(held), chosen)
     return measure_verdicts(images, pooled), None

@@ -79,5 +79,5 @@ class Goal:
 
     def rank_of(self, metrics: Mapping[str, float], positives: int) -> tuple[float, ...]:
         """Return the keys of `rank` for metrics with the counts `tp` and `fp`."""
-        counts = (np.array([metrics[name]]) for name in ("tp", "fp"))
-        return tuple(float(key[0]) for key in self.rank(*counts, positives))
+        tp, fp = (np.array([metrics[name]]) for name in ("tp", "fp"))
+        return tuple(float(key[0]) for key in self.rank(tp, fp, positives))

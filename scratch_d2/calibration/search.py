@@ -66,7 +66,8 @@ def choose_thresholds(
     between_gates = (p_bad >= best.lower) & (p_bad < best.upper)
     budget = math.floor(review_share * len(images) + 1e-9)
     weight = goal.value if goal.name == "cost" else 1.0
-    band = review_band(*(c[between_gates] for c in columns), best.area, budget, weight)
+    area, y_true = (column[between_gates] for column in columns)
+    band = review_band(area, y_true, best.area, budget, weight)
     return replace(
         thresholds,
         gate_threshold=lower,
@@ -202,8 +203,8 @@ def review_band(
 
 def _steps(area: np.ndarray, counted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the images, and those of them that count, in a band of 0, 1, ... distinct areas."""
-    ends = np.flatnonzero(np.append(area[1:] != area[:-1], True)) + 1 if len(area) else []
-    held = np.append(0, ends).astype(int)
+    is_end = np.append(area[1:] != area[:-1], True)[: len(area)]
+    held = np.append(0, np.flatnonzero(is_end) + 1)
     return held, np.append(0, np.cumsum(counted))[held]
 
 

@@ -68,5 +68,6 @@ def _format_value(metrics: VerdictMetrics | None, name: str) -> str:
 
 
 def _format_interval(metrics: VerdictMetrics | None, name: str) -> str:
-    low = (metrics or {}).get(f"{name}_low", math.nan)
-    return "" if math.isnan(low) else f" ({low:.3f}-{metrics[f'{name}_high']:.3f})"
+    if metrics is None or math.isnan(metrics.get(f"{name}_low", math.nan)):
+        return ""
+    return f" ({metrics[f'{name}_low']:.3f}-{metrics[f'{name}_high']:.3f})"

@@ -131,7 +131,7 @@ def score_by_gate(
         if broken:
             raise ImageError(broken[0])
         begin = time.perf_counter()
-        scores.extend(gate([image for _, image, _ in batch]).tolist())
+        scores.extend(gate([image for _, image, _ in batch if image is not None]).tolist())
         seconds["gate"] += time.perf_counter() - begin
     return scores
 

@@ -63,7 +63,7 @@ class ImageTable:
                 )
         for name in ("area", "p_bad"):
             values = getattr(self, name)
-            odd = [] if values is None else np.flatnonzero(~np.isfinite(values))
+            odd = np.flatnonzero(~np.isfinite([] if values is None else values))
             if len(odd):
                 raise ValueError(
                     f"{self.file[odd[0]]}: {name} is {values[odd[0]]}; a finite number is expected"
@@ -104,7 +104,8 @@ class ImageTable:
             raise FileNotFoundError(f"{str(path)!r}: no such file; an evaluation writes it")
         try:
             rows = [_read_row(line) for line in path.read_text("utf-8").splitlines()]
-            columns = {n: [row[n] for row in rows] for n in (f.name for f in fields(cls))}
+            names = [field.name for field in fields(cls)]
+            columns: dict[str, Any] = {name: [row[name] for row in rows] for name in names}
             for number, row in enumerate(rows, 1):
                 if not _is_row(row):
                     raise ValueError(f"line {number} is {row}")

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from fvcore.common.config import CfgNode
 
@@ -79,7 +80,7 @@ class EvaluationSettings:
 DEFAULT_SETTINGS = EvaluationSettings()
 
 
-def _shared(cfg: CfgNode) -> dict[str, object]:
+def _shared(cfg: CfgNode) -> dict[str, Any]:
     return {
         "gate_device": cfg.MODEL.DEVICE,
         "gate_batch_size": cfg.GATE.BATCH_SIZE,

@@ -25,11 +25,11 @@ def speed_metrics(
         seconds: for all N images together, by the names of `STAGES`.
     """
     speed = {f"ms_{s}": 1000 * seconds[s] / max(len(images), 1) for s in STAGES if s in seconds}
-    gated = images.p_bad is not None
+
     if not {"read", "detector", "rule"} <= seconds.keys() or not len(images):
         return speed
     without = speed["ms_read"] + speed["ms_detector"] + speed["ms_rule"]
-    if not gated:
+    if images.p_bad is None:
         return {**speed, "ms_inspect": without}
     detected = 1 - np.mean([not needs_detector(p, thresholds) for p in images.p_bad])
     behind_gate = detected * (speed["ms_detector"] + speed["ms_rule"])

@@ -30,7 +30,9 @@ class Bottleneck(nn.Module):
         super().__init__()
         strides = (stride, 1) if stride_in_1x1 else (1, stride)
 
-        def conv(a: int, b: int, kernel: int, stride: int = 1, groups: int = 1, relu: bool = False):
+        def conv(
+            a: int, b: int, kernel: int, stride: int = 1, groups: int = 1, relu: bool = False
+        ) -> Conv2d:
             return Conv2d(a, b, kernel, stride, groups, make_norm(norm, b, frozen), relu)
 
         projected = channels_in != channels_out
@@ -60,6 +62,11 @@ class Stem(nn.Module):
 
 class ResNet(nn.Module):
     """The four stages res2 to res5, strides 4, 8, 16 and 32."""
+
+    res2: nn.Sequential
+    res3: nn.Sequential
+    res4: nn.Sequential
+    res5: nn.Sequential
 
     def __init__(self, cfg: CfgNode) -> None:
         super().__init__()
@@ -111,6 +118,9 @@ class ResNet(nn.Module):
 
 class FPN(nn.Module):
     """Feature pyramid (Lin et al. 2017) on a ResNet; p6 is p5 at half the resolution."""
+
+    fpn_lateral5: Conv2d
+    fpn_output5: Conv2d
 
     def __init__(self, cfg: CfgNode) -> None:
         super().__init__()

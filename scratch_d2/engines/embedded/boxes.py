@@ -29,6 +29,11 @@ class Target(NamedTuple):
         return Target(self.boxes.to(device), self.masks.to(device))
 
 
+def image_size(image: torch.Tensor) -> Size:
+    """Return height and width of a tensor whose last two axes they are."""
+    return image.shape[-2], image.shape[-1]
+
+
 def encode_deltas(
     boxes: torch.Tensor, targets: torch.Tensor, weights: Sequence[float]
 ) -> torch.Tensor:

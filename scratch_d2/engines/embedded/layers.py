@@ -12,6 +12,11 @@ class FrozenBatchNorm2d(nn.Module):
         counted: also hold `num_batches_tracked`, as a batch norm that was frozen later does.
     """
 
+    weight: torch.Tensor
+    bias: torch.Tensor
+    running_mean: torch.Tensor
+    running_var: torch.Tensor
+
     def __init__(self, channels: int, counted: bool = False, eps: float = 1e-5) -> None:
         super().__init__()
         self.eps = eps

@@ -101,8 +101,8 @@ def make_mask_head(cfg: CfgNode) -> nn.Sequential:
     c2_msra_fill(head[-1])
     head.add_module("deconv_relu", nn.ReLU())
     head.add_module("predictor", nn.Conv2d(spec.CONV_DIM, 1, kernel_size=1))
-    nn.init.normal_(head[-1].weight, std=0.001)
-    nn.init.zeros_(head[-1].bias)
+    nn.init.normal_(head[-1].get_parameter("weight"), std=0.001)
+    nn.init.zeros_(head[-1].get_parameter("bias"))
     return head
 
 

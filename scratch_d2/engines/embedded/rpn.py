@@ -64,7 +64,7 @@ class RPNHead(nn.Module):
             width = channels if width == -1 else width
             convolutions.append(Conv2d(channels, width, 3, relu=True))
             channels = width
-        self.conv = convolutions[0]
+        self.conv: nn.Module = convolutions[0]
         if len(convolutions) > 1:
             named = {f"conv{index}": conv for index, conv in enumerate(convolutions)}
             self.conv = nn.Sequential()
@@ -75,7 +75,7 @@ class RPNHead(nn.Module):
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.normal_(module.weight, std=0.01)
-                nn.init.zeros_(module.bias)
+                nn.init.zeros_(module.get_parameter("bias"))
 
     def forward(self, features: list[torch.Tensor]) -> tuple[list[torch.Tensor], ...]:
         """Return per level the [N, H * W * A] logits and the [N, H * W * A, 4] deltas."""
