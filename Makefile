@@ -47,6 +47,7 @@ lint: .venv/installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
+	$(BIN)/mypy
 
 demo: .venv/installed
 	rm -rf $(DEMO)

@@ -61,7 +61,7 @@ setup(
             *export,
             *("pytest>=7", "pytest-xdist>=3", "hypothesis>=6", "playwright>=1.40"),
             "mini-racer>=0.12",
-            *("ruff>=0.4", "import-linter>=2"),
+            *("ruff>=0.4", "import-linter>=2", "mypy>=1.10", "types-PyYAML", "types-tqdm"),
         ],
     },
 )

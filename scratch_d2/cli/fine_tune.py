@@ -33,7 +33,8 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     add_engine(parser)
     parser.usage = "%(prog)s FOLDER --output RUN [options] [KEY VALUE ...]"
     # Pairs after an option are left over, where a positional argument would take the option too.
-    args, args.opts = parser.parse_known_args(argv)
+    args, rest = parser.parse_known_args(argv)
+    args.opts = rest
     unknown = [text for text in args.opts if text.startswith("--")]
     if unknown:
         parser.error(f"unrecognized arguments: {' '.join(unknown)}")

@@ -5,6 +5,7 @@ import importlib
 import sys
 from collections.abc import Callable, Sequence
 from difflib import get_close_matches
+from types import ModuleType
 
 from scratch_d2 import __version__
 from scratch_d2.cli.common import run
@@ -38,7 +39,7 @@ def run_command() -> None:
     run(main)
 
 
-def _module(name: str):
+def _module(name: str) -> ModuleType:
     return importlib.import_module(f"scratch_d2.cli.{name.replace('-', '_')}")
 
 
@@ -57,7 +58,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _summary(name: str) -> str:
-    return _module(name).__doc__.splitlines()[0]
+    return str(_module(name).__doc__).splitlines()[0]
 
 
 def _unknown(name: str) -> str:

@@ -75,7 +75,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     pictures = Pictures.parse(args.save)
     on_stop(interrupt, SIGTERM)
-    source = Watch(args.watch) if args.watch else find_files(args.input, sys.stdin)
+    watch = Watch(args.watch) if args.watch else None
+    files = find_files(args.input, sys.stdin) if watch is None else iter(())
     config_file, opts = use_reference_models(args.config_file, args.opts)
     cfg = load_config(config_file, opts)
     cfg.freeze()
@@ -83,12 +84,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     workers = pick_workers(cfg.MODEL.DEVICE) if args.workers is None else args.workers
     options = Options(args.batch_size, workers, pictures, args.resume, args.overwrite)
     inspector = Inspector.from_config(cfg, engine, opts)
-    if args.watch:
-        on_stop(source.stop.set, SIGINT, SIGTERM)
-        summary, stopwatch = predict_watched(inspector, source, args.output, options)
+    if watch is not None:
+        on_stop(watch.stop.set, SIGINT, SIGTERM)
+        summary, stopwatch = predict_watched(inspector, watch, args.output, options)
     else:
         total = count_files(args.input) if sys.stderr.isatty() else None
-        summary, stopwatch = predict_files(inspector, source, args.output, options, total)
+        summary, stopwatch = predict_files(inspector, files, args.output, options, total)
     print(format_summary(summary, stopwatch))
     print(f"written: {args.output}")
     return exit_code(summary, args.fail_on_bad)

@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import NamedTuple
 
 import numpy as np
-from PIL import ExifTags, Image, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageFile, UnidentifiedImageError
 
 from scratch_d2.data.damage import (
     FILL,
@@ -202,11 +202,12 @@ def _decodes(content: bytes) -> bool:
     return True
 
 
-def _has_deep_colours(content: bytes, image: Image.Image) -> bool:
+def _has_deep_colours(content: bytes, image: ImageFile.ImageFile) -> bool:
     """Whether Pillow would keep only the high byte of colours; to be asked before loading."""
     if image.format == "TIFF":
-        deep = np.max(image.tag_v2.get(BITS, 8)) > 8
-        if deep and image.tag_v2.get(PLANES) == 2:  # OpenCV reads them wrongly
+        tags = getattr(image, "tag_v2", {})
+        deep = np.max(tags.get(BITS, 8)) > 8
+        if deep and tags.get(PLANES) == 2:  # OpenCV reads them wrongly
             raise ImageError("16-bit colours in separate planes; save them with 8 bits")
         return deep
     if image.format == "PPM":

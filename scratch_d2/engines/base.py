@@ -40,5 +40,7 @@ class Engine(Protocol):
     ) -> dict[str, dict[str, float]]:
         """Evaluate a checkpoint on cfg.DATASETS.TEST as in training; bbox, segm and image."""
 
-    def launch(self, main: Callable[[argparse.Namespace], object], args: argparse.Namespace):
+    def launch(
+        self, main: Callable[[argparse.Namespace], object], args: argparse.Namespace
+    ) -> object:
         """Run `main(args)` in as many processes as num_gpus and num_machines of `args` ask for."""

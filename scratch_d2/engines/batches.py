@@ -126,7 +126,7 @@ class TrainingImages(Dataset):
         seed, position, index = place
         np.random.seed([seed, position])
         start, end = self._ends[index : index + 2]
-        return self._mapper(pickle.loads(self._pickled[start:end]))
+        return self._mapper(pickle.loads(self._pickled[start:end].data))
 
 
 def image_bytes(cfg: CfgNode) -> int:
@@ -142,8 +142,11 @@ def training_loader(
     repeats: torch.Tensor | None = None,
     rank: int = 0,
     world: int = 1,
+    start: int = 0,
 ) -> DataLoader:
-    """Return a loader of lists of mapped images; its `batch_sampler` is a TrainingOrder.
+    """Return a loader of lists of mapped images without the first `start` lists.
+
+    Its `batch_sampler` is a TrainingOrder.
 
     Raises ValueError where there is no image to train on, or a batch cannot be shared equally.
     """
@@ -157,7 +160,7 @@ def training_loader(
     batch, shapes = cfg.SOLVER.IMS_PER_BATCH // world, [name_shape(cfg, item) for item in dicts]
     return DataLoader(
         TrainingImages(dicts, mapper),
-        batch_sampler=TrainingOrder(shapes, batch, seed, repeats, rank, world),
+        batch_sampler=TrainingOrder(shapes, batch, seed, repeats, rank, world, start),
         num_workers=workers_that_fit(cfg.DATALOADER.NUM_WORKERS, batch * image_bytes(cfg)),
         collate_fn=list,
         # Its own generator, or making an iterator would draw from the one of the training.

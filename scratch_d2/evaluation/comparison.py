@@ -52,8 +52,8 @@ def compare_runs(folders: Sequence[str | Path]) -> str:
         rows.append([title, *(str(each.get(key, "-")) for each in metadata)])
     table = format_table(rows, ["", *names], markdown=True) + "\n"
     if len({each.get("data_sha256") for each in metadata}) > 1:
-        names = ", ".join(f"{n}: {each.get('dataset')}" for n, each in zip(names, metadata))
-        table += f"\nThese runs were not evaluated on the same images and masks ({names}).\n"
+        data = ", ".join(f"{n}: {each.get('dataset')}" for n, each in zip(names, metadata))
+        table += f"\nThese runs were not evaluated on the same images and masks ({data}).\n"
     return table
 
 

@@ -1,12 +1,19 @@
 """Plots of the Good/Bad metrics: ROC, precision-recall and confusion, as PNG."""
 
+from __future__ import annotations
+
 import logging
 from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from sklearn.metrics import auc, confusion_matrix, precision_recall_curve, roc_curve
 
 from scratch_d2.evaluation.images import Judged
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 logger = logging.getLogger(__name__)
 # Colours that stay apart for colour-blind readers (Okabe and Ito).
@@ -41,7 +48,7 @@ def write_plots(folder: Path, y_true: np.ndarray, judged: Judged) -> list[Path]:
     return written
 
 
-def _draw_roc(figure, y_true: np.ndarray, judged: Judged) -> None:
+def _draw_roc(figure: Figure, y_true: np.ndarray, judged: Judged) -> None:
     axes = figure.subplots()
     axes.plot([0, 1], [0, 1], color="0.8", linewidth=1)
     for name, (y_pred, y_score) in judged.items():
@@ -54,7 +61,7 @@ def _draw_roc(figure, y_true: np.ndarray, judged: Judged) -> None:
     _finish(axes, "ROC, dots at the thresholds in force", "lower right")
 
 
-def _draw_precision_recall(figure, y_true: np.ndarray, judged: Judged) -> None:
+def _draw_precision_recall(figure: Figure, y_true: np.ndarray, judged: Judged) -> None:
     axes = figure.subplots()
     for name, (y_pred, y_score) in judged.items():
         precision, recall, _ = precision_recall_curve(y_true, y_score)
@@ -67,13 +74,13 @@ def _draw_precision_recall(figure, y_true: np.ndarray, judged: Judged) -> None:
     _finish(axes, "Precision and recall of Bad", "lower left")
 
 
-def _finish(axes, title: str, legend: str) -> None:
+def _finish(axes: Axes, title: str, legend: Literal["lower left", "lower right"]) -> None:
     axes.set(title=title, xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), aspect="equal")
     axes.grid(color="0.92")
     axes.legend(loc=legend, frameon=False, fontsize=9)
 
 
-def _draw_confusion(figure, y_true: np.ndarray, judged: Judged) -> None:
+def _draw_confusion(figure: Figure, y_true: np.ndarray, judged: Judged) -> None:
     for axes, (name, (y_pred, _)) in zip(np.ravel(figure.subplots(1, len(judged))), judged.items()):
         counts = confusion_matrix(y_true, y_pred, labels=[False, True])
         shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)

@@ -59,8 +59,8 @@ class Examples(Dataset):
 
     def __getitem__(self, key: Key) -> tuple[torch.Tensor, np.float32, torch.Tensor]:
         epoch, index = key
-        planes = self._cache[index] if self._cache else self._decode(index)
-        planes = torch.from_numpy(planes).permute(2, 0, 1)
+        decoded = self._cache[index] if self._cache else self._decode(index)
+        planes = torch.from_numpy(decoded).permute(2, 0, 1)
         image, mask = tv_tensors.Image(planes[:3]), tv_tensors.Mask(planes[3:])
         if self.augment is not None:
             sequence = np.random.SeedSequence([self.seed, epoch, index])

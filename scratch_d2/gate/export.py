@@ -6,8 +6,10 @@ import json
 import logging
 import os
 import warnings
+from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -71,7 +73,7 @@ def export_gate(weights: str | Path, output: str | Path) -> float:
     return difference
 
 
-def _import_onnx():
+def _import_onnx() -> tuple[Any, Any]:
     try:
         import onnx
         import onnxruntime
@@ -102,7 +104,7 @@ def _write(network: nn.Module, size: int, path: Path) -> None:
 
 
 @contextlib.contextmanager
-def _quiet():
+def _quiet() -> Iterator[None]:
     """Keep the messages of the exporter off the terminal."""
     level = logging.root.manager.disable
     logging.disable(logging.WARNING)
@@ -114,7 +116,7 @@ def _quiet():
         logging.disable(level)
 
 
-def _add_metadata(onnx, path: Path, gate: Gate) -> None:
+def _add_metadata(onnx: Any, path: Path, gate: Gate) -> None:
     model = onnx.load(path)
     metadata = {
         "preprocessing": json.dumps(gate.preprocessing.to_dict()),
@@ -125,7 +127,7 @@ def _add_metadata(onnx, path: Path, gate: Gate) -> None:
     onnx.save(model, path)
 
 
-def _largest_difference(onnxruntime, path: Path, gate: Gate) -> float:
+def _largest_difference(onnxruntime: Any, path: Path, gate: Gate) -> float:
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     random, size = np.random.default_rng(0), gate.preprocessing.image_size
     largest = 0.0

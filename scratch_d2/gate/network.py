@@ -8,6 +8,7 @@ generalises to other photographs.
 
 from collections.abc import Sequence
 from difflib import get_close_matches
+from typing import Any
 
 import timm
 import torch
@@ -32,6 +33,8 @@ class GateNetwork(nn.Module):
         heads: 1x1 convolutions that judge the finer features.
     """
 
+    trunk: Any  # timm brings no types
+
     def __init__(self, name: str, pretrained: bool = False, width: float = 1.0) -> None:
         """Build a network by its name in timm; downloads nothing unless `pretrained`.
 
@@ -53,7 +56,7 @@ class GateNetwork(nn.Module):
         channels = [self.trunk.feature_info[level]["num_chs"] for level in self.levels]
         self.heads = nn.ModuleList(nn.Conv2d(width, 1, kernel_size=1) for width in channels)
         for head in self.heads:
-            nn.init.constant_(head.bias, -3.0)
+            nn.init.constant_(head.get_parameter("bias"), -3.0)
 
     def forward(self, inputs: torch.Tensor) -> list[torch.Tensor]:
         """Return maps of patch logits [N, h, w] of normalised images [N, 3, H, W].
@@ -65,7 +68,7 @@ class GateNetwork(nn.Module):
         return [patch_logits(self.trunk, final), *finer]
 
 
-def patch_logits(trunk: nn.Module, features: torch.Tensor) -> torch.Tensor:
+def patch_logits(trunk: Any, features: torch.Tensor) -> torch.Tensor:
     """Apply a network's own head to each patch as if it were the whole image.
 
     Args:

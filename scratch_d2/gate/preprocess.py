@@ -40,7 +40,10 @@ class Preprocessing:
     def from_dict(cls, values: Mapping[str, Any]) -> "Preprocessing":
         """Rebuild from `to_dict`. Raises ValueError for keys that this version does not know."""
         try:
-            return cls(**{k: tuple(v) if k in ("mean", "std") else v for k, v in values.items()})
+            fields: dict[str, Any] = {
+                k: tuple(v) if k in ("mean", "std") else v for k, v in values.items()
+            }
+            return cls(**fields)
         except TypeError as error:
             accepted = ", ".join(cls.__dataclass_fields__)
             raise ValueError(

@@ -85,7 +85,7 @@ def set_up(
     _check_accepts(model, info["model"], cfg.GATE.IMAGE_SIZE)
     if last is None and cfg.GATE.WEIGHTS:
         _start_from(cfg.GATE.WEIGHTS, model, info)
-    model.to(device, memory_format=torch.channels_last)
+    model.to(device).to(memory_format=torch.channels_last)
     groups = param_groups_weight_decay(model, cfg.GATE.WEIGHT_DECAY)
     optimizer = torch.optim.AdamW(groups, lr=cfg.GATE.BASE_LR)
     training = Training(
@@ -124,7 +124,7 @@ def pick_autocast(device: torch.device, enabled: bool) -> torch.dtype | None:
     the instruction set has it, which nearly doubles the speed of training.
     """
     if device.type == "cpu":
-        known = getattr(torch.cpu, "get_capabilities", dict)()
+        known: dict[str, bool] = getattr(torch.cpu, "get_capabilities", dict)()
         native = known.get("avx512_bf16") or known.get("amx_bf16")
     else:
         native = enabled and torch.cuda.is_bf16_supported(including_emulation=False)

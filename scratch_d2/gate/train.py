@@ -88,7 +88,7 @@ def train_epoch(training: Training, loader: DataLoader, writer: MetricWriter) ->
         scalars = {
             "epoch": training.epoch + 1,
             "total_loss": sum(losses) / len(losses),
-            "lr": training.scheduler.get_last_lr()[0],
+            "lr": float(training.scheduler.get_last_lr()[0]),
             "images_per_second": seen / (time.perf_counter() - started),
         }
         writer.write(training.iteration - 1, scalars)

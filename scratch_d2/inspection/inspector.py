@@ -135,7 +135,7 @@ class Inspector:
         return cls(*load(precision), exact=exact, margins=MARGINS[precision], **shared)
 
     @overload
-    def __call__(self, source: Image) -> Inspection: ...
+    def __call__(self, source: Image) -> Inspection: ...  # type: ignore[overload-overlap]
 
     @overload
     def __call__(self, source: Sequence[Image]) -> list[Inspection]: ...
@@ -192,16 +192,16 @@ class Inspector:
             results.append(Inspection(verdict, prediction, self.thresholds, image))
         return results
 
-    def _score(self, images: list[np.ndarray]) -> list[float | None]:
+    def _score(self, images: list[np.ndarray]) -> Sequence[float | None]:
         if self.models.gate is None:
             return [None] * len(images)
         scores = [float(p) for p in self.models.gate(images)] if images else []
-        if self.exact is not None:
+        if self.exact is not None and self.exact.gate is not None:
             near = (self.thresholds, self.margins)
             close = [i for i, p in enumerate(scores) if gate_is_close(p, *near)]
-            again = self.exact.gate([images[i] for i in close]) if close else []
+            again = [float(p) for p in self.exact.gate([images[i] for i in close])] if close else []
             for index, score in zip(close, again):
-                scores[index] = float(score)
+                scores[index] = score
         return scores
 
     def _detect(self, images: list[np.ndarray]) -> list[Prediction]:

@@ -96,7 +96,7 @@ def _save(array: np.ndarray, path: Path) -> None:
     bgr = cv2.cvtColor(array, cv2.COLOR_RGB2BGR) if array.ndim == 3 else array
     _, encoded = cv2.imencode(".png", bgr, FAST_PNG)
     with writing(path), open(path, "wb") as file:
-        file.write(encoded)
+        file.write(encoded.data)
         # After a power failure there must be no row without its pictures.
         file.flush()
         os.fsync(file.fileno())

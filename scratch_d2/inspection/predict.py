@@ -187,7 +187,7 @@ class PredictionPipeline:
             return [self._write_one(job) for job in batch]
 
     def _inspect_together(self, jobs: list[ImageJob]) -> None:
-        images = [job.image for job in jobs]
+        images = [job.image for job in jobs if job.image is not None]
         for job, inspection in zip(jobs, self.inspector.inspect(images, self.stopwatch)):
             job.inspection = inspection
 
@@ -199,7 +199,7 @@ class PredictionPipeline:
             job.error = f"{str(job.input_file.path)!r}: the models cannot inspect it ({reason})"
 
     def _write_one(self, job: ImageJob) -> Row:
-        if job.inspection is None:
+        if job.image is None or job.inspection is None:
             return error_row(job.image_id, job.input_file, job.error)
         thresholds = self.inspector.thresholds
         written = self.options.pictures.save(

@@ -1,7 +1,9 @@
 """The images that an `Inspector` is called with: paths, arrays, PIL images."""
 
+from __future__ import annotations
+
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import PIL.Image
@@ -9,10 +11,13 @@ import PIL.Image
 from scratch_d2.data.images import read_image
 from scratch_d2.structures.images import check_rgb, find_range, to_uint8
 
+if TYPE_CHECKING:
+    from typing_extensions import TypeIs
+
 Image = str | Path | np.ndarray | PIL.Image.Image
 
 
-def is_image(source: Any) -> bool:
+def is_image(source: object) -> TypeIs[Image]:
     """Whether a value is one image rather than several."""
     return isinstance(source, str | Path | np.ndarray | PIL.Image.Image)
 

@@ -8,9 +8,7 @@ import numpy as np
 from scratch_d2.utils.rounding import between
 
 
-def threshold_steps(
-    values: Sequence[float] | np.ndarray, ceiling: float = math.inf
-) -> list[float]:
+def threshold_steps(values: Sequence[float] | np.ndarray, ceiling: float = math.inf) -> list[float]:
     """Return one threshold for every outcome that a rule `value >= threshold` can have.
 
     The i-th calls Bad what lies at or above the i-th distinct value, counted from the lowest; one

@@ -72,7 +72,9 @@ class D2Engine:
         build = partial(Trainer.build_evaluator, cfg, settings=settings)
         return Trainer.test(cfg, model, [build(name) for name in cfg.DATASETS.TEST])
 
-    def launch(self, main: Callable[[argparse.Namespace], object], args: argparse.Namespace):
+    def launch(
+        self, main: Callable[[argparse.Namespace], object], args: argparse.Namespace
+    ) -> object:
         """Run `main(args)` once per GPU of every machine, as the arguments of d2's tools say."""
         check_processes(args)
         machines = (args.num_machines, args.machine_rank, args.dist_url)

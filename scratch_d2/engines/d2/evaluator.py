@@ -1,7 +1,7 @@
 """Mask AP and Good/Bad metrics as a Detectron2 evaluator."""
 
 import time
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,8 @@ class ScratchEvaluator(DatasetEvaluator):
     process, and {} on the others; see `scratch_d2.evaluation.evaluate_predictions`. How long
     reading and detecting took is among them where `watch` was called.
     """
+
+    _began: float | None
 
     def __init__(
         self,
@@ -64,15 +66,16 @@ class ScratchEvaluator(DatasetEvaluator):
         """Time a model from now on; the handle's `remove` ends it."""
 
         def begin(*_: object) -> None:
-            self._began = time.perf_counter()
-            self._seconds["read"] += self._began - self._ended
+            began = time.perf_counter()
+            self._began = began
+            self._seconds["read"] += began - self._ended
 
         return model.register_forward_pre_hook(begin)
 
     def reset(self) -> None:
         """Forget all predictions and times."""
         self._predictions: dict[Any, Prediction] = {}
-        self._seconds: Counter[str] = Counter()
+        self._seconds: defaultdict[str, float] = defaultdict(float)
         self._began, self._ended = None, time.perf_counter()
 
     def process(self, inputs: list[dict[str, Any]], outputs: list[dict[str, Any]]) -> None:
@@ -91,7 +94,10 @@ class ScratchEvaluator(DatasetEvaluator):
         if not comm.is_main_process():
             return {}
         merged = {image_id: p for part, _ in gathered for image_id, p in part.items()}
-        seconds = sum((part for _, part in gathered), Counter())
+        seconds: defaultdict[str, float] = defaultdict(float)
+        for _, part in gathered:
+            for stage, taken in part.items():
+                seconds[stage] += taken
         results = evaluate_predictions(
             self._name, merged, self._settings, self._output_dir, seconds
         )

@@ -8,6 +8,7 @@ import torch
 from detectron2.config import CfgNode
 from detectron2.data import detection_utils
 from detectron2.data import transforms as T
+from detectron2.structures import Instances
 
 from scratch_d2.data.images import read_image
 from scratch_d2.structures.dataset_dict import annotation_rle
@@ -45,7 +46,13 @@ class ScratchMapper:
             item["instances"] = self._instances(annotations, transforms, size, item)
         return item
 
-    def _instances(self, annotations, transforms, size, item):
+    def _instances(
+        self,
+        annotations: list[dict[str, Any]],
+        transforms: T.TransformList,
+        size: tuple[int, int],
+        item: dict[str, Any],
+    ) -> Instances:
         moved = []
         for annotation in annotations:
             if annotation.get("iscrowd", 0):

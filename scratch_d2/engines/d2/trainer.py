@@ -1,5 +1,6 @@
 """DefaultTrainer with Good images as negatives, our evaluator, and repeatable runs."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ class Trainer(DefaultTrainer):
     """Detectron2's trainer for scratches; `cfg` holds the keys of `add_scratch_config`."""
 
     @classmethod
-    def build_train_loader(cls, cfg: CfgNode):
+    def build_train_loader(cls, cfg: CfgNode) -> Iterable[Any]:
         """Load every image but the Bad ones whose scratches nobody has marked.
 
         For the samplers that both engines know, order and augmentation follow from the seed alone.
@@ -53,7 +54,7 @@ class Trainer(DefaultTrainer):
         return training_loader(cfg, usable, mapper, max(cfg.SEED, 0), repeats, *place)
 
     @classmethod
-    def build_test_loader(cls, cfg: CfgNode, dataset_name: str):
+    def build_test_loader(cls, cfg: CfgNode, dataset_name: str) -> Iterable[Any]:
         """Load a dataset with this package's image reading."""
         mapper = ScratchMapper(cfg, is_train=False)
         image = cfg.INPUT.MIN_SIZE_TEST * cfg.INPUT.MAX_SIZE_TEST * 3  # uint8, one in a batch
@@ -67,7 +68,7 @@ class Trainer(DefaultTrainer):
         dataset_name: str,
         output_folder: str | None = None,
         settings: EvaluationSettings | None = None,
-    ):
+    ) -> ScratchEvaluator:
         """Return a ScratchEvaluator that writes OUTPUT_DIR/inference."""
         folder = Path(output_folder or Path(cfg.OUTPUT_DIR) / "inference")
         if len(cfg.DATASETS.TEST) > 1:
@@ -75,7 +76,7 @@ class Trainer(DefaultTrainer):
         return ScratchEvaluator(cfg, dataset_name, folder, settings)
 
     @classmethod
-    def test(cls, cfg: CfgNode, model: nn.Module, evaluators: list | None = None):
+    def test(cls, cfg: CfgNode, model: nn.Module, evaluators: list | None = None) -> dict[str, Any]:
         """Evaluate on DATASETS.TEST as DefaultTrainer does, and time it."""
         if evaluators is None:
             evaluators = [cls.build_evaluator(cfg, name) for name in cfg.DATASETS.TEST]

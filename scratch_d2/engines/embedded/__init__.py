@@ -7,7 +7,6 @@ from pathlib import Path
 from fvcore.common.config import CfgNode
 
 from scratch_d2.checkpoints.loading import load_weights
-from scratch_d2.engines.base import Detector
 from scratch_d2.engines.embedded.detector import (
     EmbeddedDetector,
     Results,
@@ -36,7 +35,7 @@ class EmbeddedEngine:
         """Train on cfg.DATASETS.TRAIN, write cfg.OUTPUT_DIR, return the final checkpoint."""
         return train_detector(cfg, resume)
 
-    def load(self, cfg: CfgNode, weights: str | Path, precision: str = "exact") -> Detector:
+    def load(self, cfg: CfgNode, weights: str | Path, precision: str = "exact") -> EmbeddedDetector:
         """Return a detector with the weights of a checkpoint written by either engine.
 
         Raises FileNotFoundError, or ValueError for a checkpoint of another architecture.
@@ -54,7 +53,9 @@ class EmbeddedEngine:
         prepare_output_dir(cfg.OUTPUT_DIR)
         return evaluate_detector(self.load(cfg, weights), test_datasets(cfg), settings)
 
-    def launch(self, main: Callable[[argparse.Namespace], object], args: argparse.Namespace):
+    def launch(
+        self, main: Callable[[argparse.Namespace], object], args: argparse.Namespace
+    ) -> object:
         """Run `main(args)` in this process.
 
         Raises ValueError where `args` ask for several GPUs or machines.

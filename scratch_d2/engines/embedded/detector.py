@@ -15,6 +15,7 @@ from PIL import Image
 from scratch_d2.checkpoints.precision import autocast, in_precision
 from scratch_d2.data.catalog import get_dataset_dicts
 from scratch_d2.data.images import read_image
+from scratch_d2.engines.embedded.boxes import image_size
 from scratch_d2.engines.embedded.mapper import resize, resized_shape, to_network
 from scratch_d2.engines.embedded.model import SIZE_DIVISIBILITY, MaskRCNN, to_prediction
 from scratch_d2.engines.finite import refuse_not_finite
@@ -25,7 +26,8 @@ from scratch_d2.structures.images import check_rgb
 from scratch_d2.structures.prediction import Prediction
 from scratch_d2.utils.batching import group_by_padding
 
-Results = dict[str, dict[str, float]]
+# Metrics by task, or by dataset and task.
+Results = dict[str, Any]
 logger = logging.getLogger("scratch_d2")
 
 
@@ -41,14 +43,14 @@ class EmbeddedDetector:
     def __call__(self, images: list[np.ndarray]) -> list[Prediction]:
         """Predict for HxWx3 uint8 RGB images of any sizes; the order is kept."""
         inputs = [self._prepare(image) for image in images]
-        sizes = [tuple(tensor.shape[-2:]) for tensor in inputs]
+        sizes = [image_size(tensor) for tensor in inputs]
         results: dict[int, Prediction] = {}
         for members in group_by_padding(sizes, SIZE_DIVISIBILITY):
             with autocast(self.precision, self.model.pixel_mean.device):
                 found = self.model.detect([inputs[index] for index in members])
             for index, detections in zip(members, found):
-                size = images[index].shape[:2]
-                results[index] = to_prediction(detections, sizes[index], size)
+                height, width = images[index].shape[:2]
+                results[index] = to_prediction(detections, sizes[index], (height, width))
         return [results[index] for index in range(len(images))]
 
     def _prepare(self, image: np.ndarray) -> torch.Tensor:
@@ -72,7 +74,7 @@ def evaluate_detector(
     Returns `{"bbox": {...}, "segm": {...}, "image": {...}, ...}` for one dataset, and for several
     an OrderedDict of that by name. Images are detected one by one, as Detectron2 evaluates.
     """
-    results = OrderedDict()
+    results: Results = OrderedDict()
     for name, folder in datasets.items():
         predictions, seconds = _predict(get_dataset_dicts(name), detector)
         results[name] = evaluate_predictions(name, predictions, settings, folder, seconds)

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 from torchvision.ops import clip_boxes_to_image
 
 from scratch_d2.engines.embedded.backbone import FPN, SIZE_DIVISIBILITY
-from scratch_d2.engines.embedded.boxes import Size, Target, nonempty
+from scratch_d2.engines.embedded.boxes import Size, Target, image_size, nonempty
 from scratch_d2.engines.embedded.roi_heads import Found, RoIHeads
 from scratch_d2.engines.embedded.rpn import RPN, Losses
 from scratch_d2.structures.masks import encode_rle
@@ -22,6 +22,9 @@ MASK_THRESHOLD = 0.5
 
 class MaskRCNN(nn.Module):
     """What Detectron2 calls GeneralizedRCNN, for the config keys that settings.py lets pass."""
+
+    pixel_mean: torch.Tensor
+    pixel_std: torch.Tensor
 
     def __init__(self, cfg: CfgNode) -> None:
         super().__init__()
@@ -54,7 +57,7 @@ class MaskRCNN(nn.Module):
         """Normalise the images and run the backbone on them."""
         device = self.pixel_mean.device
         normalised = [(image.to(device) - self.pixel_mean) / self.pixel_std for image in images]
-        return self.backbone(pad_images(normalised)), [tuple(i.shape[-2:]) for i in normalised]
+        return self.backbone(pad_images(normalised)), [image_size(image) for image in normalised]
 
 
 def pad_images(images: list[torch.Tensor]) -> torch.Tensor:

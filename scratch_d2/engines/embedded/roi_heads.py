@@ -48,7 +48,7 @@ class _Sampled(NamedTuple):
 
     boxes: torch.Tensor
     labels: torch.Tensor
-    index: torch.Tensor
+    matched: torch.Tensor
 
 
 class BoxPredictor(nn.Module):
@@ -172,7 +172,7 @@ class RoIHeads(nn.Module):
     ) -> torch.Tensor:
         """Smooth L1 over the scratches, divided by the count of all sampled proposals."""
         aims = [
-            target.boxes[image.index] if len(target.boxes) else image.boxes
+            target.boxes[image.matched] if len(target.boxes) else image.boxes
             for image, target in zip(drawn, targets)
         ]
         boxes, wanted = torch.cat([image.boxes for image in drawn]), torch.cat(aims)
@@ -196,7 +196,7 @@ class RoIHeads(nn.Module):
         for image, target, box in zip(drawn, targets, boxes):
             if len(box) == 0:
                 continue
-            owner = image.index[image.labels == SCRATCH, None]
+            owner = image.matched[image.labels == SCRATCH, None]
             crops = roi_align(
                 target.masks[:, None].float(),
                 torch.cat([owner.to(box.dtype), box], dim=1),

@@ -15,6 +15,7 @@ from scratch_d2.engines.embedded.boxes import (
     Target,
     decode_deltas,
     encode_deltas,
+    image_size,
     match,
     nonempty,
     pairwise_iou,
@@ -111,7 +112,7 @@ class RPN(nn.Module):
         """Return the [H * W * A, 4] anchors of every level, in pixels of the padded image."""
         return [
             grid_anchors(
-                getattr(self, f"cell_anchors{index}"), feature.shape[-2:], stride, self.offset
+                getattr(self, f"cell_anchors{index}"), image_size(feature), stride, self.offset
             )
             for index, (feature, stride) in enumerate(zip(features, self.strides))
         ]
@@ -197,12 +198,12 @@ class RPN(nn.Module):
         proposals = []
         for image, size in enumerate(sizes):
             boxes, scores, levels = [], [], []
-            for level, anchor in enumerate(anchors):
-                score, best = logits[level][image].topk(min(before, len(anchor)))
-                delta = deltas[level][image][best]
+            for number, anchor in enumerate(anchors):
+                score, best = logits[number][image].topk(min(before, len(anchor)))
+                delta = deltas[number][image][best]
                 boxes.append(decode_deltas(delta, anchor[best], spec.BBOX_REG_WEIGHTS))
                 scores.append(score.float())
-                levels.append(torch.full_like(best, level))
+                levels.append(torch.full_like(best, number))
             box, score, level = torch.cat(boxes), torch.cat(scores), torch.cat(levels)
             # A diverging network shows in the losses, which name the iteration.
             sound = torch.isfinite(box).all(dim=1) & torch.isfinite(score)

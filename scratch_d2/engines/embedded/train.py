@@ -3,6 +3,7 @@
 import logging
 import math
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from statistics import median
 
@@ -77,15 +78,15 @@ def train_detector(cfg: CfgNode, resume: bool = False) -> Path:
     elif cfg.MODEL.WEIGHTS:
         load_initial_weights(model, cfg.MODEL.WEIGHTS)
     start, seed = state.iteration + 1, state.seed
-    loader = training_loader(cfg, dicts, TrainingMapper(cfg), seed, repeat_factors(cfg, dicts))
-    loader.batch_sampler.start = start
+    repeats = repeat_factors(cfg, dicts)
+    loader = training_loader(cfg, dicts, TrainingMapper(cfg), seed, repeats, start=start)
     periodic = PeriodicCheckpointer(checkpoints, cfg.SOLVER.CHECKPOINT_PERIOD, last)
     best = BestModel(output, resume)
 
     logger.info("training from iteration %d to %d on %s, seed %d", start, last, device, seed)
     with MetricWriter(output) as writer:
         smoothed = Smoothed()
-        batches = iter(loader) if start < last else iter(())
+        batches: Iterator[list[Sample]] = iter(loader) if start < last else iter(())
         for iteration in range(start, last):
             begin = time.perf_counter()
             batch = next(batches)
