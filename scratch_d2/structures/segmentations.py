@@ -11,6 +11,8 @@ import numpy as np
 
 BITS = 5  # of a number in each character of compressed runs
 LONGEST = 7  # characters of a number below 2**32
+# Up to so many characters a loop is faster than NumPy, several times for an ordinary scratch.
+SHORT = 400
 
 
 def check_runs(counts: Any, height: int, width: int) -> None:
@@ -19,14 +21,42 @@ def check_runs(counts: Any, height: int, width: int) -> None:
     Args:
         counts: a list of runs, or the text (str or bytes) that COCO compresses them to.
     """
-    runs = _parse(counts) if isinstance(counts, str | bytes) else _as_runs(counts)
-    total = int(runs.sum())
-    if (runs < 0).any() or total != height * width:
-        least = f", the least of them {int(runs.min())}" if (runs < 0).any() else ""
+    total, least_run = _measure(counts)
+    if least_run < 0 or total != height * width:
+        least = f", the least of them {least_run}" if least_run < 0 else ""
         raise ValueError(
             f"the runs of the mask add up to {total}{least}; its image has "
             f"{height} x {width} = {height * width} pixels"
         )
+
+
+def _measure(counts: Any) -> tuple[int, int]:
+    """Return the sum of the runs of a COCO RLE, and the least of them."""
+    if isinstance(counts, str | bytes) and len(counts) <= SHORT:
+        runs = _parse_short(counts.encode("utf-8") if isinstance(counts, str) else counts)
+        if runs:
+            return sum(runs), min(runs)
+    array = _parse(counts) if isinstance(counts, str | bytes) else _as_runs(counts)
+    return int(array.sum()), int(array.min())
+
+
+def _parse_short(octets: bytes) -> list[int]:
+    """Return the same runs as `_parse`, or [] for what is no RLE, which `_parse` explains."""
+    runs: list[int] = []
+    value, shift = 0, 0
+    for octet in octets:
+        digit = octet - 48
+        if not 0 <= digit <= 63 or shift >= BITS * LONGEST:
+            return []
+        value |= (digit & 31) << shift
+        shift += BITS
+        if digit & 32:
+            continue
+        if digit & 16:
+            value -= 1 << shift
+        runs.append(value + runs[-2] if len(runs) > 2 else value)
+        value, shift = 0, 0
+    return [] if shift else runs
 
 
 def _as_runs(counts: Any) -> np.ndarray:

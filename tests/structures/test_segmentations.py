@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from pycocotools import mask as coco_mask
 
+from scratch_d2.structures import segmentations
 from scratch_d2.structures.dataset_dict import annotation_rle
 from scratch_d2.structures.masks import decode_rle, encode_rle, to_rle
 from tests.builders import rectangles
@@ -99,3 +100,17 @@ def test_image_and_annotation_are_named():
     item = {"file_name": "a/b.png", "height": 12, "width": 20, "annotations": annotations}
     with pytest.raises(ValueError, match="'a/b.png', annotation 1: polygon 0 has 3 coordinates"):
         annotation_rle(item, broken)
+
+
+@given(st.lists(st.integers(0, 5000), min_size=1, max_size=60))
+def test_short_and_long_texts_are_parsed_alike(counts):
+    size = [1, sum(counts)]
+    text = coco_mask.frPyObjects({"size": size, "counts": counts}, *size)["counts"]
+    assert segmentations._parse_short(text) == segmentations._parse(text).tolist() == counts
+
+
+@pytest.mark.parametrize("text", [b"", b"P", b"\x10", b"oooooooo0", b"\xff0"])
+def test_what_is_no_text_of_runs_is_left_to_the_explanation(text):
+    assert segmentations._parse_short(text) == []
+    with pytest.raises(ValueError, match="mask"):
+        segmentations._parse(text)
