@@ -175,3 +175,11 @@ def _odd_tiffs() -> dict[str, tuple[bytes, str]]:
         "many samples": (tiff({277: (SHORT, 9)}, pixels), "not an image"),
         "bad code": (tiff({259: (SHORT, 5)}, pixels), "damaged image"),
     }
+
+
+RAMP = np.linspace(0, 255, 30 * 20).reshape(20, 30).astype(np.uint8)
+LARGE = RAMP.repeat(4, axis=0).repeat(4, axis=1)  # JPEG 2000 needs some pixels
+
+
+def as_rgb(grey: np.ndarray) -> np.ndarray:
+    return np.repeat(grey[:, :, None], 3, axis=2)

@@ -11,9 +11,8 @@ from scratch_d2.evaluation.images import judge_images, make_image_table
 from scratch_d2.metrics.image_metrics import image_metrics
 from scratch_d2.report import page as report_page
 from scratch_d2.report import write_report
-from scratch_d2.report.outlines import GRID, grid_size, outline
 from scratch_d2.structures.thresholds import Thresholds
-from tests.builders import predict_boxes, rectangles
+from tests.builders import predict_boxes
 from tests.report.pages import (
     HOSTILE,
     SAVED,
@@ -290,25 +289,3 @@ def test_the_page_keeps_to_its_budget(visit, tmp_path, monkeypatch, spared, besi
     monkeypatch.undo()
     write(tmp_path, bad)
     assert not (tmp_path / "out" / "report_files").exists()
-
-
-def test_an_image_without_prediction_is_named(tmp_path):
-    dicts, predictions, images = simulate(tmp_path, [True, False])
-    del predictions[101]
-    with pytest.raises(ValueError, match="Code00001.png: image_id 101 has no"):
-        write_report(tmp_path, dicts, predictions, images, {}, SAVED, {})
-
-
-@pytest.mark.parametrize("size", [(40, 60), (3000, 2000)])
-def test_outlines_run_around_the_mask_and_keep_thin_lines(size):
-    mask = rectangles(*size, (10, 20, 30, 21))
-    width, height = grid_size(*size)
-    assert max(width, height) <= max(60, GRID)
-    path = outline(mask, (width, height))
-    points = [tuple(map(int, pair.split(","))) for pair in re.findall(r"-?\d+,-?\d+", path)]
-    start, *steps = points
-    corners = np.cumsum([start, *steps], axis=0)
-    scale = width / size[1]
-    assert corners.min(axis=0) == pytest.approx([10 * scale - 1, 20 * scale - 1], abs=1)
-    assert corners.max(axis=0) == pytest.approx([30 * scale, 21 * scale], abs=1)
-    assert outline(np.zeros(size, bool), (width, height)) == ""
