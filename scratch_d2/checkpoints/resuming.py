@@ -23,7 +23,7 @@ def rates_of(optimizer: Optimizer, schedule: LRScheduler) -> list[dict[str, Any]
 def keep_rates(optimizer: Optimizer, schedule: LRScheduler, wanted: list[dict[str, Any]]) -> None:
     """Put rates of the config back after a checkpoint's state has been loaded, in place.
 
-    The schedule goes on where it was, scaled to the new base rate. The log names what differs;
+    The schedule resumes, scaled to the new base rate. The log names what differs;
     where nothing does, nothing is touched.
     """
     changes: dict[str, None] = {}

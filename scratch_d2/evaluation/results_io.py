@@ -141,7 +141,7 @@ def _to_prediction(
         corners = np.array([e["bbox"] for _, e in ordered], np.float32).reshape(-1, 4)
         corners[:, 2:] += corners[:, :2]
         masks = [_mask_of(entry, size) for _, entry in ordered]
-        rle_areas(masks)  # fails for what is no mask
+        rle_areas(masks)  # raises for a damaged mask
         return Prediction(*size, corners, np.array([s for s, _ in ordered], np.float32), masks)
     except KeyError as error:
         raise ValueError(

@@ -12,7 +12,7 @@ from scratch_d2.structures.thresholds import Thresholds
 
 
 def write_report_of(folder: str | Path, dataset: str, mask_threshold: int = 127) -> Path:
-    """Write report.html into the folder of an evaluation, from what stands there.
+    """Write report.html into the folder of an evaluation, from the files in it.
 
     Args:
         dataset: the registered name or folder of the images that were evaluated.

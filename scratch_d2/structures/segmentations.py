@@ -42,7 +42,7 @@ def _measure(counts: Any) -> tuple[int, int]:
 
 
 def _parse_short(octets: bytes) -> list[int]:
-    """Return the same runs as `_parse`, or [] for what is no RLE, which `_parse` explains."""
+    """Return the same runs as `_parse`, or [] for text that is not RLE; `_parse` then says why."""
     runs: list[int] = []
     value, shift = 0, 0
     for octet in octets:

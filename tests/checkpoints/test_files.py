@@ -1,4 +1,4 @@
-"""Files that are no weights, or hold them in a wrapper, or hold what is no number."""
+"""Files that hold no weights, wrapped weights, or values that are not numbers."""
 
 import argparse
 
