@@ -17,7 +17,7 @@ from scratch_d2.synthetic.plan import Burst, plan_bursts
 from scratch_d2.synthetic.render import Spec, render_burst
 
 # Raise it whenever equal parameters no longer give equal pixels: folders must not be mixed.
-RENDERING = 4
+RENDERING = 5
 Job = tuple[Burst, set[str]]  # a burst and those of its files that are missing
 
 

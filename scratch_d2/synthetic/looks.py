@@ -40,7 +40,7 @@ class Look:
 def _random_blur(rng: np.random.Generator) -> Look:
     """Draw one way of being unsharp."""
     light = float(rng.uniform(1.0, 1.5)) if rng.random() < 0.3 else 1.0
-    kind = rng.choice(3, p=[0.4, 0.32, 0.28])
+    kind = rng.choice(3, p=[0.34, 0.36, 0.3])
     if kind == 0:
         return Look(defocus=float(rng.uniform(2, 5.5)), light=light)
     angle = float(rng.uniform(0, 180))
@@ -70,7 +70,7 @@ def random_looks(
     """
     unsharp = rng.random() < 0.55
     blur, dim = _random_blur(rng), float(rng.uniform(0.42, 0.92))
-    is_dim = rng.random() < 0.15
+    is_dim = rng.random() < 0.2
     looks = []
     for _ in range(count):
         amount = float(rng.uniform(0.6, 1.0)) if unsharp and rng.random() < 0.75 else 0.0
@@ -154,7 +154,7 @@ def random_frame(rng: np.random.Generator, layout: Layout) -> tuple[Edge, ...]:
 
     The crop never cuts into the text; most labels have none.
     """
-    if rng.random() >= 0.45:
+    if rng.random() >= 0.5:
         return ()
     tilt = float(rng.normal(0, 6))
     angles = [tilt + quarter for quarter in (0.0, 90.0, 180.0, 270.0)]

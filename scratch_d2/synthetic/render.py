@@ -14,7 +14,7 @@ from scratch_d2.utils.opencv import cv2
 # Damage counts when it changes the picture by more than this many grey levels ...
 VISIBLE_LEVELS = 38
 # ... in a blurred picture, where small smooth changes look like uneven ink, by more than this ...
-BLURRED_LEVELS = 55
+BLURRED_LEVELS = 70
 # ... over at least this share of the text's box.
 VISIBLE_SHARE = 0.006
 # Masks start from smaller changes, the soft rim of a scratch; JPEG alone changes less.
@@ -69,19 +69,24 @@ def _disk(radius: float) -> np.ndarray:
     return cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size))
 
 
-def paint_mask(clean: np.ndarray, damaged: np.ndarray, brush: float) -> np.ndarray:
+def paint_mask(
+    clean: np.ndarray, damaged: np.ndarray, brush: float, levels: int = VISIBLE_LEVELS
+) -> np.ndarray:
     """Mark where two photographs differ, as a person with a fat brush would.
 
     Args:
         clean, damaged: uint8 grey HxW, alike but for the damage.
         brush: radius of the brush, px; 0 marks the changed pixels alone.
+        levels: a region is marked if it changes by more than so many grey levels somewhere.
 
     Returns:
         HxW bool, with at most MAX_REGIONS regions unless the brush is 0.
     """
-    changed = (cv2.absdiff(clean, damaged) > MASK_LEVELS).astype(np.uint8)
+    change = cv2.absdiff(clean, damaged)
+    changed = (change > MASK_LEVELS).astype(np.uint8)
     _, labels, stats, _ = cv2.connectedComponentsWithStats(changed, connectivity=8)
-    kept = stats[:, cv2.CC_STAT_AREA] >= SPECK
+    shows = np.isin(np.arange(len(stats)), labels[change > levels])
+    kept = shows & (stats[:, cv2.CC_STAT_AREA] >= SPECK)
     kept[0] = False  # the background
     changed = kept[labels].astype(np.uint8)
     if brush == 0:
@@ -116,11 +121,11 @@ def is_acceptable(
     return MIN_COVERAGE <= mask.mean() <= MAX_COVERAGE
 
 
-def _draw_mask(clean: np.ndarray, damaged: np.ndarray, brush: float) -> np.ndarray:
-    mask = paint_mask(clean, damaged, brush)
+def _draw_mask(clean: np.ndarray, damaged: np.ndarray, brush: float, levels: int) -> np.ndarray:
+    mask = paint_mask(clean, damaged, brush, levels)
     if mask.mean() > MAX_COVERAGE:
         # Where nearly all is damaged, a fat brush would mark what is not, too.
-        mask = paint_mask(clean, damaged, brush / 3)
+        mask = paint_mask(clean, damaged, brush / 3, levels)
     return mask
 
 
@@ -132,12 +137,12 @@ def _scratch(
     for attempt in range(ATTEMPTS):
         # Little damage survives a strong blur alone, and little of that is seen at a glance.
         scene, kinds = damage_label(rng, label, more=attempt // 12)
-        strict = attempt < ATTEMPTS // 2
+        strict = attempt < ATTEMPTS * 3 // 4
         images, masks = [], []
         for shot, reference in zip(shots, clean, strict=True):
             image = photograph(shot, scene)
-            mask = _draw_mask(reference, image, brush)
             levels = BLURRED_LEVELS if strict and is_blurred(shot.look) else VISIBLE_LEVELS
+            mask = _draw_mask(reference, image, brush, levels)
             if not is_acceptable(reference, image, mask, text_area, levels):
                 break
             images.append(image)

@@ -11,7 +11,7 @@ from scratch_d2.utils.opencv import cv2
 
 
 def _pen(rng: np.random.Generator) -> int:
-    return int(rng.choice([1, 2, 2, 3]))
+    return int(rng.choice([1, 2, 2, 3, 3]))
 
 
 def _corner(rng: np.random.Generator, layout: Layout, spread: float) -> np.ndarray:
@@ -59,7 +59,7 @@ def _tabbed_outline(rng: np.random.Generator, layout: Layout) -> np.ndarray:
         box[1:3, 0] += np.array([1, -1]) * rng.uniform(2, 6)  # a trapezoid
     towards = rng.choice([-1, 1])  # the box hangs towards the text
     place = rng.uniform(-0.6, 0.6) * layout.text_size[0]
-    away = layout.text_size[1] / 2 + height + rng.uniform(2, 34)
+    away = layout.text_size[1] / 2 + height + rng.uniform(2, 60)
     flip = np.array([rng.choice([-1, 1]), -towards])
     paths = [(_to_scene(layout, p * flip + (place, towards * away)), False) for p in (side, box)]
     return _draw(layout, paths, _pen(rng))
@@ -104,7 +104,7 @@ def _other_print(rng: np.random.Generator, layout: Layout) -> np.ndarray:
 
 # Chances that a label has each of them; the first may come twice.
 DRAWINGS: tuple[tuple[Callable[[np.random.Generator, Layout], np.ndarray], float], ...] = (
-    (_tabbed_outline, 0.5),
+    (_tabbed_outline, 0.55),
     (_tabbed_outline, 0.15),
     (_pictogram, 0.2),
     (_angular, 0.12),
@@ -113,7 +113,7 @@ DRAWINGS: tuple[tuple[Callable[[np.random.Generator, Layout], np.ndarray], float
 
 
 # Places that are tried for a drawing; little room is free beside most labels.
-TRIES = 6
+TRIES = 10
 
 
 def _most_visible(drawings: list[np.ndarray]) -> np.ndarray:

@@ -57,7 +57,7 @@ def random_code(rng: np.random.Generator) -> str:
 
 
 def _random_angle(rng: np.random.Generator) -> float:
-    pose = rng.choice(3, p=[0.74, 0.07, 0.19])
+    pose = rng.choice(3, p=[0.58, 0.08, 0.34])
     if pose == 0:
         degrees = rng.normal(0, 2.0)
     elif pose == 1:

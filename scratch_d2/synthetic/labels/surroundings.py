@@ -26,15 +26,25 @@ def draw_paper(rng: np.random.Generator, shape: tuple[int, int]) -> tuple[np.nda
 
 
 def _outside(rng: np.random.Generator, layout: Layout) -> np.ndarray:
-    """How far each pixel lies beyond the label, HxW px; negative inside."""
+    """How far each pixel lies beyond the label, HxW px; negative inside.
+
+    A code is printed close to one edge of its label. The paper reaches far on the other side, so
+    that a tilted label, in the middle of a wide crop, shows one edge and a corner of white paper.
+    """
     along, across = layout.axes()
     width, height = layout.text_size
+    near, tilted = rng.choice([-1, 1]), abs(np.sin(2 * layout.angle)) > 0.35
+    edges = (
+        (across * near, height / 2, 0.7 if tilted else 0.35, 9, 45),
+        (-across * near, height / 2, 0.1, 25, 90),
+        (along, width / 2, 0.12, 9, 60),
+        (-along, width / 2, 0.12, 9, 60),
+    )
     beyond = np.full(layout.size, -1e3, dtype=np.float32)
-    for axis, half, chance in ((across, height / 2, 0.3), (along, width / 2, 0.15)):
-        for side in (-1, 1):
-            gap = np.float32(rng.uniform(9, 60))
-            if rng.random() < chance:
-                np.maximum(beyond, side * axis - np.float32(half) - gap, out=beyond)
+    for axis, half, chance, nearest, farthest in edges:
+        gap = np.float32(rng.uniform(nearest, farthest))
+        if rng.random() < chance:
+            np.maximum(beyond, axis - np.float32(half) - gap, out=beyond)
     return beyond
 
 
