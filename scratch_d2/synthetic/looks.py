@@ -48,8 +48,12 @@ def _random_blur(rng: np.random.Generator) -> Look:
         bend = float(rng.normal(0, 0.2)) if rng.random() < 0.5 else 0.0
         return Look(motion=float(rng.uniform(9, 27)), motion_angle=angle, bend=bend, light=light)
     x, y = rng.uniform(3, 14) * np.array([np.cos(np.radians(angle)), np.sin(np.radians(angle))])
+    # A camera that jumps leaves a trail between its two pictures.
+    trail = float(rng.uniform(3, 14)) if rng.random() < 0.4 else 0.0
     return Look(
         defocus=float(rng.uniform(0.6, 2.2)),
+        motion=trail,
+        motion_angle=angle,
         second=(float(x), float(y)),
         second_share=float(rng.uniform(0.3, 0.6)),
         light=light,

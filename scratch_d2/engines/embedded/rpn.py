@@ -148,15 +148,16 @@ class RPN(nn.Module):
         boxes, scores, shifts = torch.cat(anchors), torch.cat(logits, 1), torch.cat(deltas, 1)
         drawn = [self._sample(boxes, *pair) for pair in zip(targets, sizes)]
         label = torch.stack([label for label, _ in drawn])
-        aims = [
-            encode_deltas(boxes[labels == 1], target.boxes[index[labels == 1]], weights)
-            for (labels, index), target in zip(drawn, targets)
-        ]
+        chosen = [labels == 1 for labels, _ in drawn]
+        matched = [t.boxes[index[rows]] for t, (_, index), rows in zip(targets, drawn, chosen)]
+        aims = encode_deltas(
+            torch.cat([boxes[rows] for rows in chosen]), torch.cat(matched), weights
+        )
         wanted, beta = label >= 0, spec.SMOOTH_L1_BETA
         cls = F.binary_cross_entropy_with_logits(
             scores[wanted], label[wanted].to(scores.dtype), reduction="sum"
         )
-        loc = smooth_l1_loss(shifts[label == 1], torch.cat(aims), beta, reduction="sum")
+        loc = smooth_l1_loss(shifts[label == 1], aims, beta, reduction="sum")
         count = spec.BATCH_SIZE_PER_IMAGE * len(targets)
         return {
             "loss_rpn_cls": cls / count * spec.LOSS_WEIGHT,
@@ -195,22 +196,29 @@ class RPN(nn.Module):
         spec, training = self.spec, self.training
         before = spec.PRE_NMS_TOPK_TRAIN if training else spec.PRE_NMS_TOPK_TEST
         after = spec.POST_NMS_TOPK_TRAIN if training else spec.POST_NMS_TOPK_TEST
-        proposals = []
-        for image, size in enumerate(sizes):
-            boxes, scores, levels = [], [], []
-            for number, anchor in enumerate(anchors):
-                score, best = logits[number][image].topk(min(before, len(anchor)))
-                delta = deltas[number][image][best]
-                boxes.append(decode_deltas(delta, anchor[best], spec.BBOX_REG_WEIGHTS))
-                scores.append(score.float())
-                levels.append(torch.full_like(best, number))
-            box, score, level = torch.cat(boxes), torch.cat(scores), torch.cat(levels)
-            # A diverging network shows in the losses, which name the iteration.
-            sound = torch.isfinite(box).all(dim=1) & torch.isfinite(score)
-            box, score, level = box[sound], score[sound], level[sound]
-            box = clip_boxes_to_image(box, size)
-            large = nonempty(box, self.min_size)
-            box, score, level = box[large], score[large], level[large]
-            keep = batched_nms(box, score, level, spec.NMS_THRESH)[:after]
-            proposals.append(box[keep])
-        return proposals
+        boxes, scores, levels = [], [], []
+        for number, anchor in enumerate(anchors):
+            score, best = logits[number].topk(min(before, len(anchor)), dim=1)
+            delta = deltas[number].gather(1, best[:, :, None].expand(-1, -1, 4))
+            decoded = decode_deltas(
+                delta.flatten(0, 1), anchor[best].flatten(0, 1), spec.BBOX_REG_WEIGHTS
+            )
+            boxes.append(decoded.view(*best.shape, 4))
+            scores.append(score.float())
+            levels.append(torch.full_like(best[0], number))
+        level = torch.cat(levels)
+        return [
+            self._suppress(box, score, level, size)[:after]
+            for box, score, size in zip(torch.cat(boxes, 1), torch.cat(scores, 1), sizes)
+        ]
+
+    def _suppress(
+        self, box: torch.Tensor, score: torch.Tensor, level: torch.Tensor, size: Size
+    ) -> torch.Tensor:
+        """Return the [P, 4] boxes of an image that no better one of their level overlaps."""
+        # A diverging network shows in the losses, which name the iteration.
+        sound = torch.isfinite(box).all(dim=1) & torch.isfinite(score)
+        box = clip_boxes_to_image(box, size)
+        sound &= nonempty(box, self.min_size)
+        box, score, level = box[sound], score[sound], level[sound]
+        return box[batched_nms(box, score, level, self.spec.NMS_THRESH)]

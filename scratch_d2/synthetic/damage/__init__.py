@@ -21,8 +21,8 @@ KINDS: dict[str, tuple[Callable[[np.random.Generator, Label], Layer], float]] = 
     "worn": (worn, 0.07),
     "torn": (torn, 0.06),
     "frayed": (frayed, 0.06),
-    "notch": (notch, 0.04),
-    "cut": (cut, 0.06),
+    "notch": (notch, 0.06),
+    "cut": (cut, 0.13),
     "smear": (smear, 0.02),
     "rubbed": (rubbed, 0.06),
 }
