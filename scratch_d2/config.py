@@ -41,7 +41,7 @@ RANGES = {
 # Keys that hold a path, in which "~" is the home folder.
 PATHS = (
     *("OUTPUT_DIR", "GATE.OUTPUT_DIR", "MODEL.WEIGHTS", "GATE.WEIGHTS"),
-    *("SCRATCH.DATA_ROOT", "SCRATCH.TRAINED_ON"),
+    *("SCRATCH.DATA_ROOT", "SCRATCH.TRAINED_ON", "SCRATCH.PSEUDO_MASKS"),
 )
 
 # Keys of earlier releases: those with another name now, and those that say nothing any more.
@@ -75,6 +75,9 @@ def add_scratch_config(cfg: CfgNode) -> None:
     # A splits.json, as training writes it beside the checkpoint, that lists the images which the
     # model has seen; "" means the file beside the weights.
     cfg.SCRATCH.TRAINED_ON = ""
+    # COCO JSON of pseudo-masks for Bad training images without a mask, as fine-tuning writes it;
+    # "" leaves these images out of the detector's training.
+    cfg.SCRATCH.PSEUDO_MASKS = ""
     # Level that is white in images of more than 8 bits: 4095 for a camera of 12 bits, 1.0 for
     # floats of 0 to 1. 0 finds it for each image, and the row of the results says what was taken.
     cfg.SCRATCH.WHITE_LEVEL = 0.0

@@ -3,8 +3,9 @@
     scratch-d2 fine-tune labels --output run
 
 FOLDER holds good/, bad/ and, if there are any, masks/. It is split into scratch_text_train, _val
-and _test; thresholds are chosen on _val, the metrics are those of _test. Without any mask only the
-gate is trained. The same command resumes a run that was interrupted.
+and _test; thresholds are chosen on _val, the metrics are those of _test. Bad
+photographs without a mask are marked where gate and detector agree, and the detector learns from
+these pseudo-masks. The same command resumes a run that was interrupted.
 """
 
 import argparse
@@ -50,7 +51,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     for note in check_data(args):
         print(f"note: {note}")
     for number, (title, command, arguments) in enumerate(steps(args), start=1):
-        print(f"step {number} of 4: {title}", flush=True)
+        print(f"step {number} of 5: {title}", flush=True)
         code = command(arguments)
         if code:
             return code
@@ -70,11 +71,16 @@ def steps(args: argparse.Namespace) -> Iterator[Step]:
 
     gate_options = ["--resume", "--config-file", config]
     yield "train the gate", train_gate.main, [*gate_options, *folders, *start]
-    if detector_learns():
-        yield "train the detector", train_detector.main, ["--resume", *options, *folders, *start]
+    pseudo = args.output / "pseudo_masks.json"
+    trained_gate = ["GATE.WEIGHTS", best_weights(gate)]
+    mark = partial(mark_scratches, config, pseudo, args.engine)
+    yield "mark scratches where gate and detector agree", mark, [*folders, *start, *trained_gate]
+    if detector_learns(pseudo):
+        learn = [*folders, *start, "SCRATCH.PSEUDO_MASKS", str(pseudo)]
+        yield "train the detector", train_detector.main, ["--resume", *options, *learn]
     else:
         keep = partial(keep_detector, config, [*folders, *start])
-        yield "keep the detector, there is no mask to learn from", keep, []
+        yield "keep the detector, there is no scratch to learn from", keep, []
     weights = ["MODEL.WEIGHTS", best_weights(detector), "GATE.WEIGHTS", best_weights(gate)]
     trained = [*folders, *args.opts, *weights]
     data = ["--dataset", "scratch_text_val"]
@@ -96,12 +102,37 @@ def check_data(args: argparse.Namespace) -> list[str]:
     return check_fine_tuning(args.folder, splits)
 
 
-def detector_learns() -> bool:
+def mark_scratches(config: str, file: Path, engine: str | None, opts: Sequence[str]) -> int:
+    """Write the pseudo-masks of the training images, unless the run to resume has written them."""
+    from scratch_d2.config import load_config
+    from scratch_d2.data.catalog import get_dataset_dicts
+    from scratch_d2.data.pseudo_masks import write_pseudo_masks
+    from scratch_d2.engines import get_engine
+    from scratch_d2.gate.model import Gate
+    from scratch_d2.inspection.pseudo_masks import find_pseudo_masks
+    from scratch_d2.structures.dataset_dict import has_unknown_scratches
+
+    if file.is_file():
+        return 0
+    unmarked = [d for d in get_dataset_dicts("scratch_text_train") if has_unknown_scratches(d)]
+    cfg, marked = load_config(config, opts), []
+    if unmarked and cfg.MODEL.WEIGHTS:
+        gate = Gate.load(cfg.GATE.WEIGHTS, cfg.MODEL.DEVICE)
+        detector = get_engine(engine or cfg.SCRATCH.ENGINE).load(cfg, cfg.MODEL.WEIGHTS)
+        marked = find_pseudo_masks(gate, detector, unmarked, cfg.SCRATCH.WHITE_LEVEL)
+    write_pseudo_masks(marked, file)
+    print(f"pseudo-masks on {len(marked)} of {len(unmarked)} Bad photographs without a mask")
+    return 0
+
+
+def detector_learns(pseudo_masks: Path) -> bool:
     """Whether a training image has a mask; without one the detector would unlearn scratches."""
     from scratch_d2.data.catalog import get_dataset_dicts
+    from scratch_d2.data.pseudo_masks import detector_training_dicts
     from scratch_d2.data.readiness import has_masks
 
-    return has_masks(get_dataset_dicts("scratch_text_train"))
+    dicts = get_dataset_dicts("scratch_text_train")
+    return has_masks(detector_training_dicts(dicts, str(pseudo_masks)))
 
 
 def keep_detector(config: str, opts: Sequence[str], _: Sequence[str]) -> int:

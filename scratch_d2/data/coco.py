@@ -34,6 +34,7 @@ def to_coco(dicts: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
                     "area": float(rle_areas([rle])[0]),
                     "segmentation": rle,
                     "iscrowd": annotation.get("iscrowd", 0),
+                    **({"pseudo": True} if annotation.get("pseudo") else {}),
                 }
             )
     categories = [{"id": CATEGORY_ID, "name": CLASSES[0], "supercategory": "defect"}]

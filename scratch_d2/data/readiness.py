@@ -62,10 +62,10 @@ def _mask_notes(train: Dicts) -> list[str]:
         return []
     if not masked:
         return [
-            f"none of the {len(bad)} Bad photographs for training has a mask: the gate is trained, "
-            "the detector stays as it is"
+            f"none of the {len(bad)} Bad photographs for training has a mask: the gate learns from "
+            "the verdicts, the detector from what both models find on them"
         ]
     return [
         f"{masked} of {len(bad)} Bad photographs for training have a mask: the detector learns "
-        "from these and from the Good ones, the gate from all"
+        "from these, from the Good ones, and from what both models find on the others"
     ]

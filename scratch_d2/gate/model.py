@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch.nn import functional as F
 
 from scratch_d2.checkpoints.files import read_checkpoint
 from scratch_d2.checkpoints.precision import autocast, in_precision
@@ -83,6 +84,26 @@ class Gate:
                 "weights are damaged, or its training failed"
             )
         return logits.sigmoid().numpy()
+
+    @torch.inference_mode()
+    def patch_map(self, image: np.ndarray) -> np.ndarray:
+        """Return p(Bad) of each place of an image, HxW float32 in 0..1.
+
+        It is the sigmoid of the mean of the patch logits at all strides, interpolated.
+
+        Args:
+            image: HxWx3 uint8 RGB.
+        """
+        letterboxed = self.preprocessing.letterbox(image)
+        pixels = torch.from_numpy(letterboxed).permute(2, 0, 1)[None]
+        inputs = self.preprocessing.normalise(pixels.to(self.device))
+        inputs = inputs.contiguous(memory_format=torch.channels_last)
+        with autocast(self.precision, self.device):
+            maps = self.model(inputs)
+        size = letterboxed.shape[:2]
+        logits = [F.interpolate(m[:, None].float(), size, mode="bilinear")[0, 0] for m in maps]
+        mean = torch.stack(logits).mean(dim=0).sigmoid().cpu().numpy()
+        return self.preprocessing.undo_letterbox(mean, *image.shape[:2])
 
     @torch.inference_mode()
     def logits(self, letterboxed: torch.Tensor) -> torch.Tensor:

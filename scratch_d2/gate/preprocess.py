@@ -77,6 +77,15 @@ class Preprocessing:
         """
         return self._fit(mask.astype(np.uint8) * 255, 0)
 
+    def undo_letterbox(self, values: np.ndarray, height: int, width: int) -> np.ndarray:
+        """Bring a map over a letterboxed image, float32, back to `height` x `width` pixels."""
+        short, long = self._scaled(height, width)
+        top = (len(values) - short) // 2
+        inner = values[top : top + short]
+        if height > width:
+            inner = np.rot90(inner, -1)
+        return cv2.resize(np.ascontiguousarray(inner), (width, height))
+
     def _scaled(self, height: int, width: int) -> tuple[int, int]:
         """Return the shorter and the longer side after scaling."""
         scale = self.image_size / max(height, width)

@@ -132,7 +132,7 @@ def test_fine_tuning_ends_with_the_next_command(cli_labels, tmp_path):
     done = run_command("fine-tune", cli_labels, "--output", run, *options, *small, *data)
     assert done.returncode == 0, done.stderr
     steps = [line for line in done.stdout.splitlines() if line.startswith("step ")]
-    assert [step.split(":")[0] for step in steps] == [f"step {n} of 4" for n in range(1, 5)]
+    assert [step.split(":")[0] for step in steps] == [f"step {n} of 5" for n in range(1, 6)]
     assert (run / "detector/thresholds.json").is_file()
     assert (run / "detector/inference/report.html").is_file()
 
@@ -154,7 +154,8 @@ def test_without_masks_fine_tuning_trains_the_gate_and_keeps_the_detector(traine
     options = ("--config-file", TINY, "--engine", "embedded")
     done = run_command("fine-tune", labels, "--output", run, *options, *data)
     assert done.returncode == 0, done.stderr
-    assert "has a mask: the gate is trained, the detector stays as it is" in done.stdout
+    assert "has a mask: the gate learns from the verdicts" in done.stdout
+    assert "pseudo-masks on 0 of " in done.stdout
     assert (run / "detector/model_final.pth").read_bytes() == detector.read_bytes()
     assert (run / "gate/model_best.pth").is_file()
 

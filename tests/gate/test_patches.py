@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from scratch_d2.gate.network import GateNetwork, max_pool_logits, patch_logits, patch_loss
+from tests.gate.gates import make_gate
 
 
 def test_patch_loss_compares_patches_with_masks_and_skips_what_is_unknown() -> None:
@@ -49,3 +50,21 @@ def test_an_image_is_as_bad_as_its_worst_patches() -> None:
     with torch.inference_mode():
         shapes = [tuple(logits.shape) for logits in network(torch.zeros(2, 3, 64, 96))]
     assert shapes == [(2, 2, 3), (2, 8, 12), (2, 4, 6)]
+
+
+@pytest.mark.parametrize("shape", [(40, 100), (100, 40), (64, 64)])
+def test_the_map_of_patches_lies_on_the_photograph(shape) -> None:
+    """Each logit is the mean brightness of its patch, so the map is the picture, blurred."""
+    gate = make_gate()
+
+    def brightness(inputs):
+        grey = inputs.mean(dim=1, keepdim=True)
+        return [torch.nn.functional.avg_pool2d(grey, s)[:, 0] * 50 for s in (32, 8, 16)]
+
+    gate.model = brightness
+    image = np.zeros((*shape, 3), np.uint8)
+    image[: shape[0] // 2, : shape[1] // 2] = 255
+    places = gate.patch_map(image)
+    assert places.shape == shape and places.dtype == np.float32
+    assert places[shape[0] // 8, shape[1] // 8] > 0.99
+    assert places[-shape[0] // 8, -shape[1] // 8] < 0.01

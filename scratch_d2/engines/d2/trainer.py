@@ -16,6 +16,7 @@ from torch import nn
 
 from scratch_d2.checkpoints.loading import load_initial_weights
 from scratch_d2.checkpoints.resuming import keep_rates, rates_of
+from scratch_d2.data.pseudo_masks import detector_training_dicts
 from scratch_d2.engines.batches import SAMPLERS, image_bytes, repeat_factors, training_loader
 from scratch_d2.engines.checkpoints import resume_run
 from scratch_d2.engines.d2.evaluator import ScratchEvaluator
@@ -24,7 +25,6 @@ from scratch_d2.engines.d2.mapper import ScratchMapper
 from scratch_d2.engines.d2.names import match_names
 from scratch_d2.engines.finite import refuse_not_finite
 from scratch_d2.evaluation.settings import EvaluationSettings
-from scratch_d2.structures.dataset_dict import has_unknown_scratches
 from scratch_d2.utils.shared_memory import workers_that_fit
 
 
@@ -40,7 +40,7 @@ class Trainer(DefaultTrainer):
         dicts = get_detection_dataset_dicts(
             cfg.DATASETS.TRAIN, filter_empty=cfg.DATALOADER.FILTER_EMPTY_ANNOTATIONS
         )
-        usable = [item for item in dicts if not has_unknown_scratches(item)]
+        usable = detector_training_dicts(dicts, cfg.SCRATCH.PSEUDO_MASKS)
         mapper, sampler = ScratchMapper(cfg, is_train=True), cfg.DATALOADER.SAMPLER_TRAIN
         if sampler not in SAMPLERS:
             batch = cfg.SOLVER.IMS_PER_BATCH // comm.get_world_size()

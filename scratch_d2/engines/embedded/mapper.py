@@ -9,9 +9,10 @@ from PIL import Image
 
 from scratch_d2.data.catalog import get_dataset_dicts
 from scratch_d2.data.images import read_image
+from scratch_d2.data.pseudo_masks import detector_training_dicts
 from scratch_d2.engines.batches import DatasetDict
 from scratch_d2.engines.embedded.boxes import Size, Target, nonempty
-from scratch_d2.structures.dataset_dict import annotation_rle, has_unknown_scratches
+from scratch_d2.structures.dataset_dict import annotation_rle
 from scratch_d2.structures.masks import decode_rle
 
 Sample = tuple[torch.Tensor, Target]
@@ -123,9 +124,7 @@ def _move_box(annotation: DatasetDict, item: DatasetDict, size: Size, flip: str)
 def training_dicts(cfg: CfgNode) -> list[DatasetDict]:
     """Return the images of DATASETS.TRAIN, without the Bad ones whose scratches nobody marked."""
     dicts = [item for name in cfg.DATASETS.TRAIN for item in get_dataset_dicts(name)]
-    usable = [item for item in dicts if not has_unknown_scratches(item)]
-    if len(usable) < len(dicts):
-        logger.info("%d Bad images without a mask are left out", len(dicts) - len(usable))
+    usable = detector_training_dicts(dicts, cfg.SCRATCH.PSEUDO_MASKS)
     scratched = sum(bool(item.get("annotations")) for item in usable)
     logger.info("training on %d images, %d of them with scratches", len(usable), scratched)
     return usable
