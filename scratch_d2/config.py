@@ -13,7 +13,7 @@ import yaml
 from fvcore.common.config import CfgNode
 
 from scratch_d2.utils.bundled import find_config, find_weights
-from scratch_d2.utils.config_files import check_kinds, read_config_file
+from scratch_d2.utils.config_files import as_floats, check_kinds, read_config_file
 
 ACCEPTED = {
     "SCRATCH.ENGINE": ("auto", "d2", "embedded"),
@@ -163,6 +163,7 @@ def load_config(file: str | Path | None = None, opts: Sequence[str] = ()) -> Cfg
         loaded = read_config_file(path)
         try:
             loaded = _with_new_names(loaded, str(path))
+            as_floats(loaded, flatten(cfg))
             cfg.merge_from_other_cfg(CfgNode(loaded))
             check_kinds(flatten(cfg), flatten(default_config()))
         except (KeyError, ValueError, AssertionError) as error:
@@ -175,6 +176,9 @@ def load_config(file: str | Path | None = None, opts: Sequence[str] = ()) -> Cfg
         raise ValueError(f"KEY VALUE pairs expected after the options, but got {list(opts)}")
     for key, value in zip(opts[::2], opts[1::2]):
         key = _new_name(key, "the command line")
+        whole = isinstance(value, str) and value.strip().lstrip("+-").isdecimal()
+        if whole and isinstance(flatten(cfg).get(key), float):
+            value = f"{value}.0"
         try:
             cfg.merge_from_list([key, value])
         except (KeyError, ValueError, AssertionError) as error:

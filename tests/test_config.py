@@ -186,3 +186,12 @@ def test_bases_may_share_a_base_and_paths_the_home_folder(tmp_path, monkeypatch)
     assert (cfg.SEED, cfg.SOLVER.MAX_ITER, cfg.SOLVER.WEIGHT_DECAY_NORM) == (5, 7, None)
     assert cfg.OUTPUT_DIR == str(tmp_path / "runs")
     assert cfg.GATE.WEIGHTS == str(tmp_path / "gate.pth")
+
+
+def test_a_whole_number_is_taken_for_a_float(tmp_path):
+    file = tmp_path / "own.yaml"
+    file.write_text("SCRATCH: {AREA_THRESHOLD: 400}\nSOLVER: {BASE_LR: 1}\n")
+    cfg = load_config(file, ["GATE.THRESHOLD", "1", "SCRATCH.BURST_GAP", "60"])
+    values = cfg.SCRATCH.AREA_THRESHOLD, cfg.SOLVER.BASE_LR, cfg.GATE.THRESHOLD
+    assert values == (400.0, 1.0, 1.0) and cfg.SCRATCH.BURST_GAP == 60.0
+    assert {type(value) for value in values} == {float}

@@ -26,7 +26,9 @@ from scratch_d2.cli.common import (
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = command_parser("calibrate", __doc__)
     add_config(parser)
-    parser.add_argument("--dataset", metavar="NAME", help="validation images (DATASETS.TEST)")
+    parser.add_argument(
+        "--dataset", metavar="NAME", help="validation images, or their folder (DATASETS.TEST)"
+    )
     parser.add_argument("--goal", default="f1", help="f1, recall=R, cost=C or seed (f1)")
     words = "share of images that may go to review, 0..1 (0)"
     parser.add_argument("--review", type=float, default=0.0, metavar="SHARE", help=words)
@@ -51,11 +53,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     from scratch_d2.calibration.table import format_calibration
     from scratch_d2.config import override
     from scratch_d2.data.builtin import open_config
+    from scratch_d2.data.catalog import register_folder
     from scratch_d2.engines import get_engine
 
     cfg = open_config(args.config_file, args.opts)
     engine = get_engine(args.engine or cfg.SCRATCH.ENGINE)
     if args.dataset:
+        register_folder(args.dataset, cfg.SCRATCH.MASK_THRESHOLD)
         cfg = override(cfg, {"DATASETS.TEST": (args.dataset,)})
     options = (args.goal, args.review, args.inference, args.output, args.opts)
     run = run_calibration(cfg, engine, *options)

@@ -9,8 +9,9 @@ import traceback
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from difflib import get_close_matches
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from scratch_d2.utils.bundled import PRETRAINED, reference_weights
 from scratch_d2.utils.image_names import is_image_name
@@ -19,9 +20,26 @@ EXPECTED = (OSError, ValueError, ImportError, FloatingPointError)
 USAGE, INTERRUPTED = 2, 130
 
 
+class CommandParser(argparse.ArgumentParser):
+    """A parser that names a misspelt option, and the one that was probably meant."""
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Refuse unknown options first: KEY VALUE pairs would take them without a word."""
+        for word in sys.argv[1:] if args is None else args:
+            name = str(word).split("=")[0]
+            if not re.fullmatch(r"--[a-z][a-z-]*", name):
+                continue
+            known = list(self._option_string_actions)
+            if not any(option.startswith(name) for option in known):
+                guesses = get_close_matches(name, known, n=1)
+                hint = f"; did you mean {guesses[0]}?" if guesses else ""
+                self.error(f"unrecognized arguments: {name}{hint}")
+        return super().parse_known_args(args, namespace)
+
+
 def command_parser(name: str, doc: str) -> argparse.ArgumentParser:
     """Return the parser of a command, which shows the docstring of its module as it is."""
-    return argparse.ArgumentParser(
+    return CommandParser(
         prog=f"scratch-d2 {name}",
         description=doc,
         formatter_class=argparse.RawDescriptionHelpFormatter,

@@ -82,6 +82,20 @@ def _odd_key(content: dict[Any, Any]) -> Any:
     return None
 
 
+def as_floats(loaded: dict[str, Any], defaults: Mapping[str, Any], prefix: str = "") -> None:
+    """Turn whole numbers into floats, in place, wherever the default is a float.
+
+    Args:
+        loaded: the blocks and keys of a config file.
+        defaults: as `scratch_d2.config.flatten` returns them.
+    """
+    for key, value in loaded.items():
+        if isinstance(value, dict):
+            as_floats(value, defaults, f"{prefix}{key}.")
+        elif type(value) is int and isinstance(defaults.get(f"{prefix}{key}"), float):
+            loaded[key] = float(value)
+
+
 def check_kinds(leaves: Mapping[str, Any], defaults: Mapping[str, Any]) -> None:
     """Refuse what yacs lets pass: null for a block or a value, and texts in a list of numbers.
 

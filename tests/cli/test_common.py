@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from scratch_d2.cli.common import split_keys
+from scratch_d2.cli.common import add_pairs, command_parser, split_keys
 from scratch_d2.config import default_config, flatten
 
 
@@ -65,3 +65,32 @@ def test_no_config_key_is_taken_for_a_photograph(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     keys = [key for key in flatten(default_config()) if "." in key or key == "OUTPUT_DIR"]
     assert all(split_keys([key]) == ([], [key]) for key in keys) and len(keys) > 200
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--ouput", "runs"], "unrecognized arguments: --ouput; did you mean --output?"),
+        (["SEED", "1", "--ouput=runs"], "--ouput; did you mean --output?"),
+        (["--nothing-like-it"], "unrecognized arguments: --nothing-like-it\n"),
+    ],
+)
+def test_a_misspelt_option_is_named_and_not_taken_for_a_key(words, message, capsys):
+    parser = command_parser("test", "")
+    parser.add_argument("--output")
+    add_pairs(parser)
+    with pytest.raises(SystemExit) as exit:
+        parser.parse_args(words)
+    assert exit.value.code == 2
+    assert message in capsys.readouterr().err
+    assert parser.parse_args(["--out", "runs", "SEED", "1"]).output == "runs"
+
+
+@pytest.mark.parametrize("own", [{}, {"OMP_WAIT_POLICY": "ACTIVE"}])
+def test_waiting_threads_give_way_unless_the_user_says_otherwise(own):
+    code = (
+        "import os, scratch_d2; print(os.environ['OMP_WAIT_POLICY'], os.environ['GOMP_SPINCOUNT'])"
+    )
+    env = {k: v for k, v in os.environ.items() if k not in ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT")}
+    done = subprocess.run([sys.executable, "-c", code], env={**env, **own}, capture_output=True)
+    assert done.stdout.split() == [own.get("OMP_WAIT_POLICY", "PASSIVE").encode(), b"0"]
