@@ -48,7 +48,9 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
 def main(argv: Sequence[str] | None = None) -> int:
     args = parse_args(argv)
     refuse_other_data(args.output, args.folder)
-    for note in check_data(args):
+    notes = check_data(args)
+    refuse_new_photographs(args.output)
+    for note in notes:
         print(f"note: {note}")
     for number, (title, command, arguments) in enumerate(steps(args), start=1):
         print(f"step {number} of 5: {title}", flush=True)
@@ -159,6 +161,26 @@ def best_weights(folder: Path) -> str:
     """Return the checkpoint of a finished training to use."""
     best = folder / "model_best.pth"
     return str(best if best.is_file() else folder / "model_final.pth")
+
+
+def refuse_new_photographs(run: Path) -> None:
+    """Raise ValueError where a run to resume was started on fewer photographs than there are."""
+    from scratch_d2.checkpoints.bundle import SPLITS_FILE
+    from scratch_d2.data.catalog import get_dataset_dicts
+    from scratch_d2.data.split import read_splits
+
+    record = run / "gate" / SPLITS_FILE
+    if not record.is_file():
+        return
+    known = {row["sha256"] for row in read_splits(record)["train"]}
+    train = get_dataset_dicts("scratch_text_train")
+    new = [item["file_name"] for item in train if item["sha256"] not in known]
+    if new:
+        raise ValueError(
+            f"{str(run)!r} holds a run without {len(new)} of the photographs that are there for "
+            f"training now, such as {new[0]!r}; it would not learn from them. Choose another "
+            "--output, or delete that run"
+        )
 
 
 def refuse_other_data(run: Path, folder: str) -> None:

@@ -141,6 +141,11 @@ def test_fine_tuning_ends_with_the_next_command(cli_labels, tmp_path):
     arguments = [words.get(word, word) for word in following]
     assert run_command(*arguments, "SCRATCH.ENGINE", "embedded").returncode == 0
 
+    record = run / "gate/splits.json"
+    record.write_text(record.read_text().replace('"sha256": "', '"sha256": "0'))
+    again = run_command("fine-tune", cli_labels, "--output", run, *options, *small, *data)
+    assert again.returncode == 2 and "holds a run without " in again.stderr
+
     other = run_command("fine-tune", tmp_path, "--output", run, *options)
     assert other.returncode == 2 and f"holds a run on '{cli_labels}'" in other.stderr
 
