@@ -115,6 +115,9 @@ def add_scratch_config(cfg: CfgNode) -> None:
     cfg.GATE.WIDTH = 1.0
     # The image is turned to lie, and its longer side scaled to so many pixels.
     cfg.GATE.IMAGE_SIZE = 224
+    # Send an image to review that is too dark, too small, without print or full of noise, measured
+    # by the images that the gate was trained on.
+    cfg.GATE.CHECK_IMAGES = True
     # An image with p(Bad) below this is Good without a look by the detector.
     cfg.GATE.THRESHOLD = 0.05
     # An image with p(Bad) from this on is Bad whatever its scratch area, the detector only shows

@@ -14,15 +14,17 @@ from scratch_d2.checkpoints.bundle import ModelBundle, resolve_bundle
 from scratch_d2.config import load_config
 from scratch_d2.engines import get_engine
 from scratch_d2.engines.base import Detector, Engine
-from scratch_d2.gate.loading import GateScorer, load_gate
+from scratch_d2.gate.image_check import ImageCheck
+from scratch_d2.gate.loading import GateScorer, load_gate, load_image_check
 from scratch_d2.inspection.margins import MARGINS, Margins, gate_is_close, verdict_is_close
 from scratch_d2.inspection.result import Inspection
 from scratch_d2.inspection.sources import Image, is_image, path_of, to_rgb
 from scratch_d2.inspection.stopwatch import Stopwatch
 from scratch_d2.structures.images import check_rgb
+from scratch_d2.structures.labels import REVIEW
 from scratch_d2.structures.prediction import Prediction
 from scratch_d2.structures.thresholds import Thresholds
-from scratch_d2.structures.verdict import judge, needs_detector
+from scratch_d2.structures.verdict import Verdict, judge, needs_detector
 from scratch_d2.utils.bundled import PRETRAINED, reference_weights
 
 GPU_BATCH = 8
@@ -53,6 +55,7 @@ class Inspector:
         detector_batch: int = 1,
         metadata: dict[str, object] | None = None,
         white_level: float = 0.0,
+        image_check: ImageCheck | None = None,
     ) -> None:
         """Put an inspector together.
 
@@ -67,11 +70,12 @@ class Inspector:
                 on a processor they cost memory and are slower than one by one.
             white_level: level that is white in files of more than 8 bits, as SCRATCH.WHITE_LEVEL;
                 0 finds it for each.
+            image_check: says which images cannot be judged and are for review; None judges all.
         """
         self.models, self.thresholds = Models(gate, detector), thresholds
         self.exact, self.margins = exact, margins
         self.detector_batch, self.metadata = detector_batch, dict(metadata or {})
-        self.white_level = white_level
+        self.white_level, self.image_check = white_level, image_check
 
     @classmethod
     def from_pretrained(cls, opts: Sequence[str] = (), engine: str = "auto") -> Inspector:
@@ -129,6 +133,7 @@ class Inspector:
             "detector_batch": together,
             "metadata": metadata,
             "white_level": cfg.SCRATCH.WHITE_LEVEL,
+            "image_check": load_image_check(bundle.gate) if cfg.GATE.CHECK_IMAGES else None,
         }
         if precision == "exact":
             return cls(*exact, **shared)
@@ -179,18 +184,31 @@ class Inspector:
         images, stopwatch = list(images), stopwatch or Stopwatch()
         for image in images:
             check_rgb(image)
+        doubts = self._doubt(images)
         with stopwatch("gate"):
             p_bad = self._score(images)
-        doubtful = [i for i, p in enumerate(p_bad) if needs_detector(p, self.thresholds)]
+        doubtful = [
+            i for i, p in enumerate(p_bad) if i not in doubts and needs_detector(p, self.thresholds)
+        ]
         with stopwatch("detector"):
             found = dict(zip(doubtful, self._detect([images[i] for i in doubtful])))
         results = []
         for index, image in enumerate(images):
             prediction = found.get(index)
-            verdict = judge(prediction, p_bad[index], self.thresholds)
+            if index in doubts:
+                verdict = Verdict(REVIEW, 0.0, p_bad[index], doubts[index])
+            else:
+                verdict = judge(prediction, p_bad[index], self.thresholds)
             prediction = prediction or Prediction.empty(*image.shape[:2])
             results.append(Inspection(verdict, prediction, self.thresholds, image))
         return results
+
+    def _doubt(self, images: list[np.ndarray]) -> dict[int, str]:
+        """Return why images cannot be judged, by their index; most are not in it."""
+        if self.image_check is None:
+            return {}
+        doubts = {index: self.image_check.doubt(image) for index, image in enumerate(images)}
+        return {index: doubt for index, doubt in doubts.items() if doubt is not None}
 
     def _score(self, images: list[np.ndarray]) -> Sequence[float | None]:
         if self.models.gate is None:

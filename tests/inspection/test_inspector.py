@@ -3,6 +3,7 @@ import pytest
 import torch
 
 from scratch_d2.engines.embedded import MaskRCNN
+from scratch_d2.gate.image_check import ImageCheck
 from scratch_d2.inspection.inspector import Inspector, Models
 from scratch_d2.inspection.margins import MARGINS
 from scratch_d2.inspection.stopwatch import Stopwatch
@@ -48,6 +49,21 @@ def test_the_gate_spares_the_detector_what_it_passes():
     inspector.inspect(images_of(201))
     assert len(seen) == 2
     assert inspector.inspect([]) == []
+
+
+def test_what_cannot_be_judged_is_for_review_and_spares_the_detector():
+    seen = []
+
+    def detector(images):
+        seen.extend(images)
+        return bright_detector(images)
+
+    check = ImageCheck(low={"paper": 100.0}, high={})
+    gate = scores_by_grey({200: 0.9, 10: 0.01})
+    results = Inspector(gate, detector, THRESHOLDS, image_check=check).inspect(images_of(200, 10))
+    assert [result.label for result in results] == ["bad", "review"]
+    assert "brightest parts have grey level 10 of 255" in results[1].reason
+    assert results[1].p_bad == pytest.approx(0.01) and len(seen) == 1
 
 
 def test_without_a_gate_the_detector_sees_all():
