@@ -23,6 +23,8 @@ def evaluate_models(cfg: CfgNode, engine: Engine, bundle: ModelBundle) -> None:
     settings = EvaluationSettings.of_bundle(cfg, bundle)
     if not engine.evaluate(cfg, bundle.detector, settings):
         return  # another process writes the results
+    print(f"detector: {bundle.detector}")
+    print(f"gate:     {bundle.gate or 'none'}\n")
     hashes = bundle.hash_weights()
     folder, names = Path(cfg.OUTPUT_DIR) / "inference", list(cfg.DATASETS.TEST)
     for name in names:

@@ -77,7 +77,7 @@ def test_prediction_goes_by_the_chosen_thresholds(work, calibrated, tmp_path):
     verdicts = json.loads((tmp_path / "summary.json").read_text())["verdicts"]
     assert verdicts["good"] == metrics["fn"] + metrics["tn"]
     assert verdicts["review"] == metrics["bad_for_review"] + metrics["good_for_review"]
-    without_gate = run_command("predict", *options, "--resume", *pairs_of(work)[:-2], *exact[-2:])
+    without_gate = run_command("predict", *options, "--resume", *pairs_of(work)[:-2], *exact[-4:])
     assert without_gate.returncode == 2 and "gate_weights" in without_gate.stderr
     assert "calibrated for use with a gate, and GATE.WEIGHTS names none" in without_gate.stderr
 

@@ -50,6 +50,7 @@ def test_from_a_folder_to_verdicts(cli_labels, trained, tmp_path):
     evaluated = run_command("train-detector", *options, "--eval-only", *pairs, *weights, *val)
     assert evaluated.returncode == 0, evaluated.stderr
     assert "gate+area" in evaluated.stdout and "masks" in evaluated.stdout
+    assert f"detector: {weights[1]}\ngate:     {pairs[-1]}\n" in evaluated.stdout
 
     (tmp_path / "zero.png").touch()
     predict = ("predict", *options, "--output", tmp_path / "results", "--overwrite")
