@@ -44,6 +44,28 @@ function wireThreshold({ id, values, outcomes, lowest = 0, ceiling, saved, onCha
   };
 }
 
+/**
+ * Wire a threshold that a checkbox switches on and off; off it is null. `options` are those of
+ * `wireThreshold`; switched on for the first time, it is `initial`.
+ */
+function wireOptionalThreshold({ initial, ...options }) {
+  const { id, saved, onChange } = options;
+  const box = byId(`${id}-on`);
+  let latest = saved ?? initial;
+  const wired = wireThreshold({ ...options, saved: latest });
+  box.addEventListener("input", () => onChange(box.checked ? latest : null));
+  return {
+    ...wired,
+    show(threshold, said, typedInto) {
+      box.checked = threshold !== null;
+      byId(`${id}-fields`).hidden = threshold === null;
+      if (threshold === null) return;
+      latest = threshold;
+      wired.show(threshold, said, typedInto);
+    },
+  };
+}
+
 /** Say beside a field what it accepts; "" takes it back. */
 function complain(field, text) {
   field.setAttribute("aria-invalid", text ? "true" : "false");

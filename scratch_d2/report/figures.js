@@ -53,6 +53,8 @@ function ruleInWords(thresholds, gated) {
   if (gated) {
     const skip = formatShort(thresholds.gate_threshold);
     parts.push(`With a p(Bad) below ${skip} it is Good by the gate alone, without the detector.`);
+    const upper = thresholds.gate_upper_threshold ?? null;
+    if (upper !== null) parts.push(`From a p(Bad) of ${formatShort(upper)} on it is Bad whatever its area.`);
   }
   return parts.join(" ");
 }

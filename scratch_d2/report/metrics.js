@@ -189,6 +189,21 @@ function fixedForArea(images, thresholds) {
   });
 }
 
+/** Outcomes that the gate's upper threshold cannot change; null where it decides. */
+function fixedForUpper(images, thresholds) {
+  return images.area.map((area, i) => {
+    const rule = areaLabel(area, thresholds);
+    const isBad = images.bad[i];
+    if (images.p_bad[i] < thresholds.gate_threshold) {
+      const disputed = thresholds.review_disagreement && rule === BAD;
+      return disputed ? "review" : outcomeIf(isBad, false);
+    }
+    if (rule === BAD) return outcomeIf(isBad, true);
+    if (rule === REVIEW) return isBad ? "found" : null;
+    return thresholds.review_disagreement && !isBad ? "cleared" : null;
+  });
+}
+
 /** Outcomes that the gate's threshold cannot change; null where it decides. */
 function fixedForGate(images, thresholds) {
   const upper = thresholds.gate_upper_threshold ?? null;

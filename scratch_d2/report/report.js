@@ -31,6 +31,16 @@ const controls = {
     saved: saved.gate_threshold,
     onChange: (skip, field) => change({ gate_threshold: skip }, field),
   }),
+  upper: images.p_bad && wireOptionalThreshold({
+    id: "upper",
+    values: images.p_bad,
+    outcomes: data.steps.gate,
+    lowest: unseenBelow,
+    ceiling: 1,
+    saved: saved.gate_upper_threshold ?? null,
+    initial: Math.max(0.95, saved.gate_threshold),
+    onChange: (upper, field) => change({ gate_upper_threshold: upper }, field),
+  }),
   review: wireReviewBand(
     () => thresholds.area,
     (band, field) => change({ review_band: band }, field),
@@ -64,6 +74,7 @@ function makePlots() {
 /** Take new thresholds and show what they do; `typedInto` is a field to be left as it is. */
 function change(values, typedInto = null) {
   Object.assign(thresholds, values);
+  keepGateInOrder(values);
   delete view.ranked.both;
   view.judged = judgeAll(images, thresholds);
   view.outcomes = images.bad.map((bad, i) => outcomeOf(bad, view.judged.labels[i]));
@@ -72,6 +83,14 @@ function change(values, typedInto = null) {
   showFigures();
   window.cancelAnimationFrame(view.frame);
   view.frame = window.requestAnimationFrame(showImages);
+}
+
+/** The gate's two thresholds do not cross: the one that stood still goes along. */
+function keepGateInOrder(values) {
+  const upper = thresholds.gate_upper_threshold ?? null;
+  if (upper === null || upper >= thresholds.gate_threshold) return;
+  if ("gate_upper_threshold" in values) thresholds.gate_threshold = upper;
+  else thresholds.gate_upper_threshold = thresholds.gate_threshold;
 }
 
 function showImages() {
@@ -102,7 +121,7 @@ function rankedCurves(score) {
 function showControls(typedInto) {
   const counts = countOutcomes(view.outcomes);
   const outcome = `${counts.missed} missed, ${countOf(counts.alarm, "false positive", "false positives")}`;
-  const { area, gate, review } = controls;
+  const { area, gate, upper, review } = controls;
   const said = `${formatArea(thresholds.area, thresholds.area_unit)}: ${outcome}`;
   area.show(thresholds.area, said, typedInto);
   const fixedByGate = fixedForArea(images, thresholds);
@@ -118,6 +137,14 @@ function showControls(typedInto) {
       thresholds.gate_threshold,
     );
   }
+  if (upper) {
+    const step = thresholds.gate_upper_threshold ?? null;
+    upper.show(step, `${formatShort(step ?? 1)}: ${outcome}`, typedInto);
+    const fixed = fixedForUpper(images, thresholds);
+    if (step !== null) {
+      upper.strip(tradeOff(images, images.p_bad, upper.distinct, upper.steps.length, fixed), step);
+    }
+  }
   review.show(thresholds.review_band, typedInto);
   showWhere({ band: thresholds.review_band });
   renderTallies(counts, images.p_bad && view.judged.passed);
@@ -126,7 +153,8 @@ function showControls(typedInto) {
 
 /** Whether the thresholds are others than the saved ones. */
 function areMoved() {
-  return ["area", "gate_threshold"].some((name) => thresholds[name] !== saved[name])
+  const names = ["area", "gate_threshold", "gate_upper_threshold"];
+  return names.some((name) => (thresholds[name] ?? null) !== (saved[name] ?? null))
     || JSON.stringify(thresholds.review_band) !== JSON.stringify(saved.review_band);
 }
 

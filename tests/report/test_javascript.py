@@ -106,19 +106,28 @@ def test_wilson(script, hits, more):
     assert (ends or [math.nan] * 2) == pytest.approx(expected, abs=1e-12, nan_ok=True)
 
 
-@given(ROWS, THRESHOLDS, st.sampled_from(["area", "gate_threshold"]))
+# What each slider cannot change.
+FIXED = {
+    "area": "fixedForArea",
+    "gate_threshold": "fixedForGate",
+    "gate_upper_threshold": "fixedForUpper",
+}
+
+
+@given(ROWS, THRESHOLDS, st.sampled_from(list(FIXED)))
 def test_strips_count_what_each_step_would_give(script, rows, chosen, moved):
     images, (thresholds, sent) = table(rows), put(*chosen)
     values, ceiling = (images.area, math.inf) if moved == "area" else (images.p_bad, 1.0)
     steps = threshold_steps(values, ceiling)
-    rule = "fixedForArea" if moved == "area" else "fixedForGate"
-    fixed = script(rule, columns(images), sent)
+    fixed = script(FIXED[moved], columns(images), sent)
     distinct = script("distinctOf", values.tolist())
     trade = script("tradeOff", columns(images), values.tolist(), distinct, len(steps), fixed)
     for step, missed, alarms in zip(steps, trade["missed"], trade["alarms"], strict=True):
         upper = thresholds.gate_upper_threshold
         if moved == "gate_threshold" and upper is not None and step > upper:
-            break  # the slider ends at the upper threshold
+            break  # from here on the upper threshold goes along
+        if moved == "gate_upper_threshold" and step < thresholds.gate_threshold:
+            continue  # down here the gate's threshold goes along
         labels = np.array(verdicts(images, replace(thresholds, **{moved: step})))
         assert missed == np.sum(images.y_true & (labels == "good")), step
         assert alarms == np.sum(~images.y_true & (labels == "bad")), step

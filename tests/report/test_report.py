@@ -49,6 +49,25 @@ def test_figures_follow_the_thresholds_as_in_python(visit, written):
     check(page, images, SAVED)
 
 
+def test_the_upper_threshold_can_be_switched_on_and_moved(visit, written):
+    page, images = visit(written[0]), written[1]
+    assert not page.is_checked("#upper-on") and not page.locator("#upper-number").is_visible()
+    page.check("#upper-on")
+    assert page.locator("#upper-number").input_value() == "0.95"
+    for upper in (0.95, 0.6, 0.3):
+        set_input(page, "#upper-number", upper)
+        check(page, images, replace(SAVED, gate_upper_threshold=upper))
+    assert "From a p(Bad) of 0.3 on it is Bad" in page.locator("#rule").inner_text()
+    # The two thresholds do not cross.
+    set_input(page, "#gate-number", 0.4)
+    assert page.locator("#upper-number").input_value() == "0.4"
+    set_input(page, "#upper-number", 0.2)
+    assert page.locator("#gate-number").input_value() == "0.2"
+    check(page, images, replace(SAVED, gate_threshold=0.2, gate_upper_threshold=0.2))
+    page.uncheck("#upper-on")
+    check(page, images, replace(SAVED, gate_threshold=0.2))
+
+
 def test_review_counts_as_bad_and_apart(visit, written):
     page, images = visit(written[0]), written[1]
     page.check("#review-on")
