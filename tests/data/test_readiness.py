@@ -36,7 +36,7 @@ def test_a_folder_that_is_not_enough_is_refused(splits, message):
     [
         (6, []),
         (2, ["2 of 6 Bad photographs for training have a mask: the detector learns from these"]),
-        (0, ["none of the 6 Bad photographs for training has a mask: the gate is trained"]),
+        (0, ["none of the 6 Bad photographs for training has a mask: the gate learns"]),
     ],
 )
 def test_missing_masks_are_told(masked, notes):
