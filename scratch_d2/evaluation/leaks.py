@@ -31,8 +31,7 @@ def training_images(settings: EvaluationSettings) -> tuple[Images | None, list[s
     Raises ValueError where a splits.json is damaged.
     """
     seen, notes = [], []
-    if settings.gate and not settings.gate_record:
-        notes.append(_unchecked(f"there is no {SPLITS_FILE} beside the gate's weights"))
+    without = ["gate"] if settings.gate and not settings.gate_record else []
     for file in filter(None, (settings.detector_record, settings.gate_record)):
         rows, left_out = _listed(file)
         seen += rows
@@ -44,7 +43,10 @@ def training_images(settings: EvaluationSettings) -> tuple[Images | None, list[s
         except (FileNotFoundError, ValueError) as error:
             notes.append(_unchecked(" ".join(str(error).split())))
         if not settings.train_datasets:
-            notes.append(_unchecked(f"there is no {SPLITS_FILE} beside the detector's weights"))
+            without.append("detector")
+    if without:
+        weights = f"the weights of the {' and the '.join(without)}"
+        notes.insert(0, _unchecked(f"there is no {SPLITS_FILE} beside {weights}"))
     return seen or None, notes
 
 

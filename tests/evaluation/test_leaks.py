@@ -94,7 +94,7 @@ def test_the_record_overrides_the_datasets(sets, tmp_path):
 @pytest.mark.parametrize(
     ("train", "said"),
     [
-        ((), "there is no splits.json beside the detector's weights"),
+        ((), "there is no splits.json beside the weights of the detector"),
         (("nowhere",), "dataset 'nowhere' is not registered"),
     ],
 )
@@ -105,7 +105,7 @@ def test_what_cannot_be_checked_is_said(labels, train, said):
 
 def test_a_gate_without_a_record_is_not_taken_for_clean(sets, tmp_path):
     seen, told = training_images(replace(IN_TRAINING, gate=tmp_path / "gate.pth"))
-    assert len(seen) == 8 and "there is no splits.json beside the gate's weights" in told[0]
+    assert len(seen) == 8 and "there is no splits.json beside the weights of the gate" in told[0]
 
 
 def test_what_the_first_weights_have_seen_is_handed_down(sets, tmp_path):
