@@ -3,12 +3,15 @@
     scratch-d2 fine-tune labels --output run
 
 FOLDER holds good/, bad/ and, if there are any, masks/. It is split into scratch_text_train, _val
-and _test; thresholds are chosen on _val, the metrics are those of _test. Bad
-photographs without a mask are marked where gate and detector agree, and the detector learns from
-these pseudo-masks. The same command resumes a run that was interrupted.
+and _test; thresholds are chosen on _val, the metrics are those of _test. Bad photographs without a mask are
+marked where gate and detector agree, and the detector learns from these pseudo-masks. At the end
+the models before and after are compared on _test. The same command resumes a run that was
+interrupted.
 """
 
 import argparse
+import contextlib
+import io
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
@@ -57,6 +60,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         code = command(arguments)
         if code:
             return code
+    compare_with_start(args)
     print(f"\nnext: scratch-d2 predict --config-file {args.output / 'detector/config.yaml'} \\")
     print(f"  --input FOLDER --output results GATE.WEIGHTS {best_weights(args.output / 'gate')}")
     return 0
@@ -90,6 +94,34 @@ def steps(args: argparse.Namespace) -> Iterator[Step]:
     data = ["DATASETS.TEST", "('scratch_text_test',)"]
     title = "evaluate on scratch_text_test"
     yield title, train_detector.main, ["--eval-only", *options, *trained, *data]
+
+
+def compare_with_start(args: argparse.Namespace) -> None:
+    """Print the test metrics of the models before and after, and warn where F1 has fallen."""
+    from scratch_d2.config import load_config
+    from scratch_d2.evaluation.comparison import compare_runs
+    from scratch_d2.evaluation.files import read_evaluation
+    from scratch_d2.evaluation.table import last_judge
+
+    config, start = use_reference_models(args.config_file, args.opts)
+    weights = load_config(config, start).MODEL.WEIGHTS
+    if not weights:
+        return
+    before, after = args.output / "before", args.output / "detector"
+    opts = ["OUTPUT_DIR", str(before), "SCRATCH.DATA_ROOT", args.folder, *start]
+    opts += ["MODEL.WEIGHTS", weights, "DATASETS.TEST", "('scratch_text_test',)"]
+    engine = ["--engine", args.engine] if args.engine else []
+    with contextlib.redirect_stdout(io.StringIO()):
+        train_detector.main(["--eval-only", "--config-file", config, *engine, *opts])
+    print("\nThe models before, and those of this run, on scratch_text_test:\n")
+    print(compare_runs([before, after]))
+    results = [read_evaluation(run / "inference")[0] for run in (before, after)]
+    was, now = (each["image"][f"{last_judge(each)}_F1_bad"] for each in results)
+    if now < was:
+        print(
+            f"note: F1 of Bad fell from {was:.3f} to {now:.3f}; on so few photographs that may be "
+            "chance. Compare the intervals, and keep the models of before if in doubt"
+        )
 
 
 def check_data(args: argparse.Namespace) -> list[str]:

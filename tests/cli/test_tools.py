@@ -162,6 +162,10 @@ def test_without_masks_fine_tuning_trains_the_gate_and_keeps_the_detector(traine
     assert done.returncode == 0, done.stderr
     assert "has a mask: the gate learns from the verdicts" in done.stdout
     assert "pseudo-masks on 0 of " in done.stdout
+    assert "The models before, and those of this run, on scratch_text_test" in done.stdout
+    header = done.stdout.split("on scratch_text_test:\n\n")[1].splitlines()[0]
+    assert [name.strip() for name in header.split("|")[2:4]] == ["before", "detector"], header
+    assert (run / "before/inference/evaluation.json").is_file()
     assert (run / "detector/model_final.pth").read_bytes() == detector.read_bytes()
     assert (run / "gate/model_best.pth").is_file()
 
