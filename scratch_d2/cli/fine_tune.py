@@ -3,9 +3,9 @@
     scratch-d2 fine-tune labels --output run
 
 FOLDER holds good/, bad/ and, if there are any, masks/. It is split into scratch_text_train, _val
-and _test; thresholds are chosen on _val, the metrics are those of _test. Bad photographs without a mask are
-marked where gate and detector agree, and the detector learns from these pseudo-masks. At the end
-the models before and after are compared on _test. The same command resumes a run that was
+and _test; thresholds are chosen on _val, the metrics are those of _test. Bad photographs without a
+mask are marked where gate and detector agree, and the detector learns from these pseudo-masks. At
+the end the models before and after are compared on _test. The same command resumes a run that was
 interrupted.
 """
 

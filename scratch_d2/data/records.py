@@ -11,6 +11,9 @@ from scratch_d2.data.pairing import Folder, guess_image, leave_out_masks, list_f
 from scratch_d2.data.probe import TWO_LEVELS, FileFacts, Region, probe_files
 from scratch_d2.structures.labels import BAD, GOOD
 
+# So many Bad images without a mask are named one by one.
+MANY = 10
+
 
 @dataclass(frozen=True)
 class Record:
@@ -64,8 +67,17 @@ class ScanReport:
         return [self.summary, *self.lines()] if self.summary else self.lines()
 
     def lines(self) -> list[str]:
-        """Return one sentence for each odd thing, naming the file."""
-        sentences = [*self.notes, *(f"{p}: Bad without a mask" for p in self.bad_without_mask)]
+        """Return one sentence for each odd thing, naming the file.
+
+        Masks are optional, so many Bad images without one share a sentence.
+        """
+        unmarked = [str(path) for path in self.bad_without_mask]
+        if len(unmarked) > MANY:
+            examples = ", ".join(unmarked[:3])
+            unmarked = [f"{len(unmarked)} Bad images have no mask, such as {examples}"]
+        else:
+            unmarked = [f"{path}: Bad without a mask" for path in unmarked]
+        sentences = [*self.notes, *unmarked]
         for mask in self.masks_without_image:
             sentences.append(f"{mask}: mask without a Bad image{self.meant.get(mask, '')}")
         sentences += [f"{stem}: stands in both good/ and bad/" for stem in self.good_and_bad]

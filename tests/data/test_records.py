@@ -295,3 +295,12 @@ def test_links_to_nothing_are_named(tmp_path, kind):
         assert str(path) in scan_folder(tmp_path)[1].unreadable[path]
     save(read_image(tmp_path / kind / "bad1.png"), tmp_path / "nowhere.png")
     assert path not in scan_folder(tmp_path)[1].unreadable
+
+
+def test_many_bad_images_without_a_mask_share_a_sentence(tmp_path):
+    labels = write_dataset(tmp_path, good=1, bad=12)
+    shutil.rmtree(labels / "masks")
+    _, report = scan_folder(labels)
+    (sentence,) = report.lines()
+    assert sentence.startswith("12 Bad images have no mask, such as ")
+    assert sentence.count(".png") == 3
