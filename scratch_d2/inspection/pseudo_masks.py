@@ -11,9 +11,9 @@ from scratch_d2.engines.base import Detector
 from scratch_d2.structures.dataset_dict import has_unknown_scratches
 from scratch_d2.structures.masks import decode_rle, union_of_rles
 
-# A detection of a photograph known to be Bad is believed from a lower score on than one of an
-# unknown photograph ...
-MIN_SCORE = 0.2
+# A detection is believed from this score on; those of lower scores, which are more, teach the
+# detector to see scratches where there are none (docs/benchmarks.md) ...
+MIN_SCORE = 0.5
 # ... if the gate, too, calls some place in its mask Bad.
 MIN_PROBABILITY = 0.5
 

@@ -16,8 +16,8 @@ class GateOfPlaces:
 
 
 def detect(images):
-    """Three scratches in every image, with scores of 0.3, 0.1 and 0.9."""
-    found = {AGREED: 0.3, UNSURE: 0.1, DISPUTED: 0.9}
+    """Three scratches in every image, with scores of 0.6, 0.4 and 0.9."""
+    found = {AGREED: 0.6, UNSURE: 0.4, DISPUTED: 0.9}
     return [predict_boxes(*image.shape[:2], found) for image in images]
 
 
