@@ -25,12 +25,7 @@ def load_gate(
     return Gate.load(weights, device, precision)
 
 
-def load_image_check(weights: str | Path | None) -> ImageCheck | None:
-    """Return the limits that a gate's checkpoint holds; None without gate or limits."""
-    if weights is None:
-        return None
-    from scratch_d2.checkpoints.files import read_checkpoint
-    from scratch_d2.gate.model import gate_info
-
-    limits = gate_info(read_checkpoint(weights), weights).get("image_check")
+def image_check_of(gate: GateScorer | None) -> ImageCheck | None:
+    """Return the limits that a gate learnt; None without a gate, or for one that has none."""
+    limits = getattr(gate, "info", {}).get("image_check")
     return ImageCheck.from_dict(limits) if limits else None

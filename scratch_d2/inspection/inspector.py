@@ -15,7 +15,7 @@ from scratch_d2.config import load_config
 from scratch_d2.engines import get_engine
 from scratch_d2.engines.base import Detector, Engine
 from scratch_d2.gate.image_check import ImageCheck
-from scratch_d2.gate.loading import GateScorer, load_gate, load_image_check
+from scratch_d2.gate.loading import GateScorer, image_check_of, load_gate
 from scratch_d2.inspection.margins import MARGINS, Margins, gate_is_close, verdict_is_close
 from scratch_d2.inspection.result import Inspection
 from scratch_d2.inspection.sources import Image, is_image, path_of, to_rgb
@@ -133,7 +133,7 @@ class Inspector:
             "detector_batch": together,
             "metadata": metadata,
             "white_level": cfg.SCRATCH.WHITE_LEVEL,
-            "image_check": load_image_check(bundle.gate) if cfg.GATE.CHECK_IMAGES else None,
+            "image_check": image_check_of(exact.gate) if cfg.GATE.CHECK_IMAGES else None,
         }
         if precision == "exact":
             return cls(*exact, **shared)
@@ -184,8 +184,8 @@ class Inspector:
         images, stopwatch = list(images), stopwatch or Stopwatch()
         for image in images:
             check_rgb(image)
-        doubts = self._doubt(images)
         with stopwatch("gate"):
+            doubts = self._doubt(images)
             p_bad = self._score(images)
         doubtful = [
             i for i, p in enumerate(p_bad) if i not in doubts and needs_detector(p, self.thresholds)

@@ -110,6 +110,7 @@ def _settings(inspector: Inspector, options: Options) -> dict[str, Any]:
         **asdict(inspector.thresholds),
         "review_band": list(inspector.thresholds.review_band or []),
         "white_level": inspector.white_level,
+        "image_check": inspector.image_check is not None,
         "batch_size": options.batch_size,
         "pictures": str(options.pictures),
     }

@@ -76,7 +76,8 @@ def _check_unchanged(file: Path, settings: dict[str, Any]) -> None:
             f"{str(file)!r} does not say how the results beside it were made ({error}); pass "
             "--overwrite or choose another folder"
         ) from None
-    saved.setdefault("white_level", 0.0)  # which earlier versions did not have
+    # What earlier versions did not have.
+    saved = {"white_level": 0.0, "image_check": False, **saved}
     for key, value in settings.items():
         if saved.get(key) != value:
             raise ValueError(

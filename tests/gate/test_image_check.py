@@ -1,11 +1,10 @@
 import numpy as np
 import pytest
-import torch
 
 from scratch_d2.gate.image_check import ImageCheck, measure_image
-from scratch_d2.gate.loading import load_image_check
+from scratch_d2.gate.loading import image_check_of
 from scratch_d2.synthetic.render import Spec, render
-from tests.gate.gates import save_gate
+from tests.gate.gates import make_gate
 
 GREY = np.ones(3, np.uint8)
 
@@ -71,10 +70,8 @@ def test_limits_travel_as_plain_values_and_widen(check):
     assert both.low == {**check.low, "paper": 10.0} and both.high == check.high
 
 
-def test_a_checkpoint_brings_the_limits_of_its_training_images(check, tmp_path):
-    gate = save_gate(tmp_path / "gate.pth")
-    assert load_image_check(tmp_path / "gate.pth") is None and load_image_check(None) is None
-    info = {"preprocessing": gate.preprocessing.to_dict(), "model": "resnet10t"}
-    content = {"model": {}, "gate": {**info, "image_check": check.to_dict()}}
-    torch.save(content, tmp_path / "new.pth")
-    assert load_image_check(tmp_path / "new.pth") == check
+def test_a_gate_brings_the_limits_of_its_training_images(check):
+    gate = make_gate()
+    assert image_check_of(gate) is None and image_check_of(None) is None
+    gate.info["image_check"] = check.to_dict()
+    assert image_check_of(gate) == check
