@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from scratch_d2.structures.labels import UNJUDGED
 from scratch_d2.structures.masks import rle_areas, to_rle
 from scratch_d2.structures.prediction import Prediction
 
@@ -75,7 +76,7 @@ def _read_rows(path: Path, dicts: Sequence[Mapping[str, Any]]) -> LoadedResults:
     if not path.is_file():
         raise FileNotFoundError(f"{str(path)!r}: no such file; scratch-d2 predict writes it")
     ids = {str(Path(item["file_name"]).resolve()): item["image_id"] for item in dicts}
-    entries, p_bad, inspected, unknown = [], {}, set(), []
+    entries, p_bad, inspected, unknown, unjudged = [], {}, set(), [], []
     for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
         try:
             row = json.loads(line)
@@ -88,6 +89,8 @@ def _read_rows(path: Path, dicts: Sequence[Mapping[str, Any]]) -> LoadedResults:
             if image_id in inspected:
                 raise ValueError(f"{path}, line {number}: a second row of {row['file']!r}")
             inspected.add(image_id)
+            if str(row.get("reason", "")).startswith(UNJUDGED):
+                unjudged.append(row["file"])
             entries += [{**instance, "image_id": image_id} for instance in row["instances"]]
             if row["p_bad"] is not None:
                 p_bad[image_id] = _score(row["p_bad"], path, f"line {number}, p_bad")
@@ -100,6 +103,11 @@ def _read_rows(path: Path, dicts: Sequence[Mapping[str, Any]]) -> LoadedResults:
         )
     predictions = to_predictions(entries, [d for d in dicts if d["image_id"] in inspected], path)
     notes = [_left_out(len(unknown), unknown[0])] if unknown else []
+    if unjudged:
+        notes.append(
+            f"{len(unjudged)} images could not be judged and are for review, as {unjudged[0]}; "
+            "here their gate score alone counts, as the detector has not seen them"
+        )
     return LoadedResults(predictions, p_bad, notes)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from scratch_d2.structures.labels import UNJUDGED
 from scratch_d2.utils.opencv import cv2
 
 # Larger photographs are scaled down to this longer side, px, before they are measured.
@@ -125,5 +126,5 @@ class ImageCheck:
             if too_low or value > self.high.get(name, np.inf):
                 text = (measure.low if too_low else measure.high).format(value=value)
                 limit = (self.low if too_low else self.high)[name]
-                return f"cannot be judged, {text} ({name} {value:.3g}, limit {limit:.3g})"
+                return f"{UNJUDGED}, {text} ({name} {value:.3g}, limit {limit:.3g})"
         return None

@@ -18,6 +18,7 @@ from scratch_d2.evaluation.images import ImageTable
 from scratch_d2.evaluation.offline import RunRecord, evaluate_results, offline_settings
 from scratch_d2.evaluation.results_io import read_results
 from scratch_d2.evaluation.settings import EvaluationSettings
+from scratch_d2.structures.labels import UNJUDGED
 from scratch_d2.structures.thresholds import Thresholds
 from tests.builders import predict_boxes, predict_truth, write_dataset
 
@@ -131,6 +132,15 @@ def test_unknown_images_are_left_out_and_missing_ones_named(dicts, entries, tmp_
         and "1 of 10 images have no result" in made.metadata["notes"][0]
     )
     assert len(ImageTable.load(tmp_path / "out")) == 9
+
+
+def test_images_that_could_not_be_judged_are_told(dicts, tmp_path):
+    folder = write_rows(tmp_path / "run", dicts, [0.5] * len(dicts))
+    rows = [json.loads(line) for line in (folder / "results.jsonl").read_text().splitlines()]
+    rows[0]["reason"] = f"{UNJUDGED}, it is dark"
+    (folder / "results.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (note,) = read_results(folder, dicts).notes
+    assert note.startswith("1 images could not be judged") and rows[0]["file"] in note
 
 
 def test_relative_names_hold_where_they_were_written(dicts, labels, tmp_path, monkeypatch):
