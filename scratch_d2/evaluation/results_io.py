@@ -89,7 +89,7 @@ def _read_rows(path: Path, dicts: Sequence[Mapping[str, Any]]) -> LoadedResults:
             if image_id in inspected:
                 raise ValueError(f"{path}, line {number}: a second row of {row['file']!r}")
             inspected.add(image_id)
-            if str(row.get("reason", "")).startswith(UNJUDGED):
+            if UNJUDGED in str(row.get("reason", "")):
                 unjudged.append(row["file"])
             entries += [{**instance, "image_id": image_id} for instance in row["instances"]]
             if row["p_bad"] is not None:

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from scratch_d2.structures.labels import UNJUDGED
 from scratch_d2.utils.opencv import cv2
 
 # Larger photographs are scaled down to this longer side, px, before they are measured.
@@ -23,19 +22,21 @@ SMALLEST_SHARE = 1 / 3
 
 @dataclass(frozen=True)
 class Measure:
-    """One thing that is measured, with what is wrong where it is too low or too high."""
+    """One thing that is measured: its name and format, and what is wrong if it is out of limits."""
 
-    low: str
+    name: str
+    form: str
+    low: str = ""
     high: str = ""
 
 
 MEASURES = {
-    "short_side": Measure("its shorter side has {value:.0f} px"),
-    "paper": Measure("it is dark: its brightest parts have grey level {value:.0f} of 255"),
-    "contrast": Measure("it has little contrast: {value:.0f} grey levels"),
-    "grain": Measure("", "it is full of noise or of another pattern"),
-    "two_tone": Measure("it shows no print on paper: its grey levels are not of two kinds"),
-    "print_share": Measure("hardly anything is printed on it: {value:.1%} of its area"),
+    "short_side": Measure("shorter side", "{:.3g} px", "it is too small"),
+    "paper": Measure("brightest grey level", "{:.3g}", "it is too dark"),
+    "contrast": Measure("grey levels", "{:.3g}", "it has too little contrast"),
+    "grain": Measure("roughness", "{:.1%}", high="it is full of noise or of another pattern"),
+    "two_tone": Measure("print told from paper", "{:.1%}", "it shows no print on paper"),
+    "print_share": Measure("share of print", "{:.1%}", "hardly anything is printed on it"),
 }
 Limits = Mapping[str, float]
 
@@ -124,7 +125,8 @@ class ImageCheck:
             value = measured[name]
             too_low = value < self.low.get(name, -np.inf)
             if too_low or value > self.high.get(name, np.inf):
-                text = (measure.low if too_low else measure.high).format(value=value)
+                text = measure.low if too_low else measure.high
                 limit = (self.low if too_low else self.high)[name]
-                return f"{UNJUDGED}, {text} ({name} {value:.3g}, limit {limit:.3g})"
+                stated, bound = (measure.form.format(number) for number in (value, limit))
+                return f"{text} ({measure.name} {stated}, limit {bound})"
         return None

@@ -21,10 +21,9 @@ from scratch_d2.inspection.result import Inspection
 from scratch_d2.inspection.sources import Image, is_image, path_of, to_rgb
 from scratch_d2.inspection.stopwatch import Stopwatch
 from scratch_d2.structures.images import check_rgb
-from scratch_d2.structures.labels import REVIEW
 from scratch_d2.structures.prediction import Prediction
 from scratch_d2.structures.thresholds import Thresholds
-from scratch_d2.structures.verdict import Verdict, judge, needs_detector
+from scratch_d2.structures.verdict import judge, needs_detector, not_judged
 from scratch_d2.utils.bundled import PRETRAINED, reference_weights
 
 GPU_BATCH = 8
@@ -196,7 +195,7 @@ class Inspector:
         for index, image in enumerate(images):
             prediction = found.get(index)
             if index in doubts:
-                verdict = Verdict(REVIEW, 0.0, p_bad[index], doubts[index])
+                verdict = not_judged(doubts[index], p_bad[index])
             else:
                 verdict = judge(prediction, p_bad[index], self.thresholds)
             prediction = prediction or Prediction.empty(*image.shape[:2])

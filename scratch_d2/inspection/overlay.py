@@ -10,6 +10,7 @@ from scratch_d2.structures.masks import decode_rle
 from scratch_d2.structures.prediction import Prediction
 from scratch_d2.structures.thresholds import Thresholds
 from scratch_d2.structures.verdict import Verdict, counts
+from scratch_d2.structures.wording import format_shares
 
 WIDTH = 640  # small photographs are enlarged to about this, so that the text is legible
 
@@ -52,14 +53,15 @@ def _add_banner(picture: Image.Image, verdict: Verdict) -> Image.Image:
     """Put the verdict and its reason above the picture, wrapped to its width."""
     title, small, margin = font(22), font(14), 8
     room = picture.width - 2 * margin
-    lines = wrap(verdict.reason, small, room)
+    reason = verdict.reason.removeprefix(f"{verdict.label.capitalize()}: ")  # it is in the title
+    lines = wrap(reason, small, room)
     height = 2 * margin + 26 + 18 * len(lines)
     whole = Image.new("RGB", (picture.width, picture.height + height), COLOURS[verdict.label])
     whole.paste(picture, (0, height))
     draw = ImageDraw.Draw(whole)
     draw.text((margin, margin), verdict.label.upper(), font=title, fill="white")
     if verdict.p_bad is not None:
-        text = f"gate p(Bad) {verdict.p_bad:.3f}"
+        text = f"suspicion {format_shares([verdict.p_bad])[0]}"
         if 90 + small.getlength(text) < room:
             draw.text((picture.width - margin, margin + 5), text, "white", small, anchor="ra")
     for number, line in enumerate(lines):

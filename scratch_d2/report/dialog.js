@@ -1,38 +1,5 @@
 // One image large, with the reason of its verdict; arrow keys go through the gallery's order.
 
-/** The reason of a verdict in one sentence, as scratch_d2.structures.verdict gives it. */
-function reasonOf(images, thresholds, i) {
-  const pBad = images.p_bad ? images.p_bad[i] : null;
-  const gate = gateLabel(pBad, thresholds);
-  const scratches = areaReason(images, thresholds, i);
-  if (gate === null) return scratches;
-  const reason = gateReason(pBad, gate, thresholds);
-  const label = decide(images.area[i], pBad, thresholds);
-  if (gate === GOOD && label === GOOD) return reason;
-  return `${reason}, ${label === REVIEW ? "but" : "with"} ${scratches}`;
-}
-
-function gateReason(pBad, label, thresholds) {
-  const stated = `the gate's p(Bad) of ${formatFigure(pBad)} is`;
-  if (label === GOOD) return `${stated} below ${formatShort(thresholds.gate_threshold)}`;
-  return `${stated} ${formatShort(thresholds.gate_upper_threshold)} or more`;
-}
-
-/** What was found, and on which side of the area threshold that is. */
-function areaReason(images, thresholds, i) {
-  const unit = thresholds.area_unit;
-  const [area, count] = [images.area[i], images.count[i]];
-  if (!count) return `no scratch with a score of ${thresholds.score} or more`;
-  const found = `${countOf(count, "scratch", "scratches")} of ${formatArea(area, unit)} in all`;
-  const label = areaLabel(area, thresholds);
-  if (label === REVIEW) {
-    const [low, high] = thresholds.review_band.map((end) => formatArea(end, unit));
-    return `${found}, within ${low} to ${high}, for review`;
-  }
-  const limit = `the limit of ${formatArea(thresholds.area, unit)}`;
-  return `${found}, ${label === BAD ? "at or above" : "below"} ${limit}`;
-}
-
 /** Whether the detector has not seen an image, so that its scratch area is not known. */
 function isUnseen({ images, about }, i) {
   return images.p_bad !== null && images.p_bad[i] < (about.unseen_below ?? 0);

@@ -55,7 +55,7 @@ const formatShort = (value) => (isNumber(value) ? String(Number(value.toPrecisio
 
 /** A scratch area in words. */
 function formatArea(area, unit) {
-  return unit === "fraction" ? `${(100 * area).toFixed(2)}% of the image` : `${formatShort(area)} px`;
+  return formatAreas([area], unit, 3)[0] + (AREA_OF[unit] ?? "");
 }
 
 const countOf = (count, one, many) => `${count} ${count === 1 ? one : many}`;

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from scratch_d2.structures.labels import BAD, GOOD, REVIEW
+from scratch_d2.structures.labels import BAD, GOOD, REVIEW, UNJUDGED
 from scratch_d2.structures.masks import scratch_area, union_of_rles
 from scratch_d2.structures.prediction import Prediction
 from scratch_d2.structures.thresholds import Thresholds
+from scratch_d2.structures.wording import AREA_OF, format_areas, format_shares
 
 
 @dataclass(frozen=True)
@@ -132,38 +133,57 @@ def judge(prediction: Prediction | None, p_bad: float | None, thresholds: Thresh
     if prediction is None:
         if p_bad is None or needs_detector(p_bad, thresholds):
             raise ValueError("this image needs the prediction of a detector, got None")
-        return Verdict(GOOD, 0.0, p_bad, _gate_reason(p_bad, GOOD, thresholds))
+        return Verdict(GOOD, 0.0, p_bad, explain(0, 0.0, p_bad, thresholds))
+    scratches = int(counts(prediction, thresholds).sum())
     area = measure_area(prediction, thresholds)
+    label, reason = decide(area, p_bad, thresholds), explain(scratches, area, p_bad, thresholds)
+    is_cleared = label == gate_label(p_bad, thresholds) == GOOD
+    return Verdict(label, 0.0 if is_cleared else area, p_bad, reason)
+
+
+def not_judged(doubt: str, p_bad: float | None) -> Verdict:
+    """Return the verdict on an image that no model can judge, for the reason given."""
+    return Verdict(REVIEW, 0.0, p_bad, f"{REVIEW.capitalize()}: {UNJUDGED}: {doubt}")
+
+
+def explain(scratches: int, area: float, p_bad: float | None, thresholds: Thresholds) -> str:
+    """Return the reason of a verdict in one sentence; scratch_d2/report/wording.js gives the same.
+
+    Args:
+        scratches: how many instances count.
+        area: in the unit of the thresholds.
+        p_bad: in 0..1, or None without a gate.
+    """
     gate, label = gate_label(p_bad, thresholds), decide(area, p_bad, thresholds)
-    scratches = _area_reason(prediction, area, thresholds)
-    if p_bad is None or gate is None:
-        return Verdict(label, area, p_bad, scratches)
-    reason = _gate_reason(p_bad, gate, thresholds)
-    if gate == GOOD and label == GOOD:
-        return Verdict(GOOD, 0.0, p_bad, reason)
-    joint = "but" if label == REVIEW else "with"
-    return Verdict(label, area, p_bad, f"{reason}, {joint} {scratches}")
+    text = found = _describe_scratches(scratches, area, thresholds)
+    if p_bad is not None:
+        suspicion = _describe_suspicion(p_bad, gate, thresholds)
+        if gate is None and label == GOOD and not scratches:
+            text = f"suspicious {suspicion}, but {found}"
+        elif gate is not None:
+            text = f"{'nothing' if gate == GOOD else 'very'} suspicious {suspicion}"
+            joint = ", but " if label == REVIEW else "; "
+            text += "" if gate == label == GOOD else joint + found
+    return f"{label.capitalize()}: {text}"
 
 
-def _gate_reason(p_bad: float, label: str, thresholds: Thresholds) -> str:
-    if label == GOOD:
-        return f"the gate's p(Bad) of {p_bad:.3f} is below {thresholds.gate_threshold:g}"
-    return f"the gate's p(Bad) of {p_bad:.3f} is {thresholds.gate_upper_threshold:g} or more"
+def _describe_suspicion(p_bad: float, gate: str | None, thresholds: Thresholds) -> str:
+    """State the gate's score beside the limit that decided."""
+    upper = thresholds.gate_upper_threshold
+    limit = upper if gate == BAD and upper is not None else thresholds.gate_threshold
+    score, bound = format_shares([p_bad, limit])
+    return f"(suspicion {score}, limit {bound})"
 
 
-def _area_reason(prediction: Prediction, area: float, thresholds: Thresholds) -> str:
-    """Say what was found, and on which side of the area threshold that is."""
-    count = int(counts(prediction, thresholds).sum())
-    if count == 0:
-        return f"no scratch with a score of {thresholds.score:g} or more"
-    found = f"{count} scratch{'es' if count > 1 else ''} of {_format_area(area, thresholds)} in all"
+def _describe_scratches(scratches: int, area: float, thresholds: Thresholds) -> str:
+    """Say what was found, beside the limits of the area."""
     label = area_label(area, thresholds)
-    if label == REVIEW and thresholds.review_band:
-        low, high = (_format_area(end, thresholds) for end in thresholds.review_band)
-        return f"{found}, within {low} to {high}, for review"
-    side = "at or above" if label == BAD else "below"
-    return f"{found}, {side} the limit of {_format_area(thresholds.area, thresholds)}"
-
-
-def _format_area(area: float, thresholds: Thresholds) -> str:
-    return f"{area:.2%} of the image" if thresholds.area_unit == "fraction" else f"{area:g} px"
+    if not scratches and label == GOOD:
+        return "no scratch found"
+    band = thresholds.review_band if label == REVIEW else None
+    covered, *bounds = format_areas([area, *(band or [thresholds.area])], thresholds.area_unit)
+    bound = f"review from {' to '.join(bounds)}" if band else f"limit {bounds[0]}"
+    if not scratches:
+        return f"no scratch found ({bound})"
+    found = "1 scratch covers" if scratches == 1 else f"{scratches} scratches cover"
+    return f"{found} {covered}{AREA_OF.get(thresholds.area_unit, '')} ({bound})"

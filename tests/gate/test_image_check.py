@@ -45,12 +45,15 @@ def test_labels_like_those_in_training_can_be_judged(labels, check):
 @pytest.mark.parametrize(
     ("image", "reason"),
     [
-        (two_tones(150, 280, 0, 0, 0), "it is dark"),
-        (two_tones(150, 280, 0, 255, 0), "little contrast: 0 grey levels"),
-        (two_tones(150, 280, 0, 128, 0), "cannot be judged"),
-        (two_tones(150, 280, 10, 250, 6), "hardly anything is printed"),
-        (two_tones(1, 1, 0, 200, 0), "shorter side has 1 px"),
-        (two_tones(1, 600, 0, 200, 90), "shorter side has 1 px"),
+        (two_tones(150, 280, 0, 0, 0), "it is too dark (brightest grey level 0, limit "),
+        (two_tones(150, 280, 0, 255, 0), "too little contrast (grey levels 0, limit "),
+        (two_tones(150, 280, 0, 128, 0), "too little contrast (grey levels 0, limit "),
+        (
+            two_tones(150, 280, 10, 250, 6),
+            "hardly anything is printed on it (share of print 2.3%, limit ",
+        ),
+        (two_tones(1, 1, 0, 200, 0), "it is too small (shorter side 1 px, limit "),
+        (two_tones(1, 600, 0, 200, 90), "it is too small (shorter side 1 px, limit "),
     ],
 )
 def test_what_no_label_looks_like_cannot(image, reason, check):
@@ -60,7 +63,7 @@ def test_what_no_label_looks_like_cannot(image, reason, check):
 def test_noise_and_a_label_in_the_dark_cannot(labels, check):
     noise = np.random.default_rng(0).integers(0, 256, (150, 280, 1), dtype=np.uint8) * GREY
     assert "full of noise" in check.doubt(noise)
-    assert all("it is dark" in check.doubt(image // 8) for image in labels)
+    assert all("it is too dark" in check.doubt(image // 8) for image in labels)
 
 
 def test_limits_travel_as_plain_values_and_widen(check):

@@ -12,8 +12,9 @@ from scratch_d2.evaluation.images import ImageTable, judge_images
 from scratch_d2.metrics.bootstrap import REPLICATES, resample
 from scratch_d2.metrics.image_metrics import image_metrics, wilson_interval
 from scratch_d2.report.steps import threshold_steps
-from scratch_d2.structures.thresholds import Thresholds
+from scratch_d2.structures.thresholds import AREA_UNITS, Thresholds
 from scratch_d2.structures.verdict import judge
+from scratch_d2.structures.wording import format_areas, format_shares
 from tests.builders import predict_boxes
 from tests.report.pages import FIGURES, verdicts
 
@@ -145,16 +146,23 @@ def test_every_outcome_has_one_step(ceiling, values):
     assert all(0 <= step <= ceiling for step in steps)
 
 
-@pytest.mark.parametrize("unit", ["pixel", "fraction"])
-@given(st.integers(0, 3), st.integers(1, 20), THRESHOLDS, st.one_of(st.none(), SCORES))
+@pytest.mark.parametrize("unit", AREA_UNITS)
+@given(st.integers(0, 3), st.integers(1, 20), THRESHOLDS, st.one_of(st.none(), st.floats(0, 1)))
 def test_reasons(script, unit, count, side, chosen, p_bad):
-    whole = 61 * 167 if unit == "fraction" else 1  # no share of it ends in a 5 to be rounded
+    whole = 60 * 160 if unit == "fraction" else 1
     area, gate, band, *others = chosen
     band = band and (band[0] / whole, band[1] / whole)
     thresholds, sent = put(area / whole, gate, band, *others)
     thresholds, sent["area_unit"] = replace(thresholds, area_unit=unit), unit
     boxes = {(40 * i, 0, 40 * i + side + 1, side + 1): 0.9 for i in range(count)}
-    verdict = judge(predict_boxes(61, 167, boxes), p_bad, thresholds)
+    verdict = judge(predict_boxes(60, 160, boxes), p_bad, thresholds)
     images = {"area": [count * side**2 / whole], "count": [count]}
     images["p_bad"] = None if p_bad is None else [p_bad]
     assert script("reasonOf", images, sent, 0) == verdict.reason
+
+
+@pytest.mark.parametrize("unit", AREA_UNITS)
+@given(st.lists(st.floats(0, 1e18), min_size=1, max_size=3))
+def test_numbers_in_words(script, unit, values):
+    assert script("formatAreas", values, unit) == format_areas(values, unit)
+    assert script("formatShares", values) == format_shares(values)

@@ -3,7 +3,7 @@
 from importlib import resources
 
 # What needs no document until it is called.
-NAMES = ("metrics", "intervals", "dom", "dialog", "export", "compare")
+NAMES = ("metrics", "intervals", "wording", "dom", "dialog", "export", "compare")
 
 
 def load_script():

@@ -1,5 +1,5 @@
-import re
 from dataclasses import replace
+from fnmatch import fnmatchcase
 
 import numpy as np
 import pytest
@@ -9,60 +9,85 @@ from hypothesis import strategies as st
 from scratch_d2.structures.prediction import Prediction
 from scratch_d2.structures.thresholds import RULES, Thresholds
 from scratch_d2.structures.verdict import (
+    Verdict,
     counts,
     decide,
     decision_scores,
     judge,
     measure_area,
     needs_detector,
+    not_judged,
 )
 from tests.builders import predict_boxes
 
 # contourArea of the box is 30 x 20 = 600
 SCRATCH = predict_boxes(100, 200, {(10, 10, 41, 31): 0.8})
+TWO = predict_boxes(100, 200, {(10, 10, 41, 31): 0.8, (60, 10, 91, 21): 0.8})
+PIXELS = Thresholds(area=500, area_unit="pixel")
+SHARE = Thresholds(area=0.025, area_unit="fraction")
+SIXTY = replace(PIXELS, gate_threshold=0.6)
 NOTHING = Prediction.empty(100, 200)
-UPPER = Thresholds(gate_threshold=0.2, gate_upper_threshold=0.7)
+UPPER = replace(PIXELS, gate_threshold=0.2, gate_upper_threshold=0.7)
 DISPUTED = replace(UPPER, review_disagreement=True)
 # and of this one 25 x 20 = 500
 OF_500_PX = predict_boxes(100, 200, {(10, 10, 36, 31): 0.8})
 
 
 @pytest.mark.parametrize(
-    ("prediction", "p_bad", "thresholds", "label", "reason"),
+    ("prediction", "p_bad", "thresholds", "reason"),
     [
-        (SCRATCH, None, Thresholds(), "bad", "1 scratch of 600 px in all, at or above .* 500 px"),
-        (SCRATCH, None, Thresholds(area=600), "bad", "at or above the limit of 600 px"),
-        (SCRATCH, None, Thresholds(area=601), "good", "600 px in all, below the limit of 601 px"),
-        (SCRATCH, None, Thresholds(score=0.81), "good", "no scratch with a score of 0.81 or more"),
-        (SCRATCH, None, Thresholds(score=0.8), "bad", "1 scratch"),
-        (None, 0.049, Thresholds(), "good", r"gate's p\(Bad\) of 0.049 is below 0.05"),
-        (SCRATCH, 0.05, Thresholds(), "bad", "600 px"),
+        (SCRATCH, None, PIXELS, "Bad: 1 scratch covers 600 px (limit 500 px)"),
+        (SCRATCH, None, replace(PIXELS, area=600), "Bad: 1 scratch covers 600 px (limit 600 px)"),
+        (SCRATCH, None, replace(PIXELS, area=601), "Good: 1 scratch covers 600 px (limit 601 px)"),
+        (SCRATCH, None, replace(PIXELS, score=0.81), "Good: no scratch found"),
+        (SCRATCH, None, replace(PIXELS, score=0.8), "Bad: 1 scratch covers 600 px (limit 500 px)"),
+        (TWO, None, PIXELS, "Bad: 2 scratches cover 900 px (limit 500 px)"),
+        (None, 0.53, SIXTY, "Good: nothing suspicious (suspicion 53%, limit 60%)"),
+        (None, 0.5996, SIXTY, "Good: nothing suspicious (suspicion 59.96%, limit 60%)"),
+        (None, 0.0004, SIXTY, "Good: nothing suspicious (suspicion 0%, limit 60%)"),
+        (SCRATCH, 0.6, SIXTY, "Bad: 1 scratch covers 600 px (limit 500 px)"),
+        (
+            NOTHING,
+            0.9,
+            SIXTY,
+            "Good: suspicious (suspicion 90%, limit 60%), but no scratch found",
+        ),
         (
             SCRATCH,
             None,
-            Thresholds(review_band=(600, 700)),
-            "review",
-            "px to 700 px, for review",
+            replace(PIXELS, review_band=(600, 700)),
+            "Review: 1 scratch covers 600 px (review from 600 px to 700 px)",
         ),
-        (SCRATCH, None, Thresholds(review_band=(500, 600)), "bad", "at or above"),
-        (SCRATCH, None, Thresholds(area=0.03, area_unit="fraction"), "bad", r"3\.00% of the image"),
-        (SCRATCH, None, Thresholds(area=651, area_method="pixel"), "bad", "651 px"),
-        (Prediction.empty(9, 9), 0.9, Thresholds(), "good", "no scratch"),
-        (SCRATCH, 0.7, UPPER, "bad", r"gate's p\(Bad\) of 0.700 is 0.7 or more, with 1 scratch"),
-        (NOTHING, 0.7, UPPER, "bad", r"0.7 or more, with no scratch with a score of 0.5 or more"),
-        (NOTHING, 0.69, UPPER, "good", "no scratch"),
-        (NOTHING, 0.7, DISPUTED, "review", "0.7 or more, but no scratch"),
-        (SCRATCH, 0.7, DISPUTED, "bad", "0.7 or more, with 1 scratch"),
-        (SCRATCH, 0.1, DISPUTED, "review", r"of 0.100 is below 0.2, but 1 scratch of 600 px"),
-        (NOTHING, 0.1, DISPUTED, "good", r"of 0.100 is below 0.2$"),
-        (SCRATCH, 0.0, RULES["seed"], "bad", "600 px in all, at or above the limit of 500.5 px"),
-        (OF_500_PX, None, RULES["seed"], "good", "500 px in all, below the limit of 500.5 px"),
+        (SCRATCH, None, replace(PIXELS, review_band=(500, 600)), "Bad: 1 scratch * 500 px)"),
+        (NOTHING, None, replace(PIXELS, area=0), "Bad: no scratch found (limit 0 px)"),
+        (SCRATCH, None, SHARE, "Bad: 1 scratch covers 3% of the image (limit 2.5%)"),
+        (SCRATCH, None, replace(SHARE, area=0.0301), "Good: * 3% of the image (limit 3.01%)"),
+        (SCRATCH, None, replace(PIXELS, area=651, area_method="pixel"), "Bad: * 651 px (*)"),
+        (
+            SCRATCH,
+            0.7,
+            UPPER,
+            "Bad: very suspicious (suspicion 70%, limit 70%); 1 scratch covers 600 px (*)",
+        ),
+        (NOTHING, 0.7, UPPER, "Bad: very suspicious (suspicion 70%, *); no scratch found"),
+        (NOTHING, 0.69, UPPER, "Good: suspicious (suspicion 69%, limit 20%), but no scratch found"),
+        (NOTHING, 0.7, DISPUTED, "Review: very suspicious (*), but no scratch found"),
+        (SCRATCH, 0.7, DISPUTED, "Bad: very suspicious (*); 1 scratch covers 600 px (*)"),
+        (SCRATCH, 0.1, DISPUTED, "Review: nothing suspicious (*10%*), but 1 scratch covers *"),
+        (NOTHING, 0.1, DISPUTED, "Good: nothing suspicious (suspicion 10%, limit 20%)"),
+        (SCRATCH, 0.0, RULES["seed"], "Bad: 1 scratch covers 600 px (limit 500.5 px)"),
+        (OF_500_PX, None, RULES["seed"], "Good: 1 scratch covers 500 px (limit 500.5 px)"),
     ],
 )
-def test_the_rule_and_its_reason(prediction, p_bad, thresholds, label, reason):
+def test_the_rule_and_its_reason(prediction, p_bad, thresholds, reason):
     verdict = judge(prediction, p_bad, thresholds)
-    assert verdict.label == label and verdict.p_bad == p_bad
-    assert re.search(reason, verdict.reason)
+    assert fnmatchcase(verdict.reason, reason)
+    assert verdict.reason.startswith(f"{verdict.label.capitalize()}: ") and verdict.p_bad == p_bad
+
+
+def test_what_cannot_be_judged_is_for_review():
+    verdict = not_judged("it is too dark", 0.3)
+    assert verdict == Verdict("review", 0.0, 0.3, "Review: cannot be judged: it is too dark")
 
 
 @pytest.mark.parametrize("score", [0.1, 0.3, 0.7, 0.9])
