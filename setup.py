@@ -11,6 +11,7 @@ version = re.search(
 )
 configs = [file.relative_to(here).parent for file in (here / "configs").rglob("*.yaml")]
 report = ["matplotlib>=3.7"]
+review = ["starlette>=0.37", "uvicorn>=0.29"]
 export = ["onnx>=1.15", "onnxscript>=0.1", "onnxruntime>=1.17"]
 
 setup(
@@ -56,9 +57,11 @@ setup(
         "headless": ["opencv-python-headless>=4.7"],
         "report": report,
         "export": export,
+        "review": review,
         "dev": [
             *report,
             *export,
+            *review,
             *("pytest>=7", "pytest-xdist>=3", "hypothesis>=6", "playwright>=1.40"),
             "mini-racer>=0.12",
             *("ruff>=0.4", "import-linter>=2", "mypy>=1.10", "types-PyYAML", "types-tqdm"),

@@ -1,5 +1,6 @@
-"""Shared fixtures: a private cache, a small dataset, a tiny config; the rule of the marker."""
+"""Shared fixtures: a cache, a small dataset, a tiny config, a browser; the rule of the marker."""
 
+import shutil
 from pathlib import Path
 
 import hypothesis
@@ -12,6 +13,7 @@ from scratch_d2.data import register_scratch_dataset
 from scratch_d2.utils.installed import detectron2_installed
 from tests.builders import write_dataset
 
+CHROMIUM_ARGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 TINY = "quick_schedules/tiny_mask_rcnn_R_50_FPN.yaml"
 
 # The same few examples on every run; --hypothesis-profile=ci draws more, new ones each time.
@@ -54,3 +56,19 @@ def tiny_cfg(labels: Path, tmp_path: Path) -> CfgNode:
     names = "('tests_labels',)"
     opts = ["DATASETS.TRAIN", names, "DATASETS.TEST", names, "OUTPUT_DIR", str(tmp_path / "run")]
     return load_config(TINY, opts)
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """A headless Chromium, for all tests that look at a page."""
+    playwright = pytest.importorskip(
+        "playwright.sync_api", reason="playwright is missing, run `pip install playwright`"
+    )
+    names = ("chromium", "chromium-browser", "google-chrome")
+    program = next(filter(None, map(shutil.which, names)), None)
+    if program is None:
+        pytest.skip(f"none of the browsers {', '.join(names)} is installed")
+    with playwright.sync_playwright() as driver:
+        chromium = driver.chromium.launch(executable_path=program, args=CHROMIUM_ARGS)
+        yield chromium
+        chromium.close()

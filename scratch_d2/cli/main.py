@@ -11,7 +11,7 @@ from scratch_d2 import __version__
 from scratch_d2.cli.common import run
 
 COMMANDS = (
-    *("predict", "evaluate", "calibrate", "fine-tune", "train-gate", "train-detector"),
+    *("predict", "review", "evaluate", "calibrate", "fine-tune", "train-gate", "train-detector"),
     *("render", "split", "browse", "describe", "coco", "compare", "convert", "export"),
 )
 

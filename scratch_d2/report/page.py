@@ -27,8 +27,8 @@ from scratch_d2.utils.files import write_atomically
 REPORT = "report.html"
 BUDGET = 19_000_000  # bytes of the page; more than that is a burden to open and to send
 SCRIPTS = (
-    *("metrics", "intervals", "wording", "dom", "charts", "controls", "figures", "tables"),
-    *("gallery", "zoom", "dialog", "export", "compare", "report"),
+    *("metrics", "intervals", "wording", "dom", "theme", "charts", "controls", "figures"),
+    *("tables", "gallery", "zoom", "dialog", "export", "compare", "report"),
 )
 # Per image: its width and height, those of the grid of its outlines, the outlines of true and
 # detected scratches, how many of these count, whether it is Bad without a mask.

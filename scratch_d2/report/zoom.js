@@ -4,7 +4,7 @@ const MOST_ZOOM = 20;
 
 /**
  * Let a photograph's SVG of width x height units be zoomed by wheel, double click and `by(factor)`,
- * and be dragged. Returns {by, reset}.
+ * and be dragged. Returns {by, move, reset}; `move` goes by shares of what is visible.
  */
 function makeZoom(svg, width, height) {
   const view = { scale: 1, x: width / 2, y: height / 2 };
@@ -41,6 +41,13 @@ function makeZoom(svg, width, height) {
     apply();
   }
 
+  function move(right, down) {
+    const seen = visible();
+    view.x += right * seen.width;
+    view.y += down * seen.height;
+    apply();
+  }
+
   svg.addEventListener("wheel", (event) => {
     event.preventDefault();
     by(1.25 ** -Math.sign(event.deltaY), event);
@@ -54,5 +61,5 @@ function makeZoom(svg, width, height) {
     view.y -= event.movementY * unit;
     apply();
   });
-  return { by, reset: () => by(0) };
+  return { by, move, reset: () => by(0) };
 }

@@ -1,35 +1,17 @@
-"""Fixtures of the tests of the report: V8, a real Chromium, and a report written once."""
+"""Fixtures of the tests of the report: V8, a visit in Chromium, and a report written once."""
 
 import re
-import shutil
 
 import pytest
 
 from tests.report.pages import settle, write
 from tests.report.v8 import load_script
 
-ARGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-
 
 @pytest.fixture(scope="session")
 def script():
     """Call a function of the page by name, in V8."""
     return load_script()
-
-
-@pytest.fixture(scope="session")
-def browser():
-    playwright = pytest.importorskip(
-        "playwright.sync_api", reason="playwright is missing, run `pip install playwright`"
-    )
-    names = ("chromium", "chromium-browser", "google-chrome")
-    program = next(filter(None, map(shutil.which, names)), None)
-    if program is None:
-        pytest.skip(f"none of the browsers {', '.join(names)} is installed")
-    with playwright.sync_playwright() as driver:
-        chromium = driver.chromium.launch(executable_path=program, args=ARGS)
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture

@@ -1,0 +1,117 @@
+"""A review under way: the queue of photographs, the log of what was said, and what comes next."""
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from scratch_d2.inspection.results import SETTINGS
+from scratch_d2.review.photograph import counted, describe
+from scratch_d2.review.queue import Queue, QueueItem, read_queue
+from scratch_d2.review.reviews import REVIEWS, SKIP, Action, Review, ReviewLog
+
+LOCK = ".review.lock"
+
+
+class Session:
+    """A review of one results folder; its methods may be called from several threads.
+
+    Methods that take an image_id raise KeyError where it is not under review.
+    """
+
+    def __init__(self, queue: Queue, log: ReviewLog, white: float = 0.0) -> None:
+        self.queue, self.log, self.white = queue, log, white
+        self._ids = {item.row: item.image_id for item in queue.items}
+        self._lock = threading.Lock()
+
+    def item(self, image_id: int) -> QueueItem:
+        """Return the place of an image in the results."""
+        place = self.queue.place(image_id)
+        if place is None:
+            raise KeyError(image_id)
+        return self.queue.items[place]
+
+    def progress(self) -> dict[str, Any]:
+        """Return the counts, and which image is to be shown: the most doubtful one left."""
+        with self._lock:
+            items = self.queue.items
+            decisions = [self.log.of(item.row).decision for item in items]
+            open_items = [item.image_id for item, d in zip(items, decisions) if d is None]
+            return {
+                "total": len(items),
+                "unreadable": self.queue.unreadable,
+                **{word: decisions.count(word) for word in ("good", "bad", SKIP)},
+                "next": open_items[0] if open_items else None,
+                "after": open_items[1] if len(open_items) > 1 else None,
+                "skipped": self._longest_skipped(),
+                "can_undo": self.log.can_undo,
+            }
+
+    def photograph(self, image_id: int) -> dict[str, Any]:
+        """Return what the page shows of an image, its review and its neighbours in the order."""
+        item = self.item(image_id)
+        row = self.queue.read_row(item)
+        place, items = self.queue.place(image_id) or 0, self.queue.items
+        with self._lock:
+            review = self.log.of(item.row)
+        return {
+            **describe(row, self.queue.thresholds),
+            "doubt": item.doubt.why,
+            "row": item.row,
+            "place": place + 1,
+            "previous": items[place - 1].image_id if place else None,
+            "following": items[place + 1].image_id if place + 1 < len(items) else None,
+            "decision": review.decision,
+            "struck": review.struck,
+        }
+
+    def review(self, image_id: int, review: Review) -> None:
+        """Save what a person said of an image.
+
+        Raises ValueError where an outline is struck that is not shown, and OSError where it cannot
+        be saved.
+        """
+        item = self.item(image_id)
+        shown = counted(self.queue.read_row(item), self.queue.thresholds.score)
+        strange = sorted(set(review.struck) - set(shown))
+        if strange:
+            raise ValueError(f"outline {strange[0]} of image {image_id} is not shown")
+        with self._lock:
+            self.log.add(Action(image_id, item.file, item.row, review))
+
+    def undo(self) -> int | None:
+        """Take back the last action; returns its image_id, or None where there is none."""
+        with self._lock:
+            action = self.log.undo()
+        return None if action is None else action.image_id
+
+    def _longest_skipped(self) -> int | None:
+        skipped = (row for row, review in self.log.reviews.items() if review.decision == SKIP)
+        return next((self._ids[row] for row in skipped if row in self._ids), None)
+
+
+@contextmanager
+def open_session(folder: str | Path, count: int | None = None) -> Iterator[Session]:
+    """Open the review of a results folder and lock it; `count` as `read_queue` takes it.
+
+    Raises what `read_queue` raises, ValueError for a damaged file of reviews, and OSError where
+    another process reviews the folder or it cannot be written.
+    """
+    folder = Path(folder)
+    queue = read_queue(folder, count)
+    try:
+        with FileLock(folder / LOCK, timeout=0):
+            yield Session(queue, ReviewLog(folder / REVIEWS), _white_level(folder))
+    except Timeout:
+        raise OSError(f"results folder {str(folder)!r} is being reviewed already") from None
+
+
+def _white_level(folder: Path) -> float:
+    file = folder / SETTINGS
+    if not file.is_file():
+        return 0.0
+    return float(json.loads(file.read_text("utf-8")).get("white_level", 0.0))

@@ -1,0 +1,165 @@
+import io
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from scratch_d2.review.guard import refusal
+from scratch_d2.review.queue import row_key
+from scratch_d2.review.server import listen
+from scratch_d2.review.session import open_session
+from tests.commands import ROOT
+from tests.review.results import ask, lines, serving, write_results
+
+pytest.importorskip("uvicorn", reason="uvicorn is missing, run `pip install 'scratch_d2[review]'`")
+
+
+@pytest.fixture
+def results(tmp_path):
+    return write_results(tmp_path)
+
+
+def test_answers_are_saved_line_by_line_and_counted(results):
+    with serving(results) as url:
+        status, progress = ask(f"{url}/api/progress")
+        assert status == 200 and progress["next"] == 5 and progress["unreadable"] == 1
+        assert (progress["total"], progress["good"], progress["can_undo"]) == (6, 0, False)
+        ask(f"{url}/api/photographs/5", {"decision": None, "struck": [1]})
+        ask(f"{url}/api/photographs/5", {"decision": "bad", "struck": [1]})
+        status, progress = ask(f"{url}/api/photographs/0", {"decision": "skip", "struck": []})
+        assert status == 200 and progress["next"] not in (5, 0)
+        assert (progress["bad"], progress["skip"], progress["skipped"]) == (1, 1, 0)
+        rows = (results / "results.jsonl").read_bytes().splitlines()
+        said = [(line["image_id"], line["decision"], line["struck"]) for line in lines(results)]
+        assert said == [(5, None, [1]), (5, "bad", [1]), (0, "skip", [])]
+        assert [line["row"] for line in lines(results)] == [row_key(rows[i]) for i in (5, 5, 0)]
+        assert ask(f"{url}/api/undo", {})[1]["undone"] == 0
+        assert ask(f"{url}/api/undo", {})[1]["undone"] == 5
+        shown = ask(f"{url}/api/photographs/5")[1]
+        assert (shown["decision"], shown["struck"]) == (None, [1])
+        assert [each["index"] for each in shown["outlines"]] == [0, 1]  # the faint one not
+        assert shown["name"] == "label 5.png" and shown["doubt"] == "for review"
+    with serving(results, count=2) as url:
+        assert ask(f"{url}/api/progress")[1]["total"] == 2
+        assert ask(f"{url}/api/undo", {})[1]["undone"] == 5
+
+
+def test_reviews_of_other_results_do_not_count(results):
+    with serving(results) as url:
+        ask(f"{url}/api/photographs/5", {"decision": "bad", "struck": []})
+    file = results / "results.jsonl"
+    file.write_text(file.read_text().replace('"score": 0.8', '"score": 0.81'))
+    with serving(results) as url:
+        progress = ask(f"{url}/api/progress")[1]
+        assert progress["bad"] == 0 and progress["next"] == 5
+
+
+def test_a_picture_is_the_photograph(results, tmp_path):
+    with serving(results) as url:
+        status, content = ask(f"{url}/api/photographs/2/picture")
+        sent = np.asarray(Image.open(io.BytesIO(content)))
+        assert status == 200
+        assert (sent == np.asarray(Image.open(tmp_path / "photographs/label 2.png"))).all()
+        (tmp_path / "photographs/label 2.png").write_bytes(b"no image")
+        (tmp_path / "photographs/label 3.png").unlink()
+        for image_id, said in ((2, "not an image"), (3, "no such image file")):
+            status, answer = ask(f"{url}/api/photographs/{image_id}/picture")
+            assert status == 404 and said in answer["error"]
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "status"),
+    [
+        ("/api/photographs/6", None, 404),  # unreadable
+        ("/api/photographs/99/picture", None, 404),
+        ("/api/photographs/..%2f..%2fsettings.json", None, 404),
+        ("/../results/settings.json", None, 404),
+        ("/settings.json", None, 404),
+        ("/api/photographs/0", {"decision": "nice"}, 400),
+        ("/api/photographs/0", {"decision": "bad", "struck": [2]}, 409),  # not shown
+        ("/api/photographs/0", {"decision": "bad", "struck": "all"}, 400),
+        ("/api/photographs/0", {"decision": "bad", "struck": [True]}, 400),
+        ("/api/photographs/0", [], 400),
+        ("/api/photographs/0", b"{", 400),
+        ("/api/photographs/0", b" " * 70_000, 413),
+        ("/api/photographs/99", {"decision": "bad"}, 404),
+        ("/api/progress", {}, 405),
+    ],
+)
+def test_what_is_no_request_is_refused_and_changes_nothing(results, path, body, status):
+    with serving(results) as url:
+        got, answer = ask(url + path, body)
+        assert got == status and set(answer) == {"error"}
+    assert not (results / "reviews.jsonl").exists()
+
+
+@pytest.mark.parametrize(
+    ("headers", "method", "said"),
+    [
+        ({"host": "127.0.0.1:8765"}, "GET", ""),
+        ({"host": "localhost"}, "GET", ""),
+        ({"host": "[::1]:80"}, "GET", ""),
+        ({"host": "evil.example:8765"}, "GET", "host 'evil.example:8765' is not served"),
+        ({"host": "127.0.0.1.evil.example"}, "GET", "is not served"),
+        ({"host": ""}, "GET", "is not served"),
+        ({"host": "localhost:1", "origin": "http://localhost:1"}, "GET", ""),
+        ({"host": "localhost:1", "origin": "http://localhost:2"}, "GET", "refused"),
+        ({"host": "localhost:1", "origin": "null"}, "GET", "origin 'null' are refused"),
+        ({"host": "localhost:1", "sec-fetch-site": "cross-site"}, "GET", "other sites"),
+        ({"host": "localhost:1", "sec-fetch-site": "same-site"}, "GET", "other sites"),
+        ({"host": "localhost:1", "content-type": "text/plain"}, "POST", "'text/plain' is refused"),
+        ({"host": "localhost:1", "content-type": "application/json"}, "POST", ""),
+    ],
+)
+def test_who_may_ask(headers, method, said):
+    assert said in refusal(headers, method) and bool(said) == bool(refusal(headers, method))
+
+
+def test_other_hosts_and_origins_get_nothing(results):
+    with serving(results) as url:
+        for headers in ({"Host": "evil.example"}, {"Origin": "http://evil.example"}):
+            status, answer = ask(f"{url}/api/photographs/0/picture", **headers)
+            assert status == 403 and set(answer) == {"error"}
+            assert ask(f"{url}/api/photographs/0", {"decision": "bad"}, **headers)[0] == 403
+    assert not (results / "reviews.jsonl").exists()
+
+
+def test_a_review_under_way_locks_the_folder(results):
+    with open_session(results):
+        with pytest.raises(OSError, match="is being reviewed already"), open_session(results):
+            pass
+
+
+def test_a_port_that_is_taken_is_named():
+    with listen(0) as listener:
+        port = listener.getsockname()[1]
+        with pytest.raises(OSError, match=f"port {port} of 127.0.0.1 cannot be used"):
+            listen(port)
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+def test_what_was_answered_is_there_after_any_end(results, number):
+    env = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
+    command = [sys.executable, "-m", "scratch_d2", "review", str(results), "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, env=env, text=True) as process:
+        url = next(filter(None, (re.search(r"http://\S+", line) for line in process.stdout)))[0]
+        assert ask(f"{url}/api/photographs/3", {"decision": "good", "struck": []})[0] == 200
+        process.send_signal(number)
+        said = process.stdout.read()
+    assert process.returncode == (0 if number != signal.SIGKILL else -signal.SIGKILL)
+    assert number == signal.SIGKILL or said.startswith("1 Good, 0 Bad, 0 skipped, 5 left\nsaved: ")
+    assert [(line["image_id"], line["decision"]) for line in lines(results)] == [(3, "good")]
+    with open_session(results) as session:
+        assert session.progress()["good"] == 1
+
+
+def test_settings_of_another_kind_are_named(results):
+    (results / "settings.json").write_text(json.dumps({"score": "high"}))
+    with pytest.raises(ValueError, match="settings.json"), open_session(results):
+        pass
