@@ -11,8 +11,8 @@ from scratch_d2 import __version__
 from scratch_d2.cli.common import run
 
 COMMANDS = (
-    *("predict", "review", "evaluate", "calibrate", "fine-tune", "train-gate", "train-detector"),
-    *("render", "split", "browse", "describe", "coco", "compare", "convert", "export"),
+    *("predict", "evaluate", "calibrate", "fine-tune", "train-gate", "train-detector"),
+    *("render", "split", "browse", "describe", "coco", "compare", "convert", "export", "review"),
 )
 
 
