@@ -1,11 +1,11 @@
 """Confirm or correct the verdicts of a prediction run, by one key per photograph.
 
-    scratch-d2 predict --input /data/new --output results
     scratch-d2 review results
     scratch-d2 review results --count 50 --port 9000
 
-Serves a page on 127.0.0.1 until Ctrl-C. Doubtful photographs come first. Every answer is saved at
-once in RESULTS/reviews.jsonl, and the next start continues after the last one.
+RESULTS is the output folder of scratch-d2 predict. The command serves a page on 127.0.0.1 until
+Ctrl-C. Doubtful photographs come first. Every answer is saved at once in RESULTS/reviews.jsonl, and
+the next start continues after the last one.
 """
 
 import argparse
