@@ -22,7 +22,7 @@ from scratch_d2.review.session import Session
 
 LONGEST_BODY = 65_536
 SCRIPTS = (
-    *(("report", "dom"), ("report", "theme"), ("report", "zoom")),
+    *(("report", "wording"), ("report", "dom"), ("report", "theme"), ("report", "zoom")),
     *(("review", "picture"), ("review", "review")),
 )
 STYLES = (("report", "report"), ("review", "review"))

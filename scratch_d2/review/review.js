@@ -82,7 +82,8 @@ function showFacts(shown) {
   byId("name").title = shown.file;
   byId("verdict").textContent = WORDS[shown.verdict] ?? shown.verdict;
   byId("verdict").className = shown.verdict;
-  byId("reason").textContent = shown.reason;
+  // The verdict is shown before it.
+  byId("reason").textContent = shown.reason.replace(/^(Good|Bad|Review): /, "");
   const facts = [["doubt", shown.doubt], ["scratch area", formatArea(shown.area, shown.area_unit)]];
   if (shown.p_bad !== null) facts.push(["p(Bad)", formatScore(shown.p_bad)]);
   facts.push(["size", `${shown.size[0]} \u00d7 ${shown.size[1]} px`]);
