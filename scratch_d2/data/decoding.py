@@ -67,7 +67,7 @@ UPRIGHT = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-PNG_HEAD = 8
+PNG, PNG_HEAD = b"\x89PNG", 8
 # Chunks of PNG with the texts in which Pillow looks for EXIF and XMP, for the orientation.
 NEEDED_TEXTS = (b"Raw profile type", b"XML:com.adobe.xmp")
 
@@ -125,10 +125,9 @@ def decode(content: bytes) -> Decoded:
             f"not an image of an accepted kind ({kinds}), or its header is damaged"
         ) from None
     except ValueError:
-        bare = _without_texts(content)  # Pillow refuses large profiles and comments
-        if bare == content:
+        if not content.startswith(PNG):
             raise
-        return _decode(bare)
+        return _decode_without_texts(content)  # Pillow refuses large profiles and comments
 
 
 def _decode(content: bytes) -> Decoded:
@@ -247,14 +246,28 @@ def _turn(pixels: np.ndarray, orientation: int) -> np.ndarray:
     return turned[:, ::-1] if orientation in (2, 3, 6, 7) else turned
 
 
-def _without_texts(content: bytes) -> bytes:
-    """Leave out what a PNG holds beside its pixels and its orientation: profiles and comments."""
+def _decode_without_texts(content: bytes) -> Decoded:
+    """Decode a PNG without its profiles and comments, if it can be with those on its orientation.
+
+    The compressed ones of these, too, may be larger than Pillow accepts.
+    """
+    try:
+        return _decode(_without_texts(content, NEEDED_TEXTS))
+    except ImageError:
+        raise
+    except ValueError:
+        return _decode(_without_texts(content, ()))
+
+
+def _without_texts(content: bytes, needed: tuple[bytes, ...]) -> bytes:
+    """Leave out the profiles and comments of a PNG, but for texts that begin as needed."""
     kept, place = [content[:PNG_HEAD]], PNG_HEAD
-    while content.startswith(b"\x89PNG") and place + 12 <= len(content):
+    while place + 12 <= len(content):
         (length,) = struct.unpack_from(">I", content, place)
         kind, chunk = content[place + 4 : place + 8], content[place : place + 12 + length]
-        named = chunk[8:].startswith(NEEDED_TEXTS)
-        if kind not in (b"iCCP", b"tEXt", b"zTXt", b"iTXt") or (kind != b"iCCP" and named):
+        if kind not in (b"iCCP", b"tEXt", b"zTXt", b"iTXt") or (
+            kind != b"iCCP" and needed and chunk[8:].startswith(needed)
+        ):
             kept.append(chunk)
         place += 12 + length
-    return b"".join(kept) if len(kept) > 1 else content
+    return b"".join(kept)
