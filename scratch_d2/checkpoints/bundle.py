@@ -1,5 +1,7 @@
 """Which models an inspection is made of, resolved once from a config into one frozen value."""
 
+import hashlib
+import json
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -54,6 +56,11 @@ class ModelBundle:
         """Return the SHA-256 of both checkpoints as `weights_sha256` and `gate_sha256`."""
         gate_sha256 = file_sha256(self.gate) if self.gate else None
         return {"weights_sha256": file_sha256(self.detector), "gate_sha256": gate_sha256}
+
+    def model_id(self) -> str:
+        """Return a short hash of both weights and the thresholds, 12 hex digits."""
+        judge = {**self.hash_weights(), "thresholds": asdict(self.thresholds)}
+        return hashlib.sha256(json.dumps(judge, sort_keys=True).encode()).hexdigest()[:12]
 
 
 def resolve_bundle(cfg: CfgNode, opts: Sequence[str] = ()) -> ModelBundle:

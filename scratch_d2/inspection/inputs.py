@@ -39,11 +39,11 @@ def find_files(
 ) -> Iterator[InputFile]:
     """Return lazily, each once, the image files that folders, files, patterns and "-" name.
 
-    A folder means all images in it, in order of their names, and then those of its subfolders;
-    linked folders come last, each once. Hidden folders, the masks/ beside good/ and bad/, and
-    pictures of earlier runs are left out. A folder that cannot be entered is returned itself. A
-    pattern may contain *, ? and **. A file is taken whatever its name. "-" reads file names from
-    `stdin`, one per line, without checking that they exist.
+    A folder means all images in it, in order of their names, and then those of its subfolders, of
+    which good/ comes first. Linked folders come last, each once. Hidden folders, the masks/ beside
+    good/ and bad/, and pictures of earlier runs are left out. A folder that cannot be entered is
+    returned itself. A pattern may contain *, ? and **. A file is taken whatever its name. "-" reads
+    file names from `stdin`, one per line, without checking that they exist.
 
     Raises FileNotFoundError, before the first file is returned, for an input that names none.
     """
@@ -64,8 +64,13 @@ def in_batches(input_files: Iterable[InputFile], size: int) -> Iterator[list[Inp
 
 
 def choose_folders(folders: Sequence[str], files: Sequence[str]) -> list[str]:
-    """Leave out the masks/ beside good/ and bad/, and the pictures beside results of a run."""
+    """Leave out the masks/ beside good/ and bad/, and the pictures beside results of a run.
+
+    good/ comes first, as in a dataset, so that image_id is the one that an evaluation of the folder
+    has.
+    """
     masks_too = {name.lower() for name in folders} & {"good", "bad"}
+    folders = sorted(folders, key=lambda name: name.lower() != "good")
     left = {*({"masks"} if masks_too else ()), *(RESULT_FOLDERS if RESULTS in files else ())}
     return [name for name in folders if name.lower() not in left]
 

@@ -118,6 +118,7 @@ class Inspector:
             gate = load_gate(bundle.gate, cfg.MODEL.DEVICE, precision)
             return Models(gate, engine.load(cfg, bundle.detector, precision))
 
+        exact = load("exact")
         metadata = {
             "engine": engine.name,
             "device": str(device),
@@ -125,8 +126,8 @@ class Inspector:
             "weights": str(bundle.detector),
             "gate_weights": str(bundle.gate) if bundle.gate else None,
             "calibrated_on": bundle.calibrated_on,
+            "model_id": bundle.model_id(),
         }
-        exact = load("exact")
         shared = {
             "thresholds": bundle.thresholds,
             "detector_batch": together,

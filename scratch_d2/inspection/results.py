@@ -62,6 +62,13 @@ def _prepare(folder: Path, settings: dict[str, Any], resume: bool, overwrite: bo
     if settings_file.is_file():
         _check_unchanged(settings_file, settings)
     rows.repair()
+    first = next(iter(rows), None)
+    if first is not None and "timestamp" not in first:
+        logger.warning(
+            "%s holds rows of an earlier version: they have no timestamp and no model_id, and their"
+            " reasons are in other words",
+            rows.path,
+        )
     for name in FOLDERS:
         (folder / name).mkdir(exist_ok=True)
     write_atomically(json.dumps(settings, indent=2) + "\n", settings_file)
@@ -76,8 +83,13 @@ def _check_unchanged(file: Path, settings: dict[str, Any]) -> None:
             f"{str(file)!r} does not say how the results beside it were made ({error}); pass "
             "--overwrite or choose another folder"
         ) from None
-    # What earlier versions did not have.
-    saved = {"white_level": 0.0, "image_check": False, **saved}
+    # What earlier versions did not have; which models they used, their paths alone say.
+    saved = {
+        "white_level": 0.0,
+        "image_check": False,
+        "model_id": settings.get("model_id"),
+        **saved,
+    }
     for key, value in settings.items():
         if saved.get(key) != value:
             raise ValueError(

@@ -1,11 +1,11 @@
 """The rows of results.jsonl, one per photograph, and the files derived from them."""
 
-import csv
 import json
 import os
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,6 @@ from scratch_d2.structures.verdict import counts
 
 BLOCK = 1 << 16
 Row = dict[str, Any]
-COLUMNS = ("image_id", "file", "status", "verdict", "area", "p_bad", "scratches", "reason", "error")
 
 
 @contextmanager
@@ -33,25 +32,40 @@ def writing(path: Path) -> Iterator[None]:
         ) from None
 
 
+def now() -> str:
+    """Return the time in UTC by ISO 8601, to the millisecond."""
+    return datetime.now(timezone.utc).isoformat(timespec="milliseconds")
+
+
 def ok_row(
-    image_id: int, input_file: InputFile, inspection: Inspection, thresholds: Thresholds
+    image_id: int,
+    input_file: InputFile,
+    inspection: Inspection,
+    thresholds: Thresholds,
+    model_id: str | None = None,
 ) -> Row:
     """Return the row of an inspected image; `scratches` is the number of counted instances."""
     verdict, prediction = inspection.verdict, inspection.prediction
+    counted = counts(prediction, thresholds).tolist()
     instances = []
-    for result in to_coco_results(image_id, prediction):
+    for result, is_counted in zip(to_coco_results(image_id, prediction), counted, strict=True):
         mask = result["segmentation"]
-        area = scratch_area(decode_rle(mask), thresholds.area_method)
         instances.append(
-            {"bbox": result["bbox"], "score": result["score"], "area": area, "segmentation": mask}
+            {
+                "bbox": result["bbox"],
+                "score": result["score"],
+                "counted": is_counted,
+                "area": scratch_area(decode_rle(mask), thresholds.area_method),
+                "segmentation": mask,
+            }
         )
     return {
-        **_begin_row(image_id, input_file, "ok"),
+        **_begin_row(image_id, input_file, "ok", model_id),
         "verdict": verdict.label,
         "area": verdict.area,
         "area_unit": thresholds.area_unit,
         "p_bad": verdict.p_bad,
-        "scratches": int(counts(prediction, thresholds).sum()),
+        "scratches": sum(counted),
         "reason": verdict.reason,
         "width": prediction.width,
         "height": prediction.height,
@@ -59,13 +73,16 @@ def ok_row(
     }
 
 
-def error_row(image_id: int, input_file: InputFile, reason: str) -> Row:
+def error_row(
+    image_id: int, input_file: InputFile, reason: str, model_id: str | None = None
+) -> Row:
     """Return the row of a file that could not be read or inspected."""
-    return {**_begin_row(image_id, input_file, "error"), "error": reason}
+    return {**_begin_row(image_id, input_file, "error", model_id), "error": reason}
 
 
-def _begin_row(image_id: int, input_file: InputFile, status: str) -> Row:
+def _begin_row(image_id: int, input_file: InputFile, status: str, model_id: str | None) -> Row:
     row = {"image_id": image_id, "file": str(input_file.path), "status": status}
+    row |= {"timestamp": now(), "model_id": model_id}
     return row if input_file.stamp is None else {**row, "stamp": list(input_file.stamp)}
 
 
@@ -122,24 +139,17 @@ class RowFile:
 
 
 def write_derived(rows: RowFile, folder: Path, settings: dict[str, Any]) -> dict[str, Any]:
-    """Write results.csv, coco_instances_results.json and summary.json from the rows.
+    """Write coco_instances_results.json and summary.json from the rows.
 
     Returns the summary: counts by verdict, the unreadable files, and the settings.
     """
     verdicts: Counter[str] = Counter({"good": 0, "bad": 0, "review": 0})
     errors = []
     coco_path = folder / "coco_instances_results.json"
-    with (
-        writing(folder),
-        open(folder / "results.csv", "w", newline="", encoding="utf-8", errors="replace") as table,
-        open(coco_path, "w", encoding="utf-8") as coco,
-    ):
-        writer = csv.DictWriter(table, COLUMNS, extrasaction="ignore")
-        writer.writeheader()
+    with writing(folder), open(coco_path, "w", encoding="utf-8") as coco:
         coco.write("[")
         separator = ""
         for row in rows:
-            writer.writerow(row)
             if row["status"] == "error":
                 errors.append({"file": row["file"], "error": row["error"]})
                 continue

@@ -28,7 +28,8 @@ def walk_images(
     entered is yielded itself: who reads it gets the reason.
 
     Args:
-        choose: returns into which subfolders to go, by the names of folders and files in one.
+        choose: returns into which subfolders to go, and in which order, by the sorted names of
+            folders and the names of files in one.
         left_out: receives the other files, for `describe_left_out`.
         closed: folders that are not entered through links.
     """
@@ -43,7 +44,7 @@ def walk_images(
                 folders.clear()
                 continue
             seen.add(_identity(where))
-            folders[:] = sorted(n for n in choose(folders, files) if not n.startswith("."))
+            folders[:] = [n for n in choose(sorted(folders), files) if not n.startswith(".")]
             starts += [Path(where, n) for n in folders if os.path.islink(os.path.join(where, n))]
             for name in sorted(files):
                 path = Path(where, name)

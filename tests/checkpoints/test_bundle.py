@@ -45,6 +45,21 @@ def test_a_bundle_holds_all_that_a_config_names_and_leaves_the_config_alone(tmp_
     assert bundle.hash_weights() == dict(zip(("weights_sha256", "gate_sha256"), hashes))
 
 
+def test_a_model_id_tells_weights_and_thresholds_apart(tmp_path):
+    for name in ("one", "copy", "other"):
+        (tmp_path / name).write_bytes(name[:2].encode() if name != "copy" else b"on")
+    one, copy, other = (tmp_path / name for name in ("one", "copy", "other"))
+    bundle = ModelBundle(one, other, Thresholds())
+    assert re.fullmatch("[0-9a-f]{12}", bundle.model_id())
+    assert ModelBundle(copy, other, Thresholds()).model_id() == bundle.model_id()
+    others = [
+        ModelBundle(other, one, Thresholds()),
+        ModelBundle(one, None, Thresholds()),
+        ModelBundle(one, other, Thresholds(score=0.4)),
+    ]
+    assert len({bundle.model_id(), *(o.model_id() for o in others)}) == 4
+
+
 def test_without_a_gate_or_records_a_bundle_says_so(tmp_path):
     opts = ["MODEL.WEIGHTS", "model.pth", "GATE.WEIGHTS", "gate.pth", "GATE.ENABLED", "False"]
     bundle = resolve_bundle(load_config(None, opts), opts)

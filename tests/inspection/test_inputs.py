@@ -4,8 +4,9 @@ import os
 import numpy as np
 import pytest
 
+from scratch_d2.data.catalog import find_dataset_dicts
 from scratch_d2.inspection.inputs import count_files, find_files, in_batches
-from tests.builders import save
+from tests.builders import save, write_dataset
 
 
 def names(found) -> list[str]:
@@ -39,6 +40,15 @@ def test_masks_and_former_results_are_no_photographs(tree):
     (tree / "out" / "results.jsonl").touch()
     found = [str(s.path.relative_to(tree)) for s in find_files([str(tree)])]
     assert found[-2:] == ["masks/7.png", "set/Good/1.png"] and len(found) == 6
+
+
+def test_rows_of_a_dataset_are_numbered_as_its_images(tmp_path):
+    write_dataset(tmp_path)
+    for name in ("bad/old/1.png", "good/old/1.png", "good/zero.png"):
+        save(np.zeros((4, 4, 3), np.uint8), tmp_path / name)
+    dicts = find_dataset_dicts(str(tmp_path))
+    files = [str(input_file.path) for input_file in find_files([str(tmp_path)])]
+    assert files == [item["file_name"] for item in sorted(dicts, key=lambda d: d["image_id"])]
 
 
 def test_names_come_from_stdin(tree):

@@ -1,5 +1,7 @@
 import csv
 import json
+import logging
+from datetime import datetime, timedelta, timezone
 
 import numpy as np
 import pytest
@@ -47,6 +49,26 @@ def test_every_file_has_its_row_and_its_pictures(tmp_path):
     assert len(coco) == 4 and coco[0]["bbox"] == [2.0, 2.0, 31.0, 21.0]
 
 
+def test_rows_say_when_by_what_and_how_large(tmp_path):
+    before = datetime.now(timezone.utc) - timedelta(seconds=1)
+    inspector = Inspector(None, bright_detector, THRESHOLDS, metadata={"model_id": "5eed"})
+    _, rows = run(write_files(tmp_path / "in"), tmp_path / "out", inspector, Options())
+    for row in rows:
+        assert before < datetime.fromisoformat(row["timestamp"]) < datetime.now(timezone.utc)
+        assert row["model_id"] == "5eed"
+    bad = next(row for row in rows if row.get("verdict") == "bad")
+    assert [instance["counted"] for instance in bad["instances"]] == [True, False]
+    with open(tmp_path / "out" / "results.csv", newline="", encoding="utf-8") as file:
+        table = list(csv.DictReader(file))
+    assert [line["overlay"] for line in table] == [row.get("overlay", "") for row in rows]
+    assert [bool(line["overlay"]) for line in table] == [
+        row.get("verdict") == "bad" for row in rows
+    ]
+    line = table[bad["image_id"]]
+    assert (line["width"], line["height"], line["area_unit"]) == ("50", "40", THRESHOLDS.area_unit)
+    assert (line["timestamp"], line["model_id"]) == (bad["timestamp"], "5eed")
+
+
 def test_the_settings_say_all_that_the_bytes_depend_on(tmp_path):
     run(write_files(tmp_path / "in"), tmp_path / "out")
     settings = json.loads((tmp_path / "out" / "settings.json").read_text())
@@ -73,7 +95,8 @@ def same_bytes(one, other):
 
 
 @pytest.mark.parametrize("kept_bytes", [0, 1, 300, 700, 1200, 1900, 10_000])
-def test_a_killed_run_is_completed_to_the_bytes_of_a_whole_one(tmp_path, kept_bytes):
+def test_a_killed_run_is_completed_to_the_bytes_of_a_whole_one(tmp_path, monkeypatch, kept_bytes):
+    monkeypatch.setattr("scratch_d2.inspection.rows.now", lambda: "2027-01-01T00:00:00.000+00:00")
     folder = write_files(tmp_path / "in")
     run(folder, tmp_path / "whole")
     run(folder, tmp_path / "cut")
@@ -84,7 +107,7 @@ def test_a_killed_run_is_completed_to_the_bytes_of_a_whole_one(tmp_path, kept_by
 
 
 @pytest.mark.parametrize("kept_rows", range(7))
-def test_a_resumed_run_makes_the_batches_of_a_whole_one(tmp_path, kept_rows):
+def test_a_resumed_run_makes_the_batches_of_a_whole_one(tmp_path, monkeypatch, kept_rows):
     """Numbers of a network depend on its batch; here the second of each batch is called Bad."""
 
     def by_place(images):
@@ -94,6 +117,7 @@ def test_a_resumed_run_makes_the_batches_of_a_whole_one(tmp_path, kept_rows):
     folder = write_files(tmp_path / "in", 6)
     (folder / "broken.png").unlink()
     options = Options(batch_size=4, resume=True)
+    monkeypatch.setattr("scratch_d2.inspection.rows.now", str)
     _, whole = run(folder, tmp_path / "whole", inspector, options)
     run(folder, tmp_path / "cut", inspector, options)
     RowFile(tmp_path / "cut" / "results.jsonl").keep(kept_rows)
@@ -109,6 +133,29 @@ def test_files_that_came_meanwhile_are_added(tmp_path):
     )
     assert rows[:6] == before and len(rows) == 7
     assert rows[6]["file"].endswith("0 new.png") and rows[6]["image_id"] == 6
+
+
+def test_rows_of_an_earlier_version_are_kept_and_told(tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr(logging.getLogger("scratch_d2"), "propagate", True)
+    folder, output = write_files(tmp_path / "in"), tmp_path / "out"
+    inspector = Inspector(None, bright_detector, THRESHOLDS, metadata={"weights": "a.pth"})
+    _, rows = run(folder, output, inspector)
+    former = [{k: v for k, v in row.items() if k not in ("timestamp", "model_id")} for row in rows]
+    former[1]["instances"] = [
+        {k: v for k, v in entry.items() if k != "counted"} for entry in former[1]["instances"]
+    ]
+    (output / "results.jsonl").write_text("".join(json.dumps(row) + "\n" for row in former[:4]))
+    inspector.metadata["model_id"] = "5eed"
+    options = Options(2, resume=True, pictures=EVERYTHING.pictures)
+    _, resumed = run(folder, output, inspector, options)
+    assert "rows of an earlier version: they have no timestamp" in caplog.text
+    assert resumed[:4] == former[:4] and resumed[4]["model_id"] == "5eed"
+    with open(output / "results.csv", newline="", encoding="utf-8") as file:
+        ids = [line["model_id"] for line in csv.DictReader(file)]
+    assert ids == [""] * 4 + ["5eed"] * 2
+    inspector.metadata["model_id"] = "0ther"
+    with pytest.raises(ValueError, match="with model_id = '5eed', now it is '0ther'"):
+        run(folder, output, inspector, options)
 
 
 def test_an_image_that_the_models_cannot_take_does_not_stop_the_others(tmp_path):

@@ -1,0 +1,125 @@
+"""What is done with each file of a prediction run: read, inspect, write its outputs."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from scratch_d2.data.images import try_read
+from scratch_d2.inspection.inputs import InputFile
+from scratch_d2.inspection.inspector import Inspection, Inspector
+from scratch_d2.inspection.options import Options
+from scratch_d2.inspection.pipeline import Stage, run_stages
+from scratch_d2.inspection.rows import Row, RowFile, error_row, ok_row
+from scratch_d2.inspection.stopwatch import Stopwatch
+
+READERS = WRITERS = 2
+# Called with rows that are on the disk.
+Deliver = Callable[[list[Row]], None]
+
+
+@dataclass
+class ImageJob:
+    """One file in the pipeline, with what the stages have added to it."""
+
+    image_id: int
+    input_file: InputFile
+    image: np.ndarray | None = None
+    inspection: Inspection | None = None
+    error: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class PredictionPipeline:
+    """The stages of a prediction: read, inspect, write outputs."""
+
+    inspector: Inspector
+    folder: Path
+    options: Options
+    stopwatch: Stopwatch
+
+    def run(
+        self, batches: Iterable[list[InputFile]], rows: RowFile, next_id: int, take: Deliver
+    ) -> None:
+        """Run batches through all stages, append their rows and have them taken."""
+        from scratch_d2.inspection.processors import shared_by
+
+        def append(batch: list[Row]) -> None:
+            with self.stopwatch("rows"):
+                rows.append(batch)
+            self.stopwatch.images += len(batch)
+            take(batch)
+
+        workers = self.options.workers
+        with shared_by(workers) as begin, self.stopwatch("all"):
+            stages = [
+                Stage(self.read, READERS),
+                Stage(self.inspect, workers, begin),
+                Stage(self.write_outputs, WRITERS),
+            ]
+            run_stages(_make_jobs(batches, next_id), stages, append, ahead=2 * workers + 2)
+
+    def read(self, batch: list[ImageJob]) -> list[ImageJob]:
+        """Read the images of a batch; a file that cannot be read gets an error."""
+        with self.stopwatch("read"):
+            for job in batch:
+                job.image, job.error, job.note = try_read(
+                    job.input_file.path, self.inspector.white_level
+                )
+        return batch
+
+    def inspect(self, batch: list[ImageJob]) -> list[ImageJob]:
+        """Inspect the images of a batch; an image that cannot be inspected gets an error.
+
+        Raises what the models raise if they fail on every one of several images.
+        """
+        readable = [job for job in batch if job.image is not None]
+        try:
+            self._inspect_together(readable)
+        except Exception:
+            for job in readable:
+                self._inspect_alone(job)
+            if len(readable) > 1 and all(job.error for job in readable):
+                raise
+        return batch
+
+    def write_outputs(self, batch: list[ImageJob]) -> list[Row]:
+        """Write the pictures of a batch and return its rows."""
+        with self.stopwatch("pictures"):
+            return [self._write_one(job) for job in batch]
+
+    @property
+    def _model_id(self) -> str | None:
+        known = self.inspector.metadata.get("model_id")
+        return None if known is None else str(known)
+
+    def _inspect_together(self, jobs: list[ImageJob]) -> None:
+        images = [job.image for job in jobs if job.image is not None]
+        for job, inspection in zip(jobs, self.inspector.inspect(images, self.stopwatch)):
+            job.inspection = inspection
+
+    def _inspect_alone(self, job: ImageJob) -> None:
+        try:
+            self._inspect_together([job])
+        except Exception as error:
+            reason = " ".join(f"{type(error).__name__}: {error}".split())
+            job.error = f"{str(job.input_file.path)!r}: the models cannot inspect it ({reason})"
+
+    def _write_one(self, job: ImageJob) -> Row:
+        if job.image is None or job.inspection is None:
+            return error_row(job.image_id, job.input_file, job.error, self._model_id)
+        thresholds = self.inspector.thresholds
+        written = self.options.pictures.save(
+            self.folder, job.image_id, job.input_file, job.image, job.inspection, thresholds
+        )
+        row = ok_row(job.image_id, job.input_file, job.inspection, thresholds, self._model_id)
+        noted = {"note": job.note} if job.note else {}
+        return {**row, **noted, **written}
+
+
+def _make_jobs(batches: Iterable[list[InputFile]], next_id: int) -> Iterator[list[ImageJob]]:
+    for batch in batches:
+        yield [ImageJob(image_id, input_file) for image_id, input_file in enumerate(batch, next_id)]
+        next_id += len(batch)
