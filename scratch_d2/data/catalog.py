@@ -10,7 +10,6 @@ from scratch_d2.checkpoints.bundle import SPLITS_FILE
 from scratch_d2.data.dataset_spec import DatasetSpec, read_records
 from scratch_d2.data.duplicates import DISTANCE
 from scratch_d2.data.groups import BURST_GAP
-from scratch_d2.data.probe import Region
 from scratch_d2.data.records import Record
 from scratch_d2.data.split import (
     FRACTIONS,
@@ -190,17 +189,16 @@ def save_training_splits(
 def record_to_dict(record: Record, image_id: int) -> dict[str, Any]:
     """Turn a record into one of Detectron2's dataset dicts.
 
-    A Bad image without a mask gets one annotation over the whole image with iscrowd=1: training
-    leaves such images out and COCO evaluation ignores what is found in them, so that they are
-    never negatives. Coordinates are floats: Detectron2's ResizeTransform scales integer arrays in
-    place and would cut off their fractions.
+    Boxes without a mask are annotations with iscrowd=1. A Bad image with neither gets one over the
+    whole image: training leaves such images out and COCO evaluation ignores what is found in the
+    crowd, so that it is never a negative. Coordinates are floats: Detectron2's ResizeTransform
+    scales integer arrays in place and would cut off their fractions.
     """
-    regions: Sequence[Region] = record.regions
-    unknown = record.verdict == "bad" and record.mask is None
-    if unknown:
-        width, height = record.width, record.height
-        whole = [0, 0, width, 0, width, height, 0, height]
-        regions = [Region([0, 0, width, height], [whole])]
+    boxes: Sequence[Sequence[float]] = record.boxes
+    if record.verdict == "bad" and record.mask is None and not boxes:
+        boxes = [(0, 0, record.width, record.height)]
+    regions = [_to_annotation(region.box, region.polygons, 0) for region in record.regions]
+    crowds = [_to_annotation(box, [_corners(box)], 1) for box in boxes]
     return {
         "file_name": str(record.image),
         "height": record.height,
@@ -211,14 +209,22 @@ def record_to_dict(record: Record, image_id: int) -> dict[str, Any]:
         "sha256": record.sha256,
         "phash": record.phash,
         "mask_file": str(record.mask) if record.mask else None,
-        "annotations": [
-            {
-                "bbox": [float(value) for value in region.box],
-                "bbox_mode": XYXY_ABS,
-                "category_id": 0,
-                "segmentation": [[float(v) for v in polygon] for polygon in region.polygons],
-                "iscrowd": int(unknown),
-            }
-            for region in regions
-        ],
+        "annotations": regions + crowds,
     }
+
+
+def _to_annotation(
+    box: Sequence[float], polygons: Sequence[Sequence[float]], iscrowd: int
+) -> dict[str, Any]:
+    return {
+        "bbox": [float(value) for value in box],
+        "bbox_mode": XYXY_ABS,
+        "category_id": 0,
+        "segmentation": [[float(value) for value in polygon] for polygon in polygons],
+        "iscrowd": iscrowd,
+    }
+
+
+def _corners(box: Sequence[float]) -> list[float]:
+    x0, y0, x1, y1 = box
+    return [x0, y0, x1, y0, x1, y1, x0, y1]

@@ -13,7 +13,7 @@ import numpy as np
 
 from scratch_d2.data.catalog import XYXY_ABS
 from scratch_d2.data.coco import to_coco
-from scratch_d2.structures.dataset_dict import has_unknown_scratches
+from scratch_d2.structures.dataset_dict import has_unknown_scratches, mask_of
 from scratch_d2.structures.masks import decode_rle, mask_to_box, mask_to_polygons, split_regions
 from scratch_d2.utils.files import write_atomically
 
@@ -69,7 +69,7 @@ def detector_training_dicts(dicts: Sequence[DatasetDict], pseudo_masks: str) -> 
         if not has_unknown_scratches(item):
             usable.append(item)
         elif mask is not None and mask.shape == (item["height"], item["width"]) and mask.any():
-            usable.append(with_pseudo_mask(item, mask))
+            usable.append(with_pseudo_mask(item, mask | mask_of(item)))
     pseudo = sum(_is_pseudo(item) for item in usable)
     if pseudo:
         logger.info("%d Bad images have pseudo-masks of %s", pseudo, pseudo_masks)

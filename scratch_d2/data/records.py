@@ -4,7 +4,9 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
+from typing import Any
 
+from scratch_d2.data.boxes_file import Box, read_boxes
 from scratch_d2.data.duplicates import DISTANCE
 from scratch_d2.data.groups import BURST_GAP, find_groups
 from scratch_d2.data.pairing import Folder, guess_image, leave_out_masks, list_folder, pair_masks
@@ -13,6 +15,7 @@ from scratch_d2.structures.labels import BAD, GOOD
 
 # So many Bad images without a mask are named one by one.
 MANY = 10
+KNOWN = ("width", "height", "sha256", "phash")  # what a record takes over from its file
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,7 @@ class Record:
         regions: the scratches that the mask marks; empty without a mask.
         sha256: of the file's bytes, in hex.
         phash: of what is to be seen, in hex; `duplicates` makes and compares them.
+        boxes: around scratches that nobody outlined, (x0, y0, x1, y1) in px, from boxes.csv.
     """
 
     image: Path
@@ -38,6 +42,7 @@ class Record:
     regions: tuple[Region, ...] = field(default=(), repr=False)
     sha256: str = ""
     phash: str = ""
+    boxes: tuple[Box, ...] = ()
 
 
 @dataclass
@@ -96,7 +101,8 @@ def scan_folder(
 
     Masks pair by exact stem, in the same subfolder or alone under their name. Unreadable images are
     left out of the records and named in the report. A Bad image without a usable mask stays a
-    record with `mask=None`; a mask that marks more than half of its image is not usable.
+    record with `mask=None`; a mask that marks more than half of its image is not usable. Boxes come
+    from boxes.csv.
 
     Args:
         mask_threshold: grey level in 0..255 above which a pixel of a grey mask is scratch.
@@ -104,7 +110,7 @@ def scan_folder(
 
     Raises:
         FileNotFoundError: there is no such folder, or neither good/ nor bad/ in it.
-        ValueError: no image in it can be read, or no mask.
+        ValueError: no image in it can be read, or no mask, or boxes.csv is no such table.
     """
     root = Path(root)
     folder = list_folder(root)
@@ -127,16 +133,19 @@ def scan_folder(
     _find_contradictions(folder, facts, report)
     hashes = [facts[path].phash for path in readable]
     groups = find_groups(readable, hashes, burst_gap, duplicate_distance)
+    sizes = {image.path: (facts[image.path].width, facts[image.path].height) for image in bad}
+    boxes, notes = read_boxes(root, sizes)
+    report.notes += notes
     records = []
     for path in readable:
         fact, mask = facts[path], pairs.get(path)
         if mask is not None and not _usable(mask, facts[mask], path, fact, report):
             mask = None
-        if verdicts[path] == BAD and mask is None:
+        if verdicts[path] == BAD and mask is None and path not in boxes:
             report.bad_without_mask.append(path)
-        known = {key: getattr(fact, key) for key in ("width", "height", "sha256", "phash")}
-        regions = facts[mask].regions if mask else ()
-        records.append(Record(path, verdicts[path], mask, groups[path], regions=regions, **known))
+        known: dict[str, Any] = {key: getattr(fact, key) for key in KNOWN}
+        known |= {"regions": facts[mask].regions if mask else (), "boxes": boxes.get(path, ())}
+        records.append(Record(path, verdicts[path], mask, groups[path], **known))
     _report_masks(masks, pairs, facts, report)
     return records, report
 

@@ -14,7 +14,7 @@ from torchvision.transforms import InterpolationMode, v2
 from scratch_d2.data.catalog import get_dataset_dicts
 from scratch_d2.data.images import read_image
 from scratch_d2.gate.preprocess import Preprocessing
-from scratch_d2.structures.dataset_dict import mask_of
+from scratch_d2.structures.dataset_dict import has_unknown_scratches, mask_of
 from scratch_d2.utils.opencv import cv2
 
 CACHE_BYTES = 2**30
@@ -74,7 +74,7 @@ class Examples(Dataset):
         item = self.dicts[index]
         image = self.preprocessing.letterbox(read_image(item["file_name"], self.white_level))
         mask = np.zeros(image.shape[:2], np.uint8)
-        if self.with_masks and item.get("annotations"):
+        if self.with_masks and item.get("annotations") and not has_unknown_scratches(item):
             mask = self.preprocessing.letterbox_mask(mask_of(item))
         return np.dstack([image, mask])
 

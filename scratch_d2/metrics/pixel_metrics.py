@@ -8,7 +8,11 @@ from pycocotools import mask as coco_mask
 
 from scratch_d2.metrics.bootstrap import interval, resample
 from scratch_d2.metrics.matching import WIDTHS, mean_width
-from scratch_d2.structures.dataset_dict import annotation_rle, scratches_of
+from scratch_d2.structures.dataset_dict import (
+    annotation_rle,
+    has_unknown_scratches,
+    scratches_of,
+)
 from scratch_d2.structures.masks import decode_rle, rle_areas, union_of_rles
 from scratch_d2.structures.prediction import Prediction
 from scratch_d2.structures.thresholds import Thresholds
@@ -28,7 +32,7 @@ def pixel_metrics(
 ) -> dict[str, float]:
     """Return how well the scratches that count cover the true ones, each in 0..1.
 
-    Only images with marked scratches count, `images` of them: Dice is not defined without
+    Only images whose scratches are all marked count, `images` of them: Dice is not defined without
     scratches, and detections on Good images lower the precision of the verdict instead.
     `precision`, `recall` and `dice` pool the pixels of all images. `dice_mean` is the mean over
     images, 0 for an image without detections. `skeleton_recall` is the share of the skeleton pixels
@@ -41,7 +45,8 @@ def pixel_metrics(
         predictions: by image_id.
         groups: source group of each dict; None takes each image for one.
     """
-    chosen = [i for i, item in enumerate(dicts) if scratches_of(item)]
+    marked = [bool(scratches_of(item)) and not has_unknown_scratches(item) for item in dicts]
+    chosen = [index for index, complete in enumerate(marked) if complete]
     rows = [_count(dicts[i], predictions[dicts[i]["image_id"]], thresholds) for i in chosen]
     counts = np.array(rows, float).reshape(-1, COLUMNS)
     resampling = resample([i if groups is None else groups[i] for i in chosen])

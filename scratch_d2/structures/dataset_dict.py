@@ -10,9 +10,11 @@ from scratch_d2.structures.masks import to_rle, union_of_rles
 
 
 def has_unknown_scratches(dataset_dict: Mapping[str, Any]) -> bool:
-    """Whether an image is Bad without a mask, so that no detector may learn from it."""
-    crowds = [annotation.get("iscrowd", 0) for annotation in dataset_dict.get("annotations", [])]
-    return bool(crowds) and all(crowds)
+    """Whether nobody outlined some scratch of an image, so that no detector may learn from it.
+
+    That is a Bad image without a mask, or one with a box around a scratch beside a mask.
+    """
+    return any(annotation.get("iscrowd", 0) for annotation in dataset_dict.get("annotations", []))
 
 
 def verdict_of(item: Mapping[str, Any]) -> str:
