@@ -50,6 +50,7 @@ setup(
         "tabulate>=0.9",
         "tqdm>=4.64",
         "filelock>=3.12",
+        "defusedxml>=0.7",
     ],
     extras_require={
         # One of the two; a machine that has either must not be given the other.

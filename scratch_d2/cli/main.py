@@ -13,7 +13,9 @@ from scratch_d2.cli.common import run
 COMMANDS = (
     *("predict", "evaluate", "calibrate", "fine-tune", "train-gate", "train-detector"),
     *("render", "split", "browse", "describe", "coco", "compare", "convert", "export", "review"),
+    *("import", "export-labels"),
 )
+MODULES = {"import": "import_labels"}  # no module may be named as a keyword
 
 
 def load_command(name: str) -> Callable[[Sequence[str]], int]:
@@ -40,7 +42,7 @@ def run_command() -> None:
 
 
 def _module(name: str) -> ModuleType:
-    return importlib.import_module(f"scratch_d2.cli.{name.replace('-', '_')}")
+    return importlib.import_module(f"scratch_d2.cli.{MODULES.get(name, name.replace('-', '_'))}")
 
 
 def _parser() -> argparse.ArgumentParser:

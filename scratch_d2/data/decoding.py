@@ -7,7 +7,7 @@ import logging
 import struct
 import warnings
 from contextlib import suppress
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 from PIL import ExifTags, Image, ImageFile, UnidentifiedImageError
@@ -128,6 +128,38 @@ def decode(content: bytes) -> Decoded:
         if not content.startswith(PNG):
             raise
         return _decode_without_texts(content)  # Pillow refuses large profiles and comments
+
+
+def read_header(file: BinaryIO) -> tuple[int, int]:
+    """Return width and height of an image, upright, without its pixels where they are not needed.
+
+    Raises ImageError, and whatever decoders raise, as `decode` does; damage goes unnoticed.
+    """
+    head = file.read(64)
+    file.seek(0)
+    kind = next((k for at, magic, k in UNREAD if head[at : at + len(magic)] == magic), "")
+    if kind:
+        raise ImageError(f"{kind}, which is not read; convert it to PNG or JPEG")
+    try:
+        image = Image.open(file, formats=FORMATS)
+    except UnidentifiedImageError:
+        kinds = ", ".join(FORMATS)
+        raise ImageError(
+            f"not an image of an accepted kind ({kinds}), or its header is damaged"
+        ) from None
+    _check_size(*image.size)
+    width, height = image.size
+    return (height, width) if _orientation(image, file) >= 5 else (width, height)
+
+
+def _orientation(image: ImageFile.ImageFile, file: BinaryIO) -> int:
+    """Return the EXIF orientation; a PNG, which Pillow decodes for that, is searched first."""
+    if image.format == "PNG":
+        file.seek(0)
+        content = file.read()
+        if not any(text in content for text in (b"eXIf", *NEEDED_TEXTS)):
+            return 1
+    return image.getexif().get(ExifTags.Base.Orientation, 1)
 
 
 def _decode(content: bytes) -> Decoded:

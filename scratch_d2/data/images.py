@@ -1,17 +1,18 @@
 """Read photographs of any kind into one form: HxWx3 uint8 RGB, upright."""
 
+import io
 import os
 import stat
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import BinaryIO, NamedTuple, TypeVar
 
 import numpy as np
 from PIL import Image
 
-from scratch_d2.data.decoding import Decoded, ImageError, decode
+from scratch_d2.data.decoding import Decoded, ImageError, decode, read_header
 from scratch_d2.structures.images import find_range, to_uint8
 
 MAX_BYTES = 1 << 29  # of a file: no photograph needs more, and no memory is spent on it
@@ -129,6 +130,38 @@ def _to_photograph(decoded: Decoded, white: float) -> Photograph:
         return Photograph(np.repeat(pixels[:, :, None], 3, axis=2) if grey else pixels, note)
     image.info.pop("transparency", None)  # Pillow would warn of it, and it is dropped anyway
     return Photograph(np.asarray(image if image.mode == "RGB" else image.convert("RGB")), "")
+
+
+def read_size(source: str | Path | bytes) -> tuple[int, int]:
+    """Return width and height in px of a photograph, upright, from its header alone.
+
+    Args:
+        source: a file, or its bytes.
+
+    Damage behind the header is not noticed. Raises as `read_image` does.
+    """
+    if isinstance(source, bytes):
+        return _read_header(io.BytesIO(source))
+    try:
+        with open(source, "rb", opener=_open_at_once) as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise ImageError("not a file but a pipe or a device")
+            return _read_header(file)
+    except FileNotFoundError:
+        raise FileNotFoundError(f"{str(source)!r}: no such image file") from None
+    except ImageError as error:
+        raise ImageError(f"{str(source)!r}: {error}") from None
+    except OSError as error:
+        raise ImageError(f"{str(source)!r}: cannot be read ({error.strerror})") from None
+
+
+def _read_header(file: BinaryIO) -> tuple[int, int]:
+    try:
+        return read_header(file)
+    except ImageError:
+        raise
+    except Exception as error:  # as in read_file
+        raise ImageError(f"damaged image ({type(error).__name__}: {error})") from None
 
 
 def read_batches(

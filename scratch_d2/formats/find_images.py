@@ -1,0 +1,95 @@
+"""Find the image that labels name, inside of the folder of the labels and nowhere else."""
+
+import os
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+
+from scratch_d2.formats.values import LabelledImage
+from scratch_d2.utils.folders import walk_images
+
+ADDRESS = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]+:")  # https:, s3:, data:; not C:
+DRIVE = re.compile(r"^[A-Za-z]:[\\/]")
+BESIDE = ("", "images")  # folders in which images are beside the labels
+
+
+class NotFound(ValueError):
+    """An image that labels name and that cannot be used; the message does not say where."""
+
+
+class ImageFinder:
+    """Finds images below the folders that an import may read.
+
+    Args:
+        source: the file or folder of labels.
+        images: another folder that holds the images, or None.
+    """
+
+    def __init__(self, source: Path, images: Path | None = None) -> None:
+        self.root = source if source.is_dir() else source.parent
+        self.roots = [*([images] if images else []), self.root]
+        self._by_name: dict[str, list[Path]] | None = None
+
+    def find(self, image: LabelledImage) -> Path:
+        """Return the file of an image.
+
+        A name that leads to no file may be the end of one path below the folders.
+
+        Raises NotFound for an address on the web, a path that leaves the folders, a file that is
+        not there, and a name that two files have.
+        """
+        if image.file is not None:
+            return image.file
+        names = [image.name, *image.aliases]
+        for name in names:
+            if DRIVE.match(name) or not ADDRESS.match(name):
+                continue
+            raise NotFound(
+                f"its image is the address {name[:80]!r}; nothing is downloaded, so save the "
+                "images and name their files"
+            )
+        inside = [path for name in names for path in self._candidates(name, image.folder)]
+        if not inside:
+            raise NotFound(f"its image {image.name!r} leads out of the folder {self.root}")
+        found = next((path for path in inside if os.path.isfile(path)), None)  # also of odd names
+        return found or self._find_by_end(names)
+
+    def _candidates(self, name: str, folder: Path) -> Iterator[Path]:
+        """Yield the paths, below the folders, that a name may mean."""
+        if DRIVE.match(name) or name.startswith("/"):
+            return
+        bases = [base / beside for base in (folder, *self.roots) for beside in BESIDE]
+        for base in bases:
+            path = Path(os.path.normpath(base / name))
+            if any(path.is_relative_to(os.path.normpath(root)) for root in self.roots):
+                yield path
+
+    def _find_by_end(self, names: list[str]) -> Path:
+        if self._by_name is None:
+            self._by_name = defaultdict(list)
+            for path in {p.resolve(): p for root in self.roots for p in walk_images(root)}.values():
+                self._by_name[path.name].append(path)
+        for name in names:
+            parts = PurePosixPath(os.path.normpath(name)).parts
+            same = [path for path in self._by_name[parts[-1]] if _ends_alike(path, parts)]
+            if len(same) == 1:
+                return same[0]
+            if same:
+                raise NotFound(
+                    f"its image {name!r} may be {same[0]} or {same[1]}; name the folder as well"
+                )
+        raise NotFound(f"its image {names[0]!r} is not there")
+
+    def name_of(self, image: LabelledImage, file: Path) -> PurePosixPath:
+        """Return the path that an image has below its folder."""
+        for root in self.roots:
+            if file.is_relative_to(root):
+                return PurePosixPath(file.relative_to(root).as_posix())
+        return PurePosixPath(Path(image.name).name)
+
+
+def _ends_alike(path: Path, parts: tuple[str, ...]) -> bool:
+    """Whether a path ends with a name, or the name with the path's last parts."""
+    named = [part for part in parts if part != ".."]
+    return path.parts[-len(named) :] == tuple(named)

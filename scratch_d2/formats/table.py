@@ -1,0 +1,73 @@
+"""Which label formats there are, and which one a file or folder has."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from scratch_d2.formats.coco import is_coco, read_coco
+from scratch_d2.formats.cvat import is_cvat, read_cvat
+from scratch_d2.formats.files import list_files
+from scratch_d2.formats.label_studio import is_label_studio, read_label_studio
+from scratch_d2.formats.labelme import is_labelme, read_labelme
+from scratch_d2.formats.mvtec import is_mvtec, read_mvtec
+from scratch_d2.formats.values import Reader
+from scratch_d2.formats.voc import is_voc, read_voc
+from scratch_d2.formats.yolo import is_yolo, read_yolo
+
+AUTO = "auto"
+READERS: dict[str, Reader] = {
+    "coco": read_coco,
+    "labelme": read_labelme,
+    "cvat": read_cvat,
+    "label-studio": read_label_studio,
+    "yolo": read_yolo,
+    "voc": read_voc,
+    "mvtec": read_mvtec,
+}
+# By which a file of labels is known, and a whole folder.
+JSON: dict[str, Callable[[Path], bool]] = {
+    "labelme": is_labelme,
+    "coco": is_coco,
+    "label-studio": is_label_studio,
+}
+XML: dict[str, Callable[[Path], bool]] = {"cvat": is_cvat, "voc": is_voc}
+FOLDERS: dict[str, Callable[[Path], bool]] = {"mvtec": is_mvtec, "yolo": is_yolo}
+
+
+def pick_reader(format: str, source: Path) -> Reader:
+    """Return the reader of a format, or of that which `source` has if the format is "auto".
+
+    Raises FileNotFoundError if there is no `source`, ValueError for an unknown format, or where
+    "auto" finds none, or several.
+    """
+    accepted = ", ".join((AUTO, *READERS))
+    if format not in (AUTO, *READERS):
+        raise ValueError(f"format {format!r} is unknown; accepted are {accepted}")
+    if not source.exists():
+        raise FileNotFoundError(f"source {str(source)!r}: no such file or folder")
+    if source.is_file() and source.suffix.lower() in (".zip", ".tar", ".gz", ".7z"):
+        raise ValueError(f"source {str(source)!r} is an archive; unpack it first")
+    if format != AUTO:
+        return READERS[format]
+    formats = find_formats(source)
+    if len(formats) != 1:
+        found = f"it may be {' or '.join(formats)}" if formats else "no labels are found in it"
+        raise ValueError(
+            f"source {str(source)!r}: {found}; name its --format, one of {', '.join(READERS)}"
+        )
+    return READERS[formats[0]]
+
+
+def find_formats(source: Path) -> list[str]:
+    """Return the formats that a file or folder may have, by the first file of each kind."""
+    for name, is_one in FOLDERS.items():
+        if (source.is_dir() or name == "yolo") and is_one(source):
+            return [name]
+    formats = []
+    for suffix, kinds in ((".json", JSON), (".xml", XML)):
+        known = {_first_of(file, kinds) for file in list_files(source, suffix)}
+        formats += [name for name in kinds if name in known]
+    return formats
+
+
+def _first_of(file: Path, kinds: dict[str, Callable[[Path], bool]]) -> str:
+    return next((name for name, is_one in kinds.items() if is_one(file)), "")
