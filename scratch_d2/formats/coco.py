@@ -1,9 +1,12 @@
 """COCO: one JSON file of images, annotations and categories; polygons, RLE, or boxes alone."""
 
+import json
 from collections import defaultdict
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from scratch_d2.data.catalog import CATEGORY_ID, CLASSES
 from scratch_d2.formats.files import (
     LabelsError,
     list_files,
@@ -12,7 +15,9 @@ from scratch_d2.formats.files import (
     to_number,
     to_size,
 )
+from scratch_d2.formats.polygons import outline
 from scratch_d2.formats.values import Box, LabelledImage, Labels, Problem, Shape
+from scratch_d2.structures.masks import decode_rle, mask_to_box, to_rle
 
 
 def is_coco(file: Path) -> bool:
@@ -114,3 +119,39 @@ def _to_box(bbox: Any) -> Box | None:
         raise ValueError(f"{str(bbox)[:40]!r} is no box")
     x, y, width, height = map(to_number, bbox)
     return x, y, x + width, y + height
+
+
+def write_coco(images: Iterator[LabelledImage], folder: Path, as_rle: bool, by_model: bool) -> None:
+    """Write annotations.json; images also have `verdict`, and detections `score`."""
+    listed: list[dict[str, Any]] = []
+    annotations: list[dict[str, Any]] = []
+    for number, image in enumerate(images, 1):
+        width, height = image.size or (0, 0)
+        tags = {"verdict": image.tags[0]} if image.tags else {}
+        name = f"images/{image.name}"
+        listed.append({"id": number, "file_name": name, "width": width, "height": height, **tags})
+        for shape in image.shapes:
+            ids = {"id": len(annotations) + 1, "image_id": number, "category_id": CATEGORY_ID}
+            score = {} if shape.score is None else {"score": shape.score}
+            annotations.append({**ids, **_to_region(shape, width, height, as_rle), **score})
+    categories = [{"id": CATEGORY_ID, "name": CLASSES[0], "supercategory": "defect"}]
+    content = {"images": listed, "annotations": annotations, "categories": categories}
+    (folder / "annotations.json").write_text(json.dumps(content), "utf-8")
+
+
+def _to_region(shape: Shape, width: int, height: int, as_rle: bool) -> dict[str, Any]:
+    """Return segmentation, bbox (XYWH, px), area and iscrowd of a mask, or of a box."""
+    if shape.rle is None:
+        x0, y0, x1, y1 = shape.box or (0, 0, width, height)
+        polygon = [x0, y0, x1, y0, x1, y1, x0, y1]
+        rle = to_rle([polygon], height, width)
+        bbox, area = [x0, y0, x1 - x0, y1 - y0], (x1 - x0) * (y1 - y0)
+        return {"segmentation": rle, "bbox": bbox, "area": area, "iscrowd": 1}
+    mask = decode_rle(shape.rle)
+    x0, y0, x1, y1 = mask_to_box(mask)
+    return {
+        "segmentation": shape.rle if as_rle else outline(mask),
+        "bbox": [x0, y0, x1 - x0, y1 - y0],
+        "area": int(mask.sum()),
+        "iscrowd": 0,
+    }

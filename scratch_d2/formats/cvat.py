@@ -1,7 +1,9 @@
 """CVAT for images 1.1: one XML file with polygons, boxes, masks and tags of images."""
 
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
+from xml.sax.saxutils import quoteattr
 
 import numpy as np
 
@@ -13,9 +15,9 @@ from scratch_d2.formats.files import (
     to_number,
     to_size,
 )
-from scratch_d2.formats.polygons import ellipse, turn_points
+from scratch_d2.formats.polygons import ellipse, outline, turn_points
 from scratch_d2.formats.values import Box, LabelledImage, Labels, Problem, Shape
-from scratch_d2.structures.masks import encode_rle
+from scratch_d2.structures.masks import decode_rle, encode_rle, mask_to_box
 
 ATTRIBUTES = ("tag", "attribute")  # elements of an image that mark no region
 Size = tuple[int, int] | None
@@ -122,3 +124,52 @@ def _to_rle(element: Any, size: Size) -> dict[str, Any]:
     levels = np.repeat(np.arange(len(runs)) % 2 == 1, runs)
     mask[top : top + height, left : left + width] = levels.reshape(height, width)
     return encode_rle(mask)
+
+
+def write_cvat(images: Iterator[LabelledImage], folder: Path, as_rle: bool, by_model: bool) -> None:
+    """Write annotations.xml, to be uploaded as "CVAT 1.1"; the verdict is a tag."""
+    source = "auto" if by_model else "manual"
+    with open(folder / "annotations.xml", "w", encoding="utf-8") as file:
+        file.write('<?xml version="1.0" encoding="utf-8"?>\n<annotations>\n')
+        file.write("  <version>1.1</version>\n")
+        for number, image in enumerate(images):
+            width, height = image.size or (0, 0)
+            named = {"id": number, "name": image.name, "width": width, "height": height}
+            file.write(f"  <image{_attributes(named)}>\n")
+            for tag in image.tags:
+                file.write(f"    <tag{_attributes({'label': tag, 'source': source})}></tag>\n")
+            for shape in image.shapes:
+                for element in _from_shape(shape, source, as_rle):
+                    file.write(f"    {element}\n")
+            file.write("  </image>\n")
+        file.write("</annotations>\n")
+
+
+def _attributes(values: Mapping[str, Any]) -> str:
+    return "".join(f" {key}={quoteattr(str(value))}" for key, value in values.items())
+
+
+def _from_shape(shape: Shape, source: str, as_rle: bool) -> list[str]:
+    """Return the elements that a shape becomes, one for each polygon."""
+    base = {"label": shape.label, "source": source, "occluded": 0, "z_order": 0}
+    if shape.rle is None:
+        values = dict(zip(("xtl", "ytl", "xbr", "ybr"), shape.box or (0, 0, 0, 0)))
+        return [f"<box{_attributes({**base, **values})}></box>"]
+    mask = decode_rle(shape.rle)
+    if as_rle:
+        return [f"<mask{_attributes({**base, **_from_mask(mask)})}></mask>"]
+    texts = []
+    for polygon in outline(mask):
+        points = ";".join(f"{x:.2f},{y:.2f}" for x, y in zip(polygon[::2], polygon[1::2]))
+        texts.append(f"<polygon{_attributes({**base, 'points': points})}></polygon>")
+    return texts
+
+
+def _from_mask(mask: np.ndarray) -> dict[str, Any]:
+    """Return a mask as runs, row by row, in its box; the first run is of what is empty."""
+    x0, y0, x1, y1 = mask_to_box(mask)
+    flat = mask[y0:y1, x0:x1].ravel()
+    changes = np.flatnonzero(np.diff(flat, prepend=False, append=not flat[-1]))
+    runs = np.diff(changes, prepend=0).tolist()
+    text = ", ".join(map(str, runs))
+    return {"rle": text, "left": x0, "top": y0, "width": x1 - x0, "height": y1 - y0}

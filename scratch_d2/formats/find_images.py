@@ -12,6 +12,7 @@ from scratch_d2.utils.folders import walk_images
 ADDRESS = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]+:")  # https:, s3:, data:; not C:
 DRIVE = re.compile(r"^[A-Za-z]:[\\/]")
 BESIDE = ("", "images")  # folders in which images are beside the labels
+ABOVE = ("images", "jpegimages")  # folders that are no part of a name
 
 
 class NotFound(ValueError):
@@ -82,10 +83,13 @@ class ImageFinder:
         raise NotFound(f"its image {names[0]!r} is not there")
 
     def name_of(self, image: LabelledImage, file: Path) -> PurePosixPath:
-        """Return the path that an image has below its folder."""
+        """Return the path that an image has below its folder, and below images/ in it."""
         for root in self.roots:
             if file.is_relative_to(root):
-                return PurePosixPath(file.relative_to(root).as_posix())
+                parts = file.relative_to(root).parts
+                while len(parts) > 1 and parts[0].lower() in ABOVE:
+                    parts = parts[1:]
+                return PurePosixPath(*parts)
         return PurePosixPath(Path(image.name).name)
 
 

@@ -3,7 +3,9 @@
 import base64
 import binascii
 import io
+import json
 import math
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +20,12 @@ from scratch_d2.formats.files import (
     to_number,
     to_size,
 )
-from scratch_d2.formats.polygons import ellipse
+from scratch_d2.formats.polygons import ellipse, outline
 from scratch_d2.formats.values import LabelledImage, Labels, Problem, Shape
-from scratch_d2.structures.masks import encode_rle
+from scratch_d2.structures.labels import BAD, GOOD
+from scratch_d2.structures.masks import decode_rle, encode_rle, mask_to_box
 
+VERSION = "5.5.0"  # of labelme, from which masks are known
 Size = tuple[int, int] | None
 
 
@@ -124,3 +128,64 @@ def _read_patch(content: bytes, width: int, height: int) -> np.ndarray:
             return np.asarray(image.convert("L")) > 0
     except (OSError, SyntaxError, Image.DecompressionBombError) as error:
         raise ValueError(f"no PNG ({error})") from None
+
+
+def write_labelme(
+    images: Iterator[LabelledImage], folder: Path, as_rle: bool, by_model: bool
+) -> None:
+    """Write a JSON file beside each image; the verdict is a flag, a box a rectangle."""
+    for image in images:
+        width, height = image.size or (0, 0)
+        shapes = []
+        for number, shape in enumerate(image.shapes):
+            shapes += _from_shape(shape, number, as_rle)
+        content = {
+            "version": VERSION,
+            "flags": {verdict: verdict in image.tags for verdict in (GOOD, BAD)},
+            "shapes": shapes,
+            "imagePath": Path(image.name).name,
+            "imageData": None,
+            "imageHeight": height,
+            "imageWidth": width,
+        }
+        path = (folder / image.name).with_suffix(".json")
+        path.write_text(json.dumps(content, indent=2), "utf-8")
+
+
+def _from_shape(shape: Shape, number: int, as_rle: bool) -> list[dict[str, Any]]:
+    """Return the shapes of labelme that a shape becomes: several have one `group_id`."""
+    base: dict[str, Any] = {
+        "label": shape.label,
+        "group_id": None,
+        "description": "",
+        "flags": {},
+        "mask": None,
+    }
+    if shape.score is not None:
+        base["description"] = f"score {shape.score:.3f}"
+    if shape.rle is None:
+        x0, y0, x1, y1 = shape.box or (0, 0, 0, 0)
+        return [{**base, "points": [[x0, y0], [x1, y1]], "shape_type": "rectangle"}]
+    mask = decode_rle(shape.rle)
+    if as_rle:
+        x0, y0, x1, y1 = mask_to_box(mask)
+        points = [[x0, y0], [x1 - 1, y1 - 1]]
+        patch = _to_png(mask[y0:y1, x0:x1])
+        return [{**base, "points": points, "shape_type": "mask", "mask": patch}]
+    polygons = outline(mask)
+    group = number if len(polygons) > 1 else None
+    return [
+        {
+            **base,
+            "points": [list(point) for point in zip(polygon[::2], polygon[1::2])],
+            "group_id": group,
+            "shape_type": "polygon",
+        }
+        for polygon in polygons
+    ]
+
+
+def _to_png(patch: np.ndarray) -> str:
+    file = io.BytesIO()
+    Image.fromarray(patch.astype(np.uint8) * 255).save(file, format="PNG")
+    return base64.b64encode(file.getvalue()).decode("ascii")

@@ -34,8 +34,9 @@ def to_points(polygon: Any) -> np.ndarray:
 
 def is_outside(points: np.ndarray, width: int, height: int) -> bool:
     """Whether a point of [N, 2] is outside of an image of width x height px."""
-    low, high = points.min(axis=0), points.max(axis=0)
-    return bool((low < -ROUNDING).any() or (high > np.add((width, height), ROUNDING)).any())
+    x, y = points.T
+    beyond = max(x.max() - width, y.max() - height, -x.min(), -y.min())
+    return bool(beyond > ROUNDING)
 
 
 def clip(points: np.ndarray, width: int, height: int) -> np.ndarray:
@@ -70,13 +71,18 @@ def crosses_itself(points: np.ndarray) -> bool:
     count = len(points)
     if count < 4 or count > MOST_COMPARED:
         return False
-    start, step = points, np.roll(points, -1, axis=0) - points
-    # side[i, j]: on which side of edge i corner j is.
-    side = step[:, None, 0] * (start[None, :, 1] - start[:, None, 1]) - step[:, None, 1] * (
-        start[None, :, 0] - start[:, None, 0]
-    )
-    apart = side * np.roll(side, -1, axis=1) < 0
+    across, down = (_rotated(points) - points).T
+    x, y = points.T
+    # side[i, j]: on which side of edge i corner j is; the last column is the first again.
+    side = across[:, None] * (y - y[:, None]) - down[:, None] * (x - x[:, None])
+    side = np.concatenate([side, side[:, :1]], axis=1)
+    apart = side[:, 1:] * side[:, :-1] < 0
     return bool((apart & apart.T).any())
+
+
+def _rotated(points: np.ndarray) -> np.ndarray:
+    """Return the corner after each; np.roll does the same, several times slower on short lists."""
+    return np.concatenate([points[1:], points[:1]])
 
 
 def turn_points(points: Any, degrees: float) -> np.ndarray:
@@ -106,7 +112,7 @@ def outline(mask: np.ndarray, tolerance: float = TOLERANCE) -> list[list[float]]
     for exact in mask_to_polygons(mask):
         corners = np.array(exact, np.float64).reshape(-1, 2)
         simple = _straighten(corners, tolerance)
-        kept = simple if _alike(simple, corners) else corners
+        kept = simple if len(simple) < len(corners) and _alike(simple, corners) else corners
         polygons.append(kept.ravel().tolist())
     return polygons
 
@@ -118,7 +124,7 @@ def _straighten(corners: np.ndarray, tolerance: float) -> np.ndarray:
     `tolerance` of the edge.
     """
     steps = _cut_into_pixels(corners)
-    middles = (steps + np.roll(steps, -1, axis=0)) / 2  # middles[i] is between steps[i] and [i + 1]
+    middles = (steps + _rotated(steps)) / 2  # middles[i] is between steps[i] and [i + 1]
     kept, at, end = [0], 0, len(steps)
     while at < end:
         at = min(at + _reach(middles, at, tolerance), end)
@@ -129,7 +135,7 @@ def _straighten(corners: np.ndarray, tolerance: float) -> np.ndarray:
 
 def _cut_into_pixels(corners: np.ndarray) -> np.ndarray:
     """Add the points between the corners of a pixel outline, at each px; a copy if it is none."""
-    following = np.roll(corners, -1, axis=0)
+    following = _rotated(corners)
     lengths = np.maximum(np.abs(following - corners).max(axis=1).astype(int), 1)
     first = np.repeat(np.cumsum(lengths) - lengths, lengths)
     shares = (np.arange(lengths.sum()) - first) / np.repeat(lengths, lengths)

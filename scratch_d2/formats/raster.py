@@ -76,7 +76,7 @@ def _draw(shape: Shape, width: int, height: int, marks: Marks) -> None:
     if rles and not shape.crowd:
         marks.rles += rles
         return
-    box = _around(rles) if rles else shape.box
+    box = _around(rles) if rles and not shape.box else shape.box
     if box is None:
         raise ValueError("nothing tells where it is")
     inside = _fit(box, width, height)

@@ -2,16 +2,21 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
-from scratch_d2.formats.coco import is_coco, read_coco
-from scratch_d2.formats.cvat import is_cvat, read_cvat
+from scratch_d2.formats.coco import is_coco, read_coco, write_coco
+from scratch_d2.formats.cvat import is_cvat, read_cvat, write_cvat
 from scratch_d2.formats.files import list_files
-from scratch_d2.formats.label_studio import is_label_studio, read_label_studio
-from scratch_d2.formats.labelme import is_labelme, read_labelme
+from scratch_d2.formats.label_studio import (
+    is_label_studio,
+    read_label_studio,
+)
+from scratch_d2.formats.label_studio_writer import write_label_studio
+from scratch_d2.formats.labelme import is_labelme, read_labelme, write_labelme
 from scratch_d2.formats.mvtec import is_mvtec, read_mvtec
-from scratch_d2.formats.values import Reader
+from scratch_d2.formats.values import Reader, Write
 from scratch_d2.formats.voc import is_voc, read_voc
-from scratch_d2.formats.yolo import is_yolo, read_yolo
+from scratch_d2.formats.yolo import is_yolo, read_yolo, write_yolo
 
 AUTO = "auto"
 READERS: dict[str, Reader] = {
@@ -22,6 +27,30 @@ READERS: dict[str, Reader] = {
     "yolo": read_yolo,
     "voc": read_voc,
     "mvtec": read_mvtec,
+}
+
+
+class Writer(NamedTuple):
+    """How labels are written in a format.
+
+    Attributes:
+        images: the folder for the images.
+        has_rle: whether it has exact masks, beside outlines.
+        needs_outlines: whether it cannot say that a scratch has no outline.
+    """
+
+    write: Write
+    images: str = "images"
+    has_rle: bool = True
+    needs_outlines: bool = False
+
+
+WRITERS = {
+    "coco": Writer(write_coco),
+    "labelme": Writer(write_labelme, images=""),
+    "cvat": Writer(write_cvat),
+    "label-studio": Writer(write_label_studio),
+    "yolo": Writer(write_yolo, has_rle=False, needs_outlines=True),
 }
 # By which a file of labels is known, and a whole folder.
 JSON: dict[str, Callable[[Path], bool]] = {

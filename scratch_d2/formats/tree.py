@@ -82,16 +82,13 @@ class DatasetTree:
         return name
 
     def _write_image(self, source: Path | bytes, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
         if isinstance(source, bytes):
+            path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(source)
             self.copied += 1
-            return
-        try:
-            os.link(source.resolve(), path)
+        elif link_or_copy(source, path):
             self.linked += 1
-        except OSError:  # another disk, or a file system without links
-            shutil.copyfile(source, path)
+        else:
             self.copied += 1
 
     def finish(self, write_more: Callable[[Path], object]) -> Path:
@@ -107,6 +104,20 @@ class DatasetTree:
     def discard(self) -> None:
         """Remove what was written, if it is not finished."""
         shutil.rmtree(self.part, ignore_errors=True)
+
+
+def link_or_copy(source: Path, path: Path) -> bool:
+    """Make a hard link to a file, or a copy where that is not possible; returns whether a link.
+
+    Folders are made. Raises OSError if the file cannot be read.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        os.link(source.resolve(), path)
+        return True
+    except OSError:  # another disk, or a file system without links
+        shutil.copyfile(source, path)
+        return False
 
 
 def _plain_folder(name: str) -> str:

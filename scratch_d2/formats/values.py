@@ -73,3 +73,6 @@ class Problem(NamedTuple):
 
 Labels = Iterator[LabelledImage | Problem]
 Reader = Callable[[Path], Labels]
+# Images with names in their folder; the folder to write into; whether masks are written as RLE
+# instead of polygons; whether a model made the labels.
+Write = Callable[[Iterator[LabelledImage], Path, bool, bool], None]

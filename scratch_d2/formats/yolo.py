@@ -1,14 +1,17 @@
 """YOLO: a text file for each image, with boxes or outlines in shares of the image."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import yaml
 
+from scratch_d2.data.catalog import CLASSES
 from scratch_d2.data.images import read_size
 from scratch_d2.formats.files import list_files, to_number
+from scratch_d2.formats.polygons import outline
 from scratch_d2.formats.values import LabelledImage, Labels, Problem, Shape
+from scratch_d2.structures.masks import decode_rle
 from scratch_d2.utils.folders import walk_images
 
 IMAGES, LABELS = "images", "labels"
@@ -116,3 +119,22 @@ def _to_shape(line: list[str], size: tuple[int, int], names: Mapping[int, str]) 
         return Shape(label, error=f"a line of {len(line)} numbers; a box has {BOX}")
     scaled = [value * size[place % 2] for place, value in enumerate(values)]
     return Shape(label, polygons=(scaled,))
+
+
+def write_yolo(images: Iterator[LabelledImage], folder: Path, as_rle: bool, by_model: bool) -> None:
+    """Write labels/ beside images/, and data.yaml; an image without scratches has an empty file.
+
+    Each polygon has a line of its own, also several of one scratch.
+    """
+    content = {"path": ".", "train": IMAGES, "val": IMAGES, "names": {0: CLASSES[0]}}
+    (folder / "data.yaml").write_text(yaml.safe_dump(content, sort_keys=False), "utf-8")
+    for image in images:
+        lines = []
+        for shape in image.shapes:
+            for polygon in outline(decode_rle(shape.rle)) if shape.rle else []:
+                size = image.size or (1, 1)
+                shares = [value / size[place % 2] for place, value in enumerate(polygon)]
+                lines.append(" ".join(["0", *(f"{share:.7f}" for share in shares)]) + "\n")
+        path = (folder / LABELS / image.name).with_suffix(".txt")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("".join(lines), "utf-8")

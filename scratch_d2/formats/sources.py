@@ -1,0 +1,98 @@
+"""What can be exported: the labels of a dataset, or the results of scratch-d2 predict."""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from scratch_d2.formats.values import LabelledImage, Labels, Problem, Shape
+from scratch_d2.structures.dataset_dict import annotation_rle, verdict_of
+from scratch_d2.structures.labels import BAD, GOOD
+from scratch_d2.structures.masks import to_rle
+from scratch_d2.structures.thresholds import Thresholds
+
+ROWS, SETTINGS = "results.jsonl", "settings.json"
+SCRATCH = "scratch"
+
+
+def is_results(source: Path) -> bool:
+    """Whether a folder holds results of scratch-d2 predict."""
+    return (source / ROWS).is_file()
+
+
+def read_dataset(dicts: Iterable[Mapping[str, Any]]) -> Iterator[LabelledImage]:
+    """Yield dataset dicts as labelled images: masks as RLE, crowd regions as boxes."""
+    for item in dicts:
+        file, size = Path(item["file_name"]), (item["width"], item["height"])
+        annotations = item.get("annotations", [])
+        boxes = [tuple(a["bbox"]) for a in annotations if a.get("iscrowd", 0)]
+        rles = [annotation_rle(item, a) for a in annotations if not a.get("iscrowd", 0)]
+        shapes = [Shape(SCRATCH, rle=rle) for rle in rles]
+        shapes += [_to_crowd(box) for box in boxes if box != (0, 0, *size)]
+        yield LabelledImage(
+            name=_short_name(file),
+            where=str(file),
+            folder=file.parent,
+            shapes=tuple(shapes),
+            tags=(verdict_of(item),),
+            size=size,
+            file=file,
+        )
+
+
+def _to_crowd(box: Any) -> Shape:
+    x0, y0, x1, y1 = box
+    return Shape(SCRATCH, box=(x0, y0, x1, y1), crowd=True)
+
+
+def read_predictions(folder: Path, score: float | None = None) -> Labels:
+    """Yield the rows of results.jsonl as labelled images.
+
+    Detections on images that were judged Good are left out; images for review have no tag.
+
+    Args:
+        score: the lowest score of a detection, in 0..1; None takes the threshold of the run.
+    """
+    least = _score_threshold(folder) if score is None else score
+    with open(folder / ROWS, encoding="utf-8") as file:
+        for number, line in enumerate(file, 1):
+            where = f"{folder / ROWS}, line {number}"
+            try:
+                yield _to_image(json.loads(line), where, least)
+            except (ValueError, KeyError, TypeError) as error:
+                yield Problem(where, f"not a row of results ({type(error).__name__}: {error})")
+
+
+def _score_threshold(folder: Path) -> float:
+    try:
+        return float(json.loads((folder / SETTINGS).read_text("utf-8"))["score"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return Thresholds().score
+
+
+def _to_image(row: Mapping[str, Any], where: str, least: float) -> LabelledImage | Problem:
+    file = Path(row["file"])
+    if row["status"] != "ok":
+        return Problem(where, str(row.get("error")))
+    verdict, height, width = row["verdict"], row["height"], row["width"]
+    instances = [] if verdict == GOOD else row["instances"]
+    shapes = (
+        Shape(SCRATCH, rle=to_rle(each["segmentation"], height, width), score=each["score"])
+        for each in instances
+        if each["score"] >= least
+    )
+    return LabelledImage(
+        name=_short_name(file),
+        where=where,
+        folder=file.parent,
+        shapes=tuple(shapes),
+        tags=(verdict,) if verdict in (GOOD, BAD) else (),
+        size=(width, height),
+        file=file,
+    )
+
+
+def _short_name(path: Path) -> str:
+    """Return a path below its last good/ or bad/, or its name without either."""
+    named = [i for i, part in enumerate(path.parts[:-1]) if part.lower() in (GOOD, BAD)]
+    return "/".join(path.parts[named[-1] + 1 :]) if named else path.name
