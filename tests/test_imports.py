@@ -12,6 +12,8 @@ LIGHT = [
     "scratch_d2.data.statistics",
     "scratch_d2.synthetic.dataset",
     "scratch_d2.synthetic.transfer.dataset",
+    "scratch_d2.formats.importing",
+    "scratch_d2.formats.exporting",
     "scratch_d2.evaluation",
     "scratch_d2.calibration",
     "scratch_d2.report",

@@ -14,7 +14,6 @@ COMMANDS = (
     *("predict", "evaluate", "calibrate", "fine-tune", "train-gate", "train-detector"),
     *("render", "split", "browse", "describe", "coco", "compare", "convert", "export", "review"),
     *("import", "export-labels"),
-    *("import", "export-labels"),
 )
 MODULES = {"import": "import_labels"}  # no module may be named as a keyword
 

@@ -5,9 +5,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from defusedxml import DefusedXmlException
-from defusedxml.ElementTree import ParseError, iterparse
-
 MOST_JSON = 256 << 20  # bytes; Python needs about ten times as much to hold what is in them
 MOST_XML = 4 << 30  # bytes; these are read image by image
 HEAD = 1 << 16  # bytes that tell what a file is
@@ -65,6 +62,9 @@ def read_xml(path: Path, tag: str) -> Iterator[Any]:
     Raises LabelsError if the file is no XML, or has a document type or entities: these can make
     a few bytes fill the memory, or read other files.
     """
+    from defusedxml import DefusedXmlException  # here, because other formats do without it
+    from defusedxml.ElementTree import ParseError, iterparse
+
     try:
         if path.stat().st_size > MOST_XML:
             raise LabelsError(f"more than {MOST_XML >> 30} GB of XML; export it in several files")

@@ -50,21 +50,27 @@ class ImageFinder:
                 f"its image is the address {name[:80]!r}; nothing is downloaded, so save the "
                 "images and name their files"
             )
-        inside = [path for name in names for path in self._candidates(name, image.folder)]
-        if not inside:
-            raise NotFound(f"its image {image.name!r} leads out of the folder {self.root}")
-        found = next((path for path in inside if os.path.isfile(path)), None)  # also of odd names
+        if not self._is_inside(image.name, image.folder):
+            raise NotFound(
+                f"its image {image.name[:80]!r} leads out of the folder {self.root}; name a folder "
+                "that holds labels and images, or that of the images with --images"
+            )
+        paths = (path for name in names for path in self._candidates(name, image.folder))
+        found = next((path for path in paths if os.path.isfile(path)), None)  # also of odd names
         return found or self._find_by_end(names)
+
+    def _is_inside(self, name: str, folder: Path) -> bool:
+        if DRIVE.match(name) or name.startswith("/"):
+            return False
+        path = Path(os.path.normpath(folder / name))
+        return any(path.is_relative_to(os.path.normpath(root)) for root in self.roots)
 
     def _candidates(self, name: str, folder: Path) -> Iterator[Path]:
         """Yield the paths, below the folders, that a name may mean."""
-        if DRIVE.match(name) or name.startswith("/"):
-            return
-        bases = [base / beside for base in (folder, *self.roots) for beside in BESIDE]
-        for base in bases:
-            path = Path(os.path.normpath(base / name))
-            if any(path.is_relative_to(os.path.normpath(root)) for root in self.roots):
-                yield path
+        for base in (folder, *self.roots):
+            for beside in BESIDE:
+                if self._is_inside(name, base / beside):
+                    yield Path(os.path.normpath(base / beside / name))
 
     def _find_by_end(self, names: list[str]) -> Path:
         if self._by_name is None:

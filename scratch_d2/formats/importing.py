@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +66,7 @@ class ImportReport:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report, ready for JSON."""
-        return asdict(self)
+        return {**vars(self), "unknown": dict(self.unknown)}
 
 
 def import_labels(
@@ -109,6 +109,13 @@ def import_labels(
         task.tree.discard()
 
 
+def _check_shapes(item: LabelledImage) -> None:
+    """Raise ValueError for a shape that is so damaged that even its class is not known."""
+    for shape in item.shapes:
+        if shape.error and not shape.label:
+            raise ValueError(shape.error)
+
+
 def _existing(folder: Path) -> Path:
     if not folder.is_dir():
         raise FileNotFoundError(f"images {str(folder)!r}: no such folder")
@@ -132,8 +139,9 @@ class _Import:
         if isinstance(item, Problem):
             self.report.dropped.append(f"{item.where}: {item.reason}")
             return
-        self.report.unknown.update(self.classes.unknown(item))
         try:
+            _check_shapes(item)
+            self.report.unknown.update(self.classes.unknown(item))
             source, size = self._open(item)
             verdict = self.classes.verdict(item)
             if not verdict:

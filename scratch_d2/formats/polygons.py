@@ -10,6 +10,7 @@ ROUNDING = 0.01  # px that a point may be outside of its image before it is call
 MOST_COMPARED = 1000  # corners of a polygon whose edges are compared with each other
 TOLERANCE = 0.5  # px that an outline may move to have fewer corners
 LIKENESS = 0.8  # share of its area that a simplified outline keeps
+THIN = 1.5  # px of a mean width below which half a pixel is much
 ELLIPSE_CORNERS = 72
 FARTHEST = 400  # px along an outline from one corner to the next
 
@@ -105,15 +106,15 @@ def outline(mask: np.ndarray, tolerance: float = TOLERANCE) -> list[list[float]]
     """Trace an HxW bool mask as polygons [x0, y0, x1, y1, ...] with few corners, to be corrected.
 
     The middle of each pixel's edge on the border of the mask is within `tolerance` px of what is
-    returned. A region that would lose its area so, such as a line of one pixel, keeps its exact
+    returned. A region that this would change much, such as a line of one pixel, keeps its exact
     outline.
     """
     polygons = []
     for exact in mask_to_polygons(mask):
         corners = np.array(exact, np.float64).reshape(-1, 2)
         simple = _straighten(corners, tolerance)
-        kept = simple if len(simple) < len(corners) and _alike(simple, corners) else corners
-        polygons.append(kept.ravel().tolist())
+        is_better = len(simple) < len(corners) and not _is_thin(corners) and _alike(simple, corners)
+        polygons.append((simple if is_better else corners).ravel().tolist())
     return polygons
 
 
@@ -162,6 +163,12 @@ def _reach(middles: np.ndarray, at: int, tolerance: float) -> int:
     forward = distance >= np.maximum.accumulate(distance) - 1e-9
     fits = np.flatnonzero((angles >= low) & (angles <= high) & forward)
     return int(fits[-1]) + 1 if len(fits) else 1
+
+
+def _is_thin(corners: np.ndarray) -> bool:
+    """Whether a pixel outline encloses a line: its mean width is that of twice area by length."""
+    length = np.abs(_rotated(corners) - corners).sum()
+    return bool(2 * _area(corners) < THIN * length)
 
 
 def _alike(simple: np.ndarray, exact: np.ndarray) -> bool:
