@@ -1,6 +1,6 @@
 """The trained gate: loads a checkpoint and returns p(Bad) of images."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -70,13 +70,9 @@ class Gate:
         Raises ValueError for an array of another kind, FloatingPointError where a score is NaN or
         infinite.
         """
-        letterboxed = [self.preprocessing.letterbox(image) for image in images]
         logits = torch.zeros(len(images))
-        for members in group_by_padding([each.shape[:2] for each in letterboxed], STRIDE):
-            for start in range(0, len(members), self.batch_size):
-                chunk = members[start : start + self.batch_size]
-                stacked = torch.from_numpy(np.stack([letterboxed[index] for index in chunk]))
-                logits[chunk] = self.logits(stacked.permute(0, 3, 1, 2)).cpu()
+        for chunk, letterboxed in self._batches(images):
+            logits[chunk] = self.logits(letterboxed).cpu()
         if not logits.isfinite().all():
             index = int((~logits.isfinite()).nonzero()[0])
             raise FloatingPointError(
@@ -84,6 +80,23 @@ class Gate:
                 "weights are damaged, or its training failed"
             )
         return logits.sigmoid().numpy()
+
+    @torch.inference_mode()
+    def embed(self, images: list[np.ndarray]) -> np.ndarray:
+        """Return what the trunk sees in N images, [N, C] float32; alike images are close.
+
+        An embedding is the mean of the trunk's last features over the patches of an image, scaled
+        to length 1. C is the number of the trunk's channels.
+
+        Args:
+            images: HxWx3 uint8 RGB of any sizes.
+        """
+        embeddings = torch.zeros(len(images), self.model.trunk.num_features)
+        for chunk, letterboxed in self._batches(images):
+            with autocast(self.precision, self.device):
+                features = self.model.trunk.forward_features(self._to_inputs(letterboxed))
+            embeddings[chunk] = F.normalize(features.float().mean(dim=(2, 3))).cpu()
+        return embeddings.numpy()
 
     @torch.inference_mode()
     def patch_map(self, image: np.ndarray) -> np.ndarray:
@@ -96,10 +109,8 @@ class Gate:
         """
         letterboxed = self.preprocessing.letterbox(image)
         pixels = torch.from_numpy(letterboxed).permute(2, 0, 1)[None]
-        inputs = self.preprocessing.normalise(pixels.to(self.device))
-        inputs = inputs.contiguous(memory_format=torch.channels_last)
         with autocast(self.precision, self.device):
-            maps = self.model(inputs)
+            maps = self.model(self._to_inputs(pixels))
         size = letterboxed.shape[:2]
         logits = [F.interpolate(m[:, None].float(), size, mode="bilinear")[0, 0] for m in maps]
         mean = torch.stack(logits).mean(dim=0).sigmoid().cpu().numpy()
@@ -108,12 +119,24 @@ class Gate:
     @torch.inference_mode()
     def logits(self, letterboxed: torch.Tensor) -> torch.Tensor:
         """Return logits [N] float32, on the gate's device, of letterboxed [N, 3, H, W] uint8."""
+        with autocast(self.precision, self.device):
+            return max_pool_logits(self.model(self._to_inputs(letterboxed)))
+
+    def _batches(self, images: list[np.ndarray]) -> Iterator[tuple[list[int], torch.Tensor]]:
+        """Yield indices of images that need the same padding, and them as [n, 3, H, W] uint8."""
+        letterboxed = [self.preprocessing.letterbox(image) for image in images]
+        for members in group_by_padding([each.shape[:2] for each in letterboxed], STRIDE):
+            for start in range(0, len(members), self.batch_size):
+                chunk = members[start : start + self.batch_size]
+                stacked = torch.from_numpy(np.stack([letterboxed[index] for index in chunk]))
+                yield chunk, stacked.permute(0, 3, 1, 2)
+
+    def _to_inputs(self, letterboxed: torch.Tensor) -> torch.Tensor:
+        """Return [N, 3, H, W] uint8 as the network takes it, on the gate's device."""
         if self.device.type == "cuda":
             letterboxed = letterboxed.pin_memory()
         inputs = self.preprocessing.normalise(letterboxed.to(self.device, non_blocking=True))
-        inputs = inputs.contiguous(memory_format=torch.channels_last)
-        with autocast(self.precision, self.device):
-            return max_pool_logits(self.model(inputs))
+        return inputs.contiguous(memory_format=torch.channels_last)
 
 
 def gate_info(content: Mapping[str, Any], path: str | Path) -> dict[str, Any]:
