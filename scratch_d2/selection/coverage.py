@@ -27,7 +27,7 @@ def spread(
     distance: np.ndarray,
     groups: Sequence[str],
     count: int,
-) -> list[int]:
+) -> list[tuple[int, float]]:
     """Choose photographs one after the other: each time the largest weight x distance.
 
     The distance is that to the nearest photograph that is labelled or chosen. With equal weights
@@ -41,15 +41,17 @@ def spread(
         groups: [N]; at most one photograph of a group is chosen.
         count: how many to choose.
 
-    Returns the indices in the order of choice; fewer than `count` if there are fewer groups.
+    Returns index and weight x distance of each in the order of choice; fewer than `count` if there
+    are fewer groups.
     """
     names = np.asarray(groups)
     distance = np.array(distance, np.float64)
     open_ = np.ones(len(names), bool)
-    chosen: list[int] = []
+    chosen: list[tuple[int, float]] = []
     while len(chosen) < count and open_.any():
-        index = int(np.where(open_, weights * distance, -1.0).argmax())
-        chosen.append(index)
+        gains = np.where(open_, weights * distance, -1.0)
+        index = int(gains.argmax())
+        chosen.append((index, float(gains[index])))
         open_ &= names != names[index]
         distance = np.minimum(distance, _distance(embeddings, embeddings[[index]])[:, 0])
     return chosen

@@ -19,12 +19,20 @@ def nearness(area: np.ndarray, p_bad: np.ndarray, thresholds: Thresholds) -> np.
         area: [N] in the unit of the thresholds.
         p_bad: [N] in 0..1.
     """
+    return np.exp(-np.abs(decision_margin(area, p_bad, thresholds)))
+
+
+def decision_margin(area: np.ndarray, p_bad: np.ndarray, thresholds: Thresholds) -> np.ndarray:
+    """Return [N] float64, how far each image is from another verdict; from 0 on it is not Good.
+
+    It is in log-odds of p(Bad), or in logarithms of the area, as `nearness` has it.
+    """
     margin = _area_margin(area, thresholds)
     if not thresholds.review_disagreement:
         margin = np.minimum(margin, log_odds(p_bad) - log_odds(thresholds.gate_threshold))
     if thresholds.gate_upper_threshold is not None:
         margin = np.maximum(margin, log_odds(p_bad) - log_odds(thresholds.gate_upper_threshold))
-    return np.exp(-np.abs(margin))
+    return margin
 
 
 def disagreement(area: np.ndarray, p_bad: np.ndarray, thresholds: Thresholds) -> np.ndarray:

@@ -74,6 +74,17 @@ def test_normalise_uses_the_statistics_of_imagenet() -> None:
     assert Preprocessing(2).normalise(grey)[0, :, 0, 0].tolist() == pytest.approx(expected)
 
 
+def test_embeddings_do_not_depend_on_the_batch() -> None:
+    gate = make_gate()
+    together = gate.embed(IMAGES)
+    assert together.shape == (5, 512) and together.dtype == np.float32
+    alone = np.concatenate([gate.embed([image]) for image in IMAGES])
+    np.testing.assert_allclose(together, alone, atol=1e-6)
+    np.testing.assert_allclose(np.linalg.norm(together, axis=1), 1, rtol=1e-5)
+    assert np.abs(together[0] - together[1]).max() > 1e-3
+    assert gate.embed([]).shape == (0, 512)
+
+
 def test_scores_do_not_depend_on_the_batch() -> None:
     gate = make_gate()
     batched = gate(IMAGES)
