@@ -49,36 +49,40 @@ def choose(
         groups: [N], source groups; at most one photograph of a group is chosen.
         thresholds: those that gave the verdicts.
     """
-    near = nearness(candidates.area, candidates.p_bad, thresholds)
-    odds = disagreement(candidates.area, candidates.p_bad, thresholds)
+    doubt = doubts(candidates.area, candidates.p_bad, thresholds)
     judged = np.array([not why for why in candidates.unjudged], bool)
-    weights = LEAST_WEIGHT + (1 - LEAST_WEIGHT) * np.where(judged, np.maximum(near, odds), 0)
+    weights = LEAST_WEIGHT + (1 - LEAST_WEIGHT) * np.where(judged, doubt, 0)
     distance = distances_to(embeddings, labelled)
     return [
-        Choice(i, score, _explain(candidates, i, float(near[i]), float(odds[i]), thresholds))
-        for i, score in spread(embeddings, weights, distance, groups, count)
+        Choice(index, score, _explain(candidates, index, thresholds))
+        for index, score in spread(embeddings, weights, distance, groups, count)
     ]
+
+
+def doubts(area: np.ndarray, p_bad: np.ndarray, thresholds: Thresholds) -> np.ndarray:
+    """Return [N] float64 in 0..1: the larger of `nearness` and `disagreement`."""
+    near = nearness(area, p_bad, thresholds)
+    return np.maximum(near, disagreement(area, p_bad, thresholds))
 
 
 def most_doubtful(candidates: Candidates, thresholds: Thresholds, count: int) -> np.ndarray:
     """Return [M] int, sorted: the most doubtful half of `count`, and others evenly drawn."""
     if len(candidates) <= count:
         return np.arange(len(candidates))
-    near = nearness(candidates.area, candidates.p_bad, thresholds)
-    odds = disagreement(candidates.area, candidates.p_bad, thresholds)
-    order = np.argsort(-np.maximum(near, odds), kind="stable")
+    doubt = doubts(candidates.area, candidates.p_bad, thresholds)
+    order = np.argsort(-doubt, kind="stable")
     rest = np.sort(order[count // 2 :])
     drawn = np.linspace(0, len(rest) - 1, count - count // 2).round().astype(int)
     return np.sort(np.concatenate([order[: count // 2], rest[drawn]]))
 
 
-def _explain(
-    candidates: Candidates, index: int, near: float, odds: float, thresholds: Thresholds
-) -> str:
+def _explain(candidates: Candidates, index: int, thresholds: Thresholds) -> str:
     """Say why a candidate was chosen."""
     if candidates.unjudged[index]:
         return candidates.unjudged[index]
-    area, p_bad = float(candidates.area[index]), float(candidates.p_bad[index])
+    area, p_bad = candidates.area[index], candidates.p_bad[index]
+    near = float(nearness(area, p_bad, thresholds))
+    odds = float(disagreement(area, p_bad, thresholds))
     if max(near, odds) < NAMED:
         return "unlike the photographs that have a label or were chosen before"
     if odds >= near:
