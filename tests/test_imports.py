@@ -21,6 +21,7 @@ LIGHT = [
     "scratch_d2.inspection",
     "scratch_d2.inspection.predict",
     "scratch_d2.engines",
+    "scratch_d2.selection.run",
 ]
 
 
