@@ -5,8 +5,11 @@ r"""Judge photographs Good or Bad and find their scratches.
     scratch-d2 predict --config-file run/detector/config.yaml --input /data/new '/data/old/*.png' \
         --output results GATE.WEIGHTS run/gate/model_best.pth
 
+    scratch-d2 predict --watch /data/line --output results --on-verdict 'python3 sort_out.py'
+
 Writes results.jsonl, results.csv, coco_instances_results.json, summary.json, overlays/ and masks/.
-A run with --watch ends with Ctrl-C or SIGTERM.
+A run with --watch prints a line per verdict and ends with Ctrl-C or SIGTERM. --on-verdict runs a
+program for each row, with the row as JSON on its standard input, or sends it to an address.
 
 Exit codes: 0 done; 2 wrong usage or config; 3 done, but some files were unreadable (each has its
 row); 4 nothing was readable; 10 Bad found, only with --fail-on-bad (it overrides 3);
@@ -16,8 +19,10 @@ row); 4 nothing was readable; 10 Bad found, only with --fail-on-bad (it override
 import argparse
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from signal import SIGINT, SIGTERM
+from typing import TYPE_CHECKING
 
 from scratch_d2.cli.common import (
     add_config,
@@ -29,6 +34,12 @@ from scratch_d2.cli.common import (
     split_keys,
     use_reference_models,
 )
+from scratch_d2.utils.progress import say
+
+if TYPE_CHECKING:
+    from scratch_d2.inspection.jobs import Deliver
+    from scratch_d2.inspection.rows import Row
+    from scratch_d2.inspection.watch import Watch
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -48,6 +59,10 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--workers", type=int, help="batches inspected at once (as the device allows)"
     )
+    words = (
+        "program that gets each row as JSON on its standard input, or address that gets it by POST"
+    )
+    parser.add_argument("--on-verdict", metavar="COMMAND|URL", help=words)
     parser.add_argument("--resume", action="store_true", help="complete the results in DIR")
     parser.add_argument("--overwrite", action="store_true", help="replace the results in DIR")
     parser.add_argument(
@@ -67,6 +82,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     from scratch_d2.engines import get_engine
     from scratch_d2.inspection.inputs import count_files, find_files
     from scratch_d2.inspection.inspector import Inspector
+    from scratch_d2.inspection.notifier import notifying
     from scratch_d2.inspection.pictures import Pictures
     from scratch_d2.inspection.predict import Options, predict_files, predict_watched
     from scratch_d2.inspection.processors import pick_workers
@@ -83,13 +99,37 @@ def main(argv: Sequence[str] | None = None) -> int:
     engine = get_engine(args.engine or cfg.SCRATCH.ENGINE)
     workers = pick_workers(cfg.MODEL.DEVICE) if args.workers is None else args.workers
     options = Options(args.batch_size, workers, pictures, args.resume, args.overwrite)
-    inspector = Inspector.from_config(cfg, engine, opts)
-    if watch is not None:
-        on_stop(watch.stop.set, SIGINT, SIGTERM)
-        summary, stopwatch = predict_watched(inspector, watch, args.output, options)
-    else:
-        total = count_files(args.input) if sys.stderr.isatty() else None
-        summary, stopwatch = predict_files(inspector, files, args.output, options, total)
+    with notifying(args.on_verdict) as notify:
+        inspector = Inspector.from_config(cfg, engine, opts)
+        if watch is not None:
+            on_stop(watch.stop.set, SIGINT, SIGTERM)
+            deliver, begin = partial(_print, watch, notify), partial(_announce, watch, args.output)
+            summary, stopwatch = predict_watched(
+                inspector, watch, args.output, options, deliver, begin
+            )
+        else:
+            total = count_files(args.input)
+            summary, stopwatch = predict_files(
+                inspector, files, args.output, options, total, notify
+            )
     print(format_summary(summary, stopwatch))
     print(f"written: {args.output}")
     return exit_code(summary, args.fail_on_bad)
+
+
+def _announce(watch: "Watch", output: Path) -> None:
+    say(
+        f"watching {watch.folder} for photographs; results go to {output}; Ctrl-C or SIGTERM ends "
+        "the watch",
+        sys.stdout,
+    )
+
+
+def _print(watch: "Watch", notify: "Deliver | None", rows: list["Row"]) -> None:
+    """Print a line for each row, and pass the rows on."""
+    from scratch_d2.inspection.summary import format_verdict
+
+    for row in rows:
+        say(format_verdict(row, watch.folder), sys.stdout)
+    if notify is not None:
+        notify(rows)

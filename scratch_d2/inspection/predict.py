@@ -71,7 +71,7 @@ def predict_watched(
     output: Path,
     options: Options = DEFAULT_OPTIONS,
     deliver: Deliver | None = None,
-    begin: Callable[[int], None] | None = None,
+    begin: Callable[[], None] | None = None,
 ) -> tuple[dict[str, Any], Stopwatch]:
     """Inspect each file that arrives in a folder once, until the watch is stopped.
 
@@ -79,14 +79,14 @@ def predict_watched(
     written at the end. Otherwise as `predict_files`.
 
     Args:
-        begin: called once when the watch begins, with the number of rows of earlier runs.
+        begin: called once when the watch begins.
     """
     settings = _settings(inspector, options)
     with open_results(output, settings, options.resume, options.overwrite) as rows:
         done, taken = read_taken(rows)
         table = _begin_table(rows, output)
         if begin is not None:
-            begin(done)
+            begin()
 
         def take(batch: list[Row]) -> None:
             table.append(batch)

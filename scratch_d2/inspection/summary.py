@@ -1,6 +1,8 @@
 """The summary of a prediction run as text, and its exit code."""
 
 from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from scratch_d2.inspection.stopwatch import Stopwatch
@@ -31,6 +33,20 @@ def format_summary(summary: Mapping[str, Any], stopwatch: Stopwatch) -> str:
     counts = ", ".join(f"{count} {label}" for label, count in summary["verdicts"].items())
     lines.append(f"{summary['images']} images: {counts}, {len(unreadable)} unreadable")
     return "\n".join([*lines, format_times(stopwatch)])
+
+
+def format_verdict(row: Mapping[str, Any], folder: str | Path = "") -> str:
+    """Return a row as one line: local time, file below a folder, reason or error."""
+    time = datetime.fromisoformat(row["timestamp"]).astimezone().strftime("%H:%M:%S")
+    if row["status"] == "error":
+        return f"{time} Error: {_printable(row['error'])}"
+    file = Path(row["file"])
+    name = file.relative_to(folder) if file.is_relative_to(folder) else file
+    return f"{time} {_printable(str(name))} {row['reason']}"
+
+
+def _printable(text: str) -> str:
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
 def format_times(stopwatch: Stopwatch) -> str:

@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sized
 from contextlib import suppress
+from shutil import get_terminal_size
 from typing import TextIO, TypeVar
 
 from tqdm import tqdm
@@ -46,6 +47,7 @@ class Progress:
         self._stream = sys.stderr if stream is None else stream
         self._bar: tqdm | None = None
         if is_terminal(self._stream):
+            size = get_terminal_size()  # tqdm shows nothing where a container's has no size
             self._bar = tqdm(
                 desc=what,
                 total=total,
@@ -53,7 +55,8 @@ class Progress:
                 initial=done,
                 file=self._stream,
                 delay=SHORT,
-                dynamic_ncols=True,
+                ncols=size.columns,
+                nrows=size.lines,
             )
 
     def update(self, count: int = 1) -> None:
@@ -102,7 +105,10 @@ def say(line: str, stream: TextIO | None) -> None:
     """Print a line at once; where nobody can read it, do nothing."""
     if stream is not None:
         with suppress(OSError, ValueError):  # its reader has ended, or it is closed
-            print(line, file=stream, flush=True)
+            try:
+                print(line, file=stream, flush=True)
+            except UnicodeEncodeError:
+                print(ascii(line)[1:-1], file=stream, flush=True)
 
 
 def is_terminal(stream: TextIO | None) -> bool:

@@ -159,7 +159,9 @@ def test_names_from_stdin_need_not_be_there(work, tmp_path, monkeypatch):
 
 def test_a_watch_ends_with_sigterm_and_goes_on_where_it_was(work, tmp_path):
     (tmp_path / "in").mkdir()
-    watch = predict(work, tmp_path / "out", "--watch", tmp_path / "in", "--resume")
+    take = "sh -c 'cat >> \"$0\"' " + str(tmp_path / "taken")
+    options = ("--watch", tmp_path / "in", "--resume", "--on-verdict", take)
+    watch = predict(work, tmp_path / "out", *options)
     for numbers in (range(2), range(2, 4)):
         for number in numbers:
             os.link(work / "in" / f"{number:02d}.png", tmp_path / "in" / f"{number:02d}.png")
@@ -168,7 +170,11 @@ def test_a_watch_ends_with_sigterm_and_goes_on_where_it_was(work, tmp_path):
         process.send_signal(signal.SIGTERM)
         said, errors = process.communicate()
         assert process.returncode == 0, errors
+        assert said.startswith(f"watching {tmp_path / 'in'} for photographs; results go to ")
+        assert all(re.search(rf":\d\d {n:02d}.png (Good|Bad): ", said) for n in numbers)
+        assert "--on-verdict: 2 rows delivered" in errors
     rows = list(RowFile(tmp_path / "out" / "results.jsonl"))
+    assert list(RowFile(tmp_path / "taken")) == rows
     assert sorted(Path(row["file"]).name for row in rows) == [f"{n:02d}.png" for n in range(4)]
     assert json.loads((tmp_path / "out" / "summary.json").read_text())["images"] == 4
 

@@ -1,7 +1,9 @@
+from datetime import datetime
+
 import pytest
 
 from scratch_d2.inspection.stopwatch import Stopwatch
-from scratch_d2.inspection.summary import exit_code, format_summary
+from scratch_d2.inspection.summary import exit_code, format_summary, format_verdict
 
 
 def summary_of(good=0, bad=0, review=0, errors=()):
@@ -41,3 +43,13 @@ def test_the_terminal_is_told_counts_errors_and_times():
     assert lines[22] == (
         "30 inspected in 2.0 s, 15.0 a second; seconds of all threads: read 1.0, detector 3.2"
     )
+
+
+def test_a_verdict_is_one_printable_line():
+    row = {"timestamp": "2027-01-01T10:20:30.500+00:00", "status": "ok", "reason": "Good: fine"}
+    time = datetime.fromisoformat(row["timestamp"]).astimezone().strftime("%H:%M:%S")
+    inside = {**row, "file": "/line/a/b\nü\udcff.png"}
+    assert format_verdict(inside, "/line") == rf"{time} a/b\nü\udcff.png Good: fine"
+    assert format_verdict(inside, "/else") == rf"{time} /line/a/b\nü\udcff.png Good: fine"
+    broken = {**row, "status": "error", "error": "'x.png': damaged"}
+    assert format_verdict(broken) == f"{time} Error: 'x.png': damaged"

@@ -145,6 +145,31 @@ def test_a_folder_that_is_not_there_is_named(tmp_path):
         Watch(tmp_path / "nothing")
 
 
+def test_the_table_grows_and_in_the_end_is_the_same(tmp_path):
+    (tmp_path / "in").mkdir()
+    watch = Watch(tmp_path / "in", settle=0.02, patience=0.1, pause=0.01)
+    table, delivered, during = tmp_path / "out" / "results.csv", [], []
+
+    def deliver(rows):
+        delivered.extend(rows)
+        during.append(table.read_bytes())
+        if len(delivered) == 5:
+            watch.stop.set()
+
+    def begin():
+        assert table.read_text().count("\n") == 1
+        for number in range(5):
+            save(photograph(number % 2 == 1), tmp_path / "in" / f"{number}.png")
+
+    options = Options(2, 2, Pictures(()))
+    predict_watched(bright_inspector(), watch, tmp_path / "out", options, deliver, begin)
+    assert delivered == list(RowFile(tmp_path / "out" / "results.jsonl"))
+    assert [content.count(b"\n") for content in during] == sorted(
+        {len(c.splitlines()) for c in during}
+    )
+    assert during[-1] == table.read_bytes() and table.read_text().count("\n") == 6
+
+
 def run_until(folder, output, count, put):
     """Watch in a thread while files are put, until there are so many rows."""
     watch = Watch(folder, settle=0.02, patience=0.1, pause=0.01)
