@@ -20,7 +20,7 @@ from scratch_d2.cli.common import command_parser
 if TYPE_CHECKING:
     from scratch_d2.formats.importing import ImportReport
 
-FORMATS = ("auto", "coco", "labelme", "cvat", "label-studio", "yolo", "voc", "mvtec")
+FORMATS = ("auto", "coco", "labelme", "cvat", "label-studio", "yolo", "voc", "mvtec", "review")
 UNLABELLED = ("error", "good", "skip")
 DONE, INCOMPLETE, NOTHING = 0, 3, 4
 LISTED = 20

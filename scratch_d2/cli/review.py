@@ -31,7 +31,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
 def main(argv: Sequence[str] | None = None) -> int:
     args = parse_args(argv)
 
-    from scratch_d2.review.reviews import REVIEWS
+    from scratch_d2.formats.review_file import REVIEWS
     from scratch_d2.review.server import serve_review
 
     print(serve_review(args.results, args.port, args.count))

@@ -30,7 +30,7 @@ def read_dataset(dicts: Iterable[Mapping[str, Any]]) -> Iterator[LabelledImage]:
         shapes = [Shape(SCRATCH, rle=rle) for rle in rles]
         shapes += [_to_crowd(box) for box in boxes if box != (0, 0, *size)]
         yield LabelledImage(
-            name=_short_name(file),
+            name=short_name(file),
             where=str(file),
             folder=file.parent,
             shapes=tuple(shapes),
@@ -53,7 +53,7 @@ def read_predictions(folder: Path, score: float | None = None) -> Labels:
     Args:
         score: the lowest score of a detection, in 0..1; None takes the threshold of the run.
     """
-    least = _score_threshold(folder) if score is None else score
+    least = score_threshold(folder) if score is None else score
     with open(folder / ROWS, encoding="utf-8") as file:
         for number, line in enumerate(file, 1):
             where = f"{folder / ROWS}, line {number}"
@@ -63,7 +63,8 @@ def read_predictions(folder: Path, score: float | None = None) -> Labels:
                 yield Problem(where, f"not a row of results ({type(error).__name__}: {error})")
 
 
-def _score_threshold(folder: Path) -> float:
+def score_threshold(folder: Path) -> float:
+    """Return the lowest score, 0..1, that counted in the run of a results folder."""
     try:
         return float(json.loads((folder / SETTINGS).read_text("utf-8"))["score"])
     except (OSError, ValueError, KeyError, TypeError):
@@ -82,7 +83,7 @@ def _to_image(row: Mapping[str, Any], where: str, least: float) -> LabelledImage
         if each["score"] >= least
     )
     return LabelledImage(
-        name=_short_name(file),
+        name=short_name(file),
         where=where,
         folder=file.parent,
         shapes=tuple(shapes),
@@ -92,7 +93,7 @@ def _to_image(row: Mapping[str, Any], where: str, least: float) -> LabelledImage
     )
 
 
-def _short_name(path: Path) -> str:
+def short_name(path: Path) -> str:
     """Return a path below its last good/ or bad/, or its name without either."""
     named = [i for i, part in enumerate(path.parts[:-1]) if part.lower() in (GOOD, BAD)]
     return "/".join(path.parts[named[-1] + 1 :]) if named else path.name

@@ -14,6 +14,7 @@ from scratch_d2.formats.label_studio import (
 from scratch_d2.formats.label_studio_writer import write_label_studio
 from scratch_d2.formats.labelme import is_labelme, read_labelme, write_labelme
 from scratch_d2.formats.mvtec import is_mvtec, read_mvtec
+from scratch_d2.formats.review import is_review, read_review
 from scratch_d2.formats.values import Reader, Write
 from scratch_d2.formats.voc import is_voc, read_voc
 from scratch_d2.formats.yolo import is_yolo, read_yolo, write_yolo
@@ -27,6 +28,7 @@ READERS: dict[str, Reader] = {
     "yolo": read_yolo,
     "voc": read_voc,
     "mvtec": read_mvtec,
+    "review": read_review,
 }
 
 
@@ -59,7 +61,11 @@ JSON: dict[str, Callable[[Path], bool]] = {
     "label-studio": is_label_studio,
 }
 XML: dict[str, Callable[[Path], bool]] = {"cvat": is_cvat, "voc": is_voc}
-FOLDERS: dict[str, Callable[[Path], bool]] = {"mvtec": is_mvtec, "yolo": is_yolo}
+FOLDERS: dict[str, Callable[[Path], bool]] = {
+    "review": is_review,
+    "mvtec": is_mvtec,
+    "yolo": is_yolo,
+}
 
 
 def pick_reader(format: str, source: Path) -> Reader:

@@ -15,9 +15,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from scratch_d2.data.decoding import ImageError
+from scratch_d2.formats.review_file import DECISIONS, Review
 from scratch_d2.review.guard import Application, Guard
 from scratch_d2.review.photograph import encode_picture
-from scratch_d2.review.reviews import DECISIONS, Review
 from scratch_d2.review.session import Session
 
 LONGEST_BODY = 65_536

@@ -1,6 +1,5 @@
 """The photographs of a results folder in the order of review, doubtful ones first."""
 
-import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -8,6 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from scratch_d2.evaluation.offline import RunRecord
+from scratch_d2.formats.review_file import row_key
 from scratch_d2.inspection.inputs import RESULTS
 from scratch_d2.review.doubt import Doubt, doubt_of
 from scratch_d2.structures.thresholds import Thresholds
@@ -17,7 +17,7 @@ class QueueItem(NamedTuple):
     """A row of results.jsonl, and where in the file it is.
 
     Attributes:
-        row: `row_key` of the line, which ties reviews to exactly these detections.
+        row: its `row_key`, which ties reviews to exactly these detections.
         offset, length: of the line, bytes.
     """
 
@@ -55,14 +55,14 @@ class Queue:
         with open(self.folder / RESULTS, "rb") as file:
             file.seek(item.offset)
             line = file.read(item.length)
-        if row_key(line) != item.row:
+        try:
+            row = dict(json.loads(line))
+            unchanged = row_key(row) == item.row
+        except (KeyError, TypeError, ValueError):
+            unchanged = False
+        if not unchanged:
             raise ValueError(f"{self.folder / RESULTS} has changed; start the review again")
-        return dict(json.loads(line))
-
-
-def row_key(line: bytes) -> str:
-    """Return what identifies a line of results.jsonl, without its line break."""
-    return hashlib.sha256(line.rstrip(b"\r\n")).hexdigest()[:16]
+        return row
 
 
 def read_queue(folder: str | Path, count: int | None = None) -> Queue:
@@ -91,7 +91,7 @@ def read_queue(folder: str | Path, count: int | None = None) -> Queue:
             continue
         doubt = doubt_of(row, thresholds)
         items.append(
-            QueueItem(row["image_id"], row["file"], row_key(line), doubt, offset, len(line))
+            QueueItem(row["image_id"], row["file"], row_key(row), doubt, offset, len(line))
         )
     if not items:
         raise ValueError(f"{folder / RESULTS}: no photograph in it could be inspected")

@@ -9,10 +9,11 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
+from scratch_d2.formats.review_file import REVIEWS, SKIP, Action, Review
 from scratch_d2.inspection.results import SETTINGS
+from scratch_d2.review.log import ReviewLog
 from scratch_d2.review.photograph import counted, describe
 from scratch_d2.review.queue import Queue, QueueItem, read_queue
-from scratch_d2.review.reviews import REVIEWS, SKIP, Action, Review, ReviewLog
 
 LOCK = ".review.lock"
 

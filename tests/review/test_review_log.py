@@ -2,7 +2,8 @@ import json
 
 import pytest
 
-from scratch_d2.review.reviews import Action, Review, ReviewLog, read_reviews
+from scratch_d2.formats.review_file import Action, Review, read_reviews
+from scratch_d2.review.log import ReviewLog
 
 
 def act(log, row, decision=None, struck=()):

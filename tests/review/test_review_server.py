@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from scratch_d2.formats.review_file import row_key
 from scratch_d2.review.guard import refusal
-from scratch_d2.review.queue import row_key
 from scratch_d2.review.server import listen
 from scratch_d2.review.session import open_session
 from tests.commands import ROOT
@@ -35,7 +35,7 @@ def test_answers_are_saved_line_by_line_and_counted(results):
         status, progress = ask(f"{url}/api/photographs/0", {"decision": "skip", "struck": []})
         assert status == 200 and progress["next"] not in (5, 0)
         assert (progress["bad"], progress["skip"], progress["skipped"]) == (1, 1, 0)
-        rows = (results / "results.jsonl").read_bytes().splitlines()
+        rows = [json.loads(line) for line in open(results / "results.jsonl")]
         said = [(line["image_id"], line["decision"], line["struck"]) for line in lines(results)]
         assert said == [(5, None, [1]), (5, "bad", [1]), (0, "skip", [])]
         assert [line["row"] for line in lines(results)] == [row_key(rows[i]) for i in (5, 5, 0)]
