@@ -18,6 +18,7 @@ from scratch_d2.calibration.search import choose_thresholds
 from scratch_d2.data.split import deal_groups
 from scratch_d2.evaluation.images import ImageTable
 from scratch_d2.structures.thresholds import RULES, Thresholds, measures_alike
+from scratch_d2.utils.progress import track
 
 FOLDS = 5
 # A calibration on fewer Bad or fewer Good images than this comes with a warning.
@@ -136,7 +137,7 @@ def cross_validate(
         reason = "all Bad or all Good images are of one group"
         return None, f"{reason}; cross-validation needs two"
     pooled = np.zeros((len(images), 4))
-    for fold in np.unique(fold_of):
+    for fold in track(np.unique(fold_of), "cross-validating", unit="fold"):
         held, rest = fold_of == fold, images.select(fold_of != fold)
         if hindrance := _why_impossible(rest):
             return None, f"no cross-validation: in a part of the groups {hindrance}"

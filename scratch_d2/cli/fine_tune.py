@@ -111,6 +111,7 @@ def compare_with_start(args: argparse.Namespace) -> None:
     opts = ["OUTPUT_DIR", str(before), "SCRATCH.DATA_ROOT", args.folder, *start]
     opts += ["MODEL.WEIGHTS", weights, "DATASETS.TEST", "('scratch_text_test',)"]
     engine = ["--engine", args.engine] if args.engine else []
+    print("evaluating the models before on scratch_text_test as well", flush=True)
     with contextlib.redirect_stdout(io.StringIO()):
         train_detector.main(["--eval-only", "--config-file", config, *engine, *opts])
     print("\nThe models before, and those of this run, on scratch_text_test:\n")

@@ -16,6 +16,7 @@ from scratch_d2.data.images import read_batches
 from scratch_d2.structures.dataset_dict import mask_of, scratches_of, verdict_of
 from scratch_d2.structures.labels import BAD, GOOD
 from scratch_d2.utils.files import prepare_output_dir, write_atomically
+from scratch_d2.utils.progress import track
 
 VERDICTS = ("all", GOOD, BAD)
 SIZE = 330  # the longest side of real photographs, so that they are shown pixel by pixel
@@ -77,7 +78,7 @@ def _draw_pages(
 ) -> Iterator[Image.Image]:
     pages = math.ceil(max(map(len, datasets.values())) / (columns * rows))
     cells = [_draw_cells(dicts, size) for dicts in datasets.values()]
-    for page in range(1, pages + 1):
+    for page in track(range(1, pages + 1), "drawing", unit="page"):
         panels = [list(islice(drawn, columns * rows)) for drawn in cells]
         headings = [
             (title, _summarise(dicts) + (f", page {page} of {pages}" if pages > 1 else ""))

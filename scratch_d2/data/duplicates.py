@@ -16,6 +16,8 @@ from PIL import Image
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
+from scratch_d2.utils.progress import track
+
 HASH_SIZE = 16
 # Bits; a larger distance joins different labels among 22,000 rendered photographs.
 DISTANCE = 12
@@ -40,7 +42,7 @@ def cluster_duplicates(hashes: Sequence[str], distance: int = DISTANCE) -> np.nd
         return np.arange(len(hashes))
     unique, positions = np.unique(np.array(hashes), return_inverse=True)
     signs, numbers = _to_signs(unique.tolist()), np.arange(len(unique))
-    for start in range(0, len(unique), BLOCK):
+    for start in track(range(0, len(unique), BLOCK), "comparing photographs", unit="block"):
         block = signs[start : start + BLOCK]
         for other in range(start, len(unique), BLOCK):
             alike = block @ signs[other : other + BLOCK].T >= _likeness(signs, distance)

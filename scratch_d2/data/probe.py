@@ -22,6 +22,7 @@ from scratch_d2.data.images import read_image
 from scratch_d2.data.mask_files import read_mask_kind
 from scratch_d2.structures.masks import mask_to_box, mask_to_polygons, split_regions
 from scratch_d2.utils.files import file_stamp, write_atomically
+from scratch_d2.utils.progress import track
 
 CACHE_VERSION = 5
 TWO_LEVELS = "two levels"  # the kind of an image that may be a mask
@@ -104,7 +105,8 @@ def probe_files(
     entries = {path: known.get(str(path)) or [] for path in jobs}
     new = [path for path in jobs if entries[path][:STAMP] != stamps[path]]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for path, fact in zip(new, pool.map(lambda path: _look(path, jobs[path]), new)):
+        facts = pool.map(lambda path: _look(path, jobs[path]), new)
+        for path, fact in track(zip(new, facts), f"reading {root}", len(new), "file"):
             entries[path] = [*stamps[path], *fact]
     if new or len(entries) != len(known):
         _write_cache(cache_file, {str(path): entry for path, entry in entries.items()})

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
 from scratch_d2.data.images import ImageError, read_batches
 from scratch_d2.structures.dataset_dict import mask_of, scratches_of, verdict_of
 from scratch_d2.structures.labels import BAD
 from scratch_d2.utils.opencv import cv2
+from scratch_d2.utils.progress import track
 from scratch_d2.utils.tables import format_table
 
 Statistics = dict[str, float]
@@ -81,7 +81,7 @@ def measure_dataset(dicts: Sequence[Mapping[str, Any]], progress: bool = False) 
 
     Args:
         dicts: Detectron2's dataset dicts with polygons or RLE.
-        progress: whether to show a progress bar.
+        progress: whether to say how far it is, on standard error.
 
     Returns:
         One value for each key of `MEASURES`, in the unit of its title; nan if there is nothing to
@@ -120,8 +120,7 @@ def _histograms(dicts: Sequence[Mapping[str, Any]], progress: bool) -> Iterator[
     """Yield how often each grey level 0..255 occurs in each image, [256] int."""
     paths = [Path(item["file_name"]) for item in dicts]
     reads = chain.from_iterable(read_batches(paths, 16))
-    hidden = None if progress else True  # None hides the bar where there is no terminal
-    for _, image, reason in tqdm(reads, total=len(paths), unit="image", disable=hidden):
+    for _, image, reason in track(reads, "measuring", len(paths), show=progress):
         if image is None:
             raise ImageError(reason)
         grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)

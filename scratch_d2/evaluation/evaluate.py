@@ -22,6 +22,9 @@ from scratch_d2.metrics.image_metrics import image_metrics
 from scratch_d2.metrics.pixel_metrics import pixel_metrics
 from scratch_d2.structures.dataset_dict import has_unknown_scratches
 from scratch_d2.structures.prediction import Prediction
+from scratch_d2.utils.progress import Progress, track
+
+STEPS = 4  # that take long
 
 
 def evaluate_predictions(
@@ -73,16 +76,23 @@ def evaluate_dicts(
     judged = judge_images(images, thresholds)
     max_dets = settings.max_detections
 
-    results = average_precision(dicts, predictions, max_dets, resample(images.group))
-    results["image"] = {
-        f"{judge}_{name}": value
-        for judge, (y_pred, y_score) in judged.items()
-        for name, value in image_metrics(images.y_true, y_pred, y_score, images.group).items()
-    }
-    results["pixel"] = pixel_metrics(dicts, predictions, thresholds, images.group)
-    training, notes = training_images(settings)
-    leaks = find_leaks(dicts, training, settings.duplicate_distance, settings.burst_gap)
-    results["leak"] = leak_metrics(dicts, predictions, images, judged, training, leaks, max_dets)
+    with Progress("computing metrics", STEPS, "step") as progress:
+        results = average_precision(dicts, predictions, max_dets, resample(images.group))
+        progress.update()
+        results["image"] = {
+            f"{judge}_{name}": value
+            for judge, (y_pred, y_score) in judged.items()
+            for name, value in image_metrics(images.y_true, y_pred, y_score, images.group).items()
+        }
+        progress.update()
+        results["pixel"] = pixel_metrics(dicts, predictions, thresholds, images.group)
+        progress.update()
+        training, notes = training_images(settings)
+        leaks = find_leaks(dicts, training, settings.duplicate_distance, settings.burst_gap)
+        results["leak"] = leak_metrics(
+            dicts, predictions, images, judged, training, leaks, max_dets
+        )
+        progress.update()
     results["gate"] = gate_metrics(images, judged)
     results["speed"] = speed_metrics(seconds, images, thresholds)
     results["families"] = family_metrics(images, judged)
@@ -126,7 +136,9 @@ def score_by_gate(
     scores: list[float] = []
     seconds["gate"] = 0.0
     paths = [Path(item["file_name"]) for item in dicts]
-    for batch in read_batches(paths, settings.gate_batch_size, settings.white_level):
+    batches = read_batches(paths, settings.gate_batch_size, settings.white_level)
+    steps = -(-len(paths) // settings.gate_batch_size)
+    for batch in track(batches, "scoring by the gate", steps, "batch"):
         broken = [reason for _, image, reason in batch if image is None]
         if broken:
             raise ImageError(broken[0])

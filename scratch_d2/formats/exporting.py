@@ -7,6 +7,7 @@ from pathlib import Path, PurePosixPath
 from scratch_d2.formats.table import WRITERS
 from scratch_d2.formats.tree import link_or_copy, prepare_empty
 from scratch_d2.formats.values import LabelledImage, Labels, Problem
+from scratch_d2.utils.progress import track
 
 MASKS = ("polygon", "rle")
 
@@ -56,7 +57,7 @@ def _place_images(
 ) -> Iterator[LabelledImage]:
     """Link images into the folder, one by one, and yield them with their names in it."""
     taken: set[str] = set()
-    for item in labels:
+    for item in track(labels, "exporting"):
         if isinstance(item, Problem):
             report.left_out.append(f"{item.where}: {item.reason}")
             continue

@@ -15,6 +15,7 @@ from scratch_d2.formats.table import pick_reader
 from scratch_d2.formats.tree import DatasetTree
 from scratch_d2.formats.values import LabelledImage, Problem
 from scratch_d2.structures.labels import BAD, GOOD
+from scratch_d2.utils.progress import track
 
 REPORT_FILE = "import.json"
 UNLABELLED = ("error", "good", "skip")
@@ -102,7 +103,7 @@ def import_labels(
     folder = None if images is None else _existing(Path(images))
     task = _Import(ImageFinder(source, folder), classes, unlabelled, DatasetTree(Path(out)))
     try:
-        for item in read(source):
+        for item in track(read(source), "importing"):
             task.take(item)
         return task.finish()
     finally:

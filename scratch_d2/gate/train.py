@@ -25,6 +25,7 @@ from scratch_d2.gate.validation import rank, validate
 from scratch_d2.structures.labels import GOOD
 from scratch_d2.utils.files import prepare_output_dir, save_atomically
 from scratch_d2.utils.logging import MetricWriter, command_line, setup_logger
+from scratch_d2.utils.progress import track
 from scratch_d2.utils.shared_memory import workers_that_fit
 
 LOG_PERIOD = 20
@@ -203,7 +204,8 @@ def _learn_image_check(cfg: CfgNode, dicts: Sequence[Mapping[str, Any]]) -> Imag
     good = [item["file_name"] for item in dicts if item["verdict"] == GOOD]
     files = good[:: -(-len(good) // CHECKED_IMAGES)]
     white = cfg.SCRATCH.WHITE_LEVEL
-    check = ImageCheck.learn([measure_image(read_image(file, white)) for file in files])
+    measured = track(files, "measuring Good images")
+    check = ImageCheck.learn([measure_image(read_image(file, white)) for file in measured])
     if not cfg.GATE.WEIGHTS:
         return check
     start = gate_info(read_checkpoint(cfg.GATE.WEIGHTS), cfg.GATE.WEIGHTS).get("image_check")

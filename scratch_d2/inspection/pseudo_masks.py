@@ -10,6 +10,7 @@ from scratch_d2.data.pseudo_masks import with_pseudo_mask
 from scratch_d2.engines.base import Detector
 from scratch_d2.structures.dataset_dict import has_unknown_scratches
 from scratch_d2.structures.masks import decode_rle, union_of_rles
+from scratch_d2.utils.progress import track
 
 # A detection is believed from this score on; those of lower scores, which are more, teach the
 # detector to see scratches where there are none (docs/benchmarks.md) ...
@@ -37,9 +38,7 @@ def find_pseudo_masks(
     Returns the dicts with their pseudo-masks as annotations; images without any are left out.
     """
     marked = []
-    for item in dicts:
-        if not has_unknown_scratches(item):
-            continue
+    for item in track([d for d in dicts if has_unknown_scratches(d)], "marking scratches"):
         image = read_image(item["file_name"], white_level)
         (prediction,) = detector([image])
         places = gate.patch_map(image) >= MIN_PROBABILITY

@@ -23,6 +23,7 @@ from scratch_d2.structures.prediction import Prediction
 from scratch_d2.structures.thresholds import Thresholds
 from scratch_d2.structures.verdict import counts, scratch_mask
 from scratch_d2.utils.files import write_atomically
+from scratch_d2.utils.progress import track
 
 REPORT = "report.html"
 BUDGET = 19_000_000  # bytes of the page; more than that is a burden to open and to send
@@ -93,7 +94,8 @@ def _columns(
         return image_record(of_id[image_id], predictions[image_id], thresholds)
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        records = list(pool.map(record, images.image_id))
+        made = pool.map(record, images.image_id)
+        records = list(track(made, "outlining", len(images)))
     group_ids: dict[str, int] = {}
     return {
         "image_id": images.image_id,

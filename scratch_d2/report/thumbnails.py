@@ -12,6 +12,7 @@ from typing import NamedTuple
 from PIL import Image
 
 from scratch_d2.data.images import ImageError, read_image
+from scratch_d2.utils.progress import track
 
 FOLDER = "report_files"
 DATA_URI = "data:image/webp;base64,"
@@ -55,7 +56,7 @@ def make_thumbnails(files: Sequence[str], folder: Path, room: int) -> Thumbnails
     """
     _remove_old(folder / FOLDER)
     for quality in _affordable(files, room):
-        made = list(_encode_all(files, quality))
+        made = list(track(_encode_all(files, quality), "shrinking", len(files)))
         names = [base64.b64encode(data).decode("ascii") if data else None for data, _ in made]
         if sum(len(name or "") + len(',""') for name in names) <= room:
             return Thumbnails(DATA_URI, names, _problems(reason for _, reason in made))
@@ -93,7 +94,8 @@ def _write(files: Sequence[str], folder: Path) -> Thumbnails:
     folder.mkdir(parents=True, exist_ok=True)
     names: list[str | None] = []
     reasons = []
-    for index, (data, reason) in enumerate(_encode_all(files, OUTSIDE)):
+    encoded = track(_encode_all(files, OUTSIDE), "shrinking", len(files))
+    for index, (data, reason) in enumerate(encoded):
         names.append(f"{index:06d}.webp" if data else None)
         reasons.append(reason)
         if data:

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
-from tqdm import tqdm
 
 from scratch_d2.data.duplicates import DISTANCE, perceptual_hash
 from scratch_d2.data.groups import BURST_GAP, find_groups, time_of
 from scratch_d2.data.images import read_batches
 from scratch_d2.evaluation.leaks import Images, find_leaks
 from scratch_d2.utils.files import file_sha256
+from scratch_d2.utils.progress import Progress
 
 BATCH = 32
 
@@ -43,7 +43,7 @@ class Photographs:
 
 
 def look_at(files: Sequence[Path], gate: Embedder, white: float = 0.0) -> Photographs:
-    """Read photographs and embed them, batch by batch, with a progress bar on a terminal.
+    """Read photographs and embed them, batch by batch, and say how far it is.
 
     Args:
         white: as SCRATCH.WHITE_LEVEL has it.
@@ -53,7 +53,7 @@ def look_at(files: Sequence[Path], gate: Embedder, white: float = 0.0) -> Photog
     hashes: list[str] = []
     embeddings = []
     start = 0
-    with tqdm(total=len(files), unit="image", disable=None) as bar:
+    with Progress("reading", len(files)) as progress:
         for batch in read_batches(files, BATCH, white):
             images = []
             for index, (_, image, error) in enumerate(batch, start):
@@ -65,7 +65,7 @@ def look_at(files: Sequence[Path], gate: Embedder, white: float = 0.0) -> Photog
             hashes += map(perceptual_hash, images)
             embeddings.append(gate.embed(images))
             start += len(batch)
-            bar.update(len(batch))
+            progress.update(len(batch))
     joined = np.concatenate(embeddings) if embeddings else np.zeros((0, 1), np.float32)
     return Photographs(np.array(readable, int), joined, hashes, errors)
 

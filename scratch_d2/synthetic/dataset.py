@@ -7,7 +7,6 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
 from scratch_d2.synthetic.disk.files import encode_image, encode_mask, write_file
 from scratch_d2.synthetic.disk.folder import ANNOTATIONS, open_folder, write_annotations
@@ -15,6 +14,7 @@ from scratch_d2.synthetic.disk.parallel import open_workers
 from scratch_d2.synthetic.labels.fonts import load_font
 from scratch_d2.synthetic.plan import Burst, plan_bursts
 from scratch_d2.synthetic.render import Spec, render_burst
+from scratch_d2.utils.progress import Progress
 
 # Raise it whenever equal parameters no longer give equal pixels: folders must not be mixed.
 RENDERING = 5
@@ -61,12 +61,6 @@ def _parameters(count: int, seed: int, bad_fraction: float, spec: Spec) -> dict:
     }
 
 
-def _progress_bar(total: int, jobs: list[Job], show: bool) -> tqdm:
-    todo = sum(len(burst.names) for burst, _ in jobs)
-    hidden = None if show else True  # None hides it where there is no terminal
-    return tqdm(total=total, initial=total - todo, unit="image", desc="rendering", disable=hidden)
-
-
 def write_dataset(
     out: str | Path,
     count: int,
@@ -91,7 +85,7 @@ def write_dataset(
         workers: processes.
         brush: radius of the brush that draws the masks, px, see `Spec`.
         fonts: TrueType or OpenType files for the codes, instead of the drawn faces.
-        progress: whether to show a progress bar.
+        progress: whether to say how far it is, on standard error.
 
     Returns:
         The number of `good` and `bad` photographs in the folder, and of images and masks
@@ -111,11 +105,11 @@ def write_dataset(
     jobs = [(burst, files) for burst in bursts if (files := missing.intersection(burst.files()))]
     write = partial(_write_burst, out=out, seed=seed, spec=spec)
     with open_workers(min(workers, len(bursts))) as parallel_map:
-        with _progress_bar(count, jobs, progress) as bar:
+        done = count - sum(len(burst.names) for burst, _ in jobs)
+        with Progress("rendering", count, done=done, show=progress) as rendered:
             for images in parallel_map(write, jobs):
-                bar.update(images)
-            if not (out / ANNOTATIONS).exists():
-                bar.set_description(f"writing {ANNOTATIONS}")
-                write_annotations(out, planned, parallel_map)
+                rendered.update(images)
+        if not (out / ANNOTATIONS).exists():
+            write_annotations(out, planned, parallel_map, progress)
     bad = sum(len(burst.names) for burst in bursts if burst.bad)
     return {"good": count - bad, "bad": bad, "written": len(missing)}

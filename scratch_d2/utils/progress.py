@@ -27,7 +27,8 @@ class Progress:
         total: int | None = None,
         unit: str = "image",
         done: int = 0,
-        every: float = MINUTE,
+        show: bool = True,
+        every: float | None = None,
         stream: TextIO | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -38,13 +39,15 @@ class Progress:
             total: how many there are, None if that is not known.
             unit: one of them.
             done: how many are done already.
-            every: seconds between two lines where there is no terminal.
+            show: whether to say anything.
+            every: seconds between two lines where there is no terminal; None is a minute.
             stream: None is standard error.
         """
         self.what, self.total, self.unit, self.done = what, total, unit, done
-        self._before, self._every, self._clock = done, every, clock
+        self._before, self._clock = done, clock
+        self._every = MINUTE if every is None else every
         self._start = self._said = clock()
-        self._stream = sys.stderr if stream is None else stream
+        self._stream = (sys.stderr if stream is None else stream) if show else None
         self._bar: tqdm | None = None
         if is_terminal(self._stream):
             size = get_terminal_size()  # tqdm shows nothing where a container's has no size
@@ -86,16 +89,21 @@ class Progress:
 
 
 def track(
-    things: Iterable[T], what: str, total: int | None = None, unit: str = "image"
+    things: Iterable[T],
+    what: str,
+    total: int | None = None,
+    unit: str = "image",
+    show: bool = True,
 ) -> Iterator[T]:
     """Yield things, and say how many are done.
 
     Args:
         total: how many there are; None asks `len`, if there is one.
+        what, unit, show: as `Progress` takes them.
     """
     if total is None and isinstance(things, Sized):
         total = len(things)
-    with Progress(what, total, unit) as progress:
+    with Progress(what, total, unit, show=show) as progress:
         for thing in things:
             yield thing
             progress.update()

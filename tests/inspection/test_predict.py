@@ -185,6 +185,14 @@ def test_models_that_fail_on_everything_stop_the_run_and_keep_its_rows(tmp_path)
     assert len(list(RowFile(tmp_path / "out" / "results.jsonl"))) == 2
 
 
+def test_a_run_says_how_far_it_is(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("scratch_d2.utils.progress.MINUTE", 0.0)
+    sources = find_files([str(write_files(tmp_path / "in"))])
+    predict_files(bright_inspector(), sources, tmp_path / "out", EVERYTHING, total=6)
+    out, err = capsys.readouterr()
+    assert out == "" and "inspecting: 6 of 6 images (100%), 0:00:00 left" in err
+
+
 def test_an_interrupted_run_says_what_is_safe(tmp_path):
     def sources():
         for number, source in enumerate(find_files([str(tmp_path / "in")])):

@@ -25,6 +25,7 @@ from scratch_d2.evaluation.table import headline
 from scratch_d2.structures.images import check_rgb
 from scratch_d2.structures.prediction import Prediction
 from scratch_d2.utils.batching import group_by_padding
+from scratch_d2.utils.progress import track
 
 # Metrics by task, or by dataset and task.
 Results = dict[str, Any]
@@ -87,7 +88,7 @@ def _predict(
 ) -> tuple[dict[Any, Prediction], dict[str, float]]:
     """Return predictions by image_id and what reading and detecting took, in seconds."""
     predictions, seconds = {}, {"read": 0.0, "detector": 0.0}
-    for item in dicts:
+    for item in track(dicts, "detecting"):
         begin = time.perf_counter()
         image = read_image(item["file_name"], detector.cfg.SCRATCH.WHITE_LEVEL)
         read = time.perf_counter()

@@ -21,6 +21,7 @@ from scratch_d2.synthetic.disk.files import read_meta, write_file
 from scratch_d2.synthetic.disk.parallel import Map
 from scratch_d2.utils.files import PART
 from scratch_d2.utils.opencv import cv2
+from scratch_d2.utils.progress import track
 from scratch_d2.utils.version import __version__
 
 FOLDERS = (GOOD, BAD, "masks")
@@ -152,7 +153,9 @@ def _write_manifest(out: Path, parameters: dict) -> None:
     write_file(path, (json.dumps(manifest, indent=2) + "\n").encode("utf-8"))
 
 
-def write_annotations(out: Path, planned: set[str], parallel_map: Map = map) -> None:
+def write_annotations(
+    out: Path, planned: set[str], parallel_map: Map = map, progress: bool = False
+) -> None:
     """Write `annotations.json`: COCO JSON of the whole folder, once all its files are there.
 
     Images have the ids and names that `scratch-d2 coco` gives them, and beyond the
@@ -161,6 +164,7 @@ def write_annotations(out: Path, planned: set[str], parallel_map: Map = map) -> 
     Args:
         planned: all files, as `open_folder` was told.
         parallel_map: reads the files; see `open_workers`.
+        progress: whether to say how far it is, on standard error.
 
     Raises OSError where a file cannot be used.
     """
@@ -169,7 +173,9 @@ def write_annotations(out: Path, planned: set[str], parallel_map: Map = map) -> 
     ]
     content = to_coco([])
     try:
-        for piece in parallel_map(partial(_image_to_coco, out=out), enumerate(images)):
+        pieces = parallel_map(partial(_image_to_coco, out=out), enumerate(images))
+        what = f"writing {ANNOTATIONS}"
+        for piece in track(pieces, what, len(images), show=progress):
             content["images"] += piece["images"]
             for annotation in piece["annotations"]:
                 annotation["id"] = len(content["annotations"]) + 1

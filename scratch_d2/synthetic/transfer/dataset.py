@@ -8,7 +8,6 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
 from scratch_d2.data.images import read_image
 from scratch_d2.synthetic.dataset import RENDERING, check_arguments
@@ -20,6 +19,7 @@ from scratch_d2.synthetic.transfer.paint import scratch_photograph
 from scratch_d2.synthetic.transfer.photograph import read_photograph
 from scratch_d2.synthetic.transfer.plan import Copy, find_photographs, plan_copies
 from scratch_d2.synthetic.transfer.printed import NoPrintError
+from scratch_d2.utils.progress import Progress
 
 # Raise it whenever equal photographs and parameters no longer give equal scratches.
 TRANSFER = 1
@@ -75,17 +75,11 @@ def _gather(
 ) -> dict[str, str]:
     """Wait for all copies; returns those that could not be made, and why."""
     failed = {}
-    with tqdm(
-        total=total,
-        initial=total - todo,
-        unit="image",
-        desc="scratching",
-        disable=None if progress else True,  # None hides it where there is no terminal
-    ) as bar:
+    with Progress("scratching", total, done=total - todo, show=progress) as copied:
         for copy, reason in made:
             if reason:
                 failed[copy.name] = reason
-            bar.update()
+            copied.update()
     return failed
 
 
@@ -143,7 +137,7 @@ def write_transfer(
         seed: 0 or more.
         workers: processes.
         brush: radius of the brush that draws the masks, px where capitals are 80 px high.
-        progress: whether to show a progress bar.
+        progress: whether to say how far it is, on standard error.
 
     Returns:
         The number of `good` and `bad` photographs in the folder, and of images and masks
@@ -174,7 +168,7 @@ def write_transfer(
         if failed:
             write_file(out / LEFT_OUT, (json.dumps(left_out, indent=2) + "\n").encode("utf-8"))
         if not (out / ANNOTATIONS).exists():
-            write_annotations(out, _files(copies), parallel_map)
+            write_annotations(out, _files(copies), parallel_map, progress)
     for reason in dict.fromkeys([*unreadable.values(), *left_out.values()]):
         logger.warning("left out: %s", " ".join(reason.splitlines()))
     written = len(missing & _files(copies))
