@@ -24,7 +24,8 @@ from scratch_d2.engines import get_engine
 from scratch_d2.gate import Gate
 from scratch_d2.inspection.inputs import find_files
 from scratch_d2.inspection.margins import MARGINS, gate_is_close, verdict_is_close
-from scratch_d2.structures.verdict import gate_label, judge, measure_area
+from scratch_d2.structures.areas import measure_area
+from scratch_d2.structures.verdict import gate_label, judge
 
 
 def parse_args():

@@ -18,14 +18,15 @@ from scratch_d2.utils.config_files import as_floats, check_kinds, read_config_fi
 ACCEPTED = {
     "SCRATCH.ENGINE": ("auto", "d2", "embedded"),
     "SCRATCH.PRECISION": ("auto", "exact", "float32", "bfloat16"),
-    "SCRATCH.AREA_METHOD": ("contour", "pixel"),
-    "SCRATCH.AREA_UNIT": ("pixel", "fraction"),
+    "SCRATCH.AREA_METHOD": ("contour", "pixel", "weighted"),
+    "SCRATCH.AREA_UNIT": ("auto", "pixel", "fraction", "mm2"),
 }
 RANGES = {
     "SCRATCH.WHITE_LEVEL": (0, float("inf")),
     "SCRATCH.MASK_THRESHOLD": (0, 254),
     "SCRATCH.SCORE_THRESHOLD": (0, 1),
-    "SCRATCH.AREA_THRESHOLD": (0, float("inf")),
+    "SCRATCH.AREA_THRESHOLD": (-1, float("inf")),
+    "SCRATCH.PIXELS_PER_MM": (0, float("inf")),
     "SCRATCH.BURST_GAP": (0, float("inf")),
     "SCRATCH.DUPLICATE_DISTANCE": (-1, 256),
     "SCRATCH.FOLDS": (0, 1000),
@@ -85,11 +86,16 @@ def add_scratch_config(cfg: CfgNode) -> None:
     cfg.SCRATCH.MASK_THRESHOLD = 127
     # The area rule. An instance counts from this score on; an image is Bad from this area on.
     cfg.SCRATCH.SCORE_THRESHOLD = 0.5
-    cfg.SCRATCH.AREA_THRESHOLD = 500.0
-    # "contour" sums cv2.contourArea over external contours, "pixel" counts mask pixels.
+    # -1 is the default of the unit: 1% of the image, 1 mm2 or 500 pixels.
+    cfg.SCRATCH.AREA_THRESHOLD = -1.0
+    # "contour" sums cv2.contourArea over external contours, "pixel" counts mask pixels, "weighted"
+    # counts each with the fourth power of its score.
     cfg.SCRATCH.AREA_METHOD = "contour"
-    # "pixel" of the original image, or "fraction" of its area.
-    cfg.SCRATCH.AREA_UNIT = "pixel"
+    # "fraction" of the image, "pixel" of the original image, or "mm2". "auto" is mm2 if
+    # PIXELS_PER_MM is set, else fraction.
+    cfg.SCRATCH.AREA_UNIT = "auto"
+    # Pixels of the original image in a millimetre of the label; 0 where it is not known.
+    cfg.SCRATCH.PIXELS_PER_MM = 0.0
     # Areas in [low, high) are sent to review instead of being judged; [] judges every image.
     cfg.SCRATCH.REVIEW_BAND = []
     # Send an image to review where gate and area rule are sure of the opposite. The detector then
@@ -269,10 +275,9 @@ def check_config(cfg: CfgNode) -> None:
     for key, (low, high) in RANGES.items():
         if not low <= leaves[key] <= high:
             raise ValueError(f"{key} is {leaves[key]}; accepted is {low} to {high}")
-    if cfg.SCRATCH.AREA_UNIT == "fraction" and cfg.SCRATCH.AREA_THRESHOLD > 1:
+    if -1 < cfg.SCRATCH.AREA_THRESHOLD < 0:
         raise ValueError(
-            f"SCRATCH.AREA_THRESHOLD is {cfg.SCRATCH.AREA_THRESHOLD}; with SCRATCH.AREA_UNIT "
-            "fraction, accepted is 0 to 1"
+            f"SCRATCH.AREA_THRESHOLD is {cfg.SCRATCH.AREA_THRESHOLD}; accepted is -1, or 0 and more"
         )
     upper = cfg.GATE.UPPER_THRESHOLD
     if upper is not None and not cfg.GATE.THRESHOLD <= upper <= 1:

@@ -46,7 +46,10 @@ def test_defaults_are_those_of_detectron2():
     [
         (["SOLVER.MAX_ITR", "3"], r"MAX_ITR; did you mean SOLVER\.MAX_ITER\?"),
         (["SOLVER.MAX_ITER", "many"], "SOLVER.MAX_ITER has a value of the wrong type"),
-        (["SCRATCH.AREA_UNIT", "mm"], "SCRATCH.AREA_UNIT is 'mm'; accepted are pixel, fraction"),
+        (
+            ["SCRATCH.AREA_UNIT", "mm"],
+            "SCRATCH.AREA_UNIT is 'mm'; accepted are auto, pixel, fraction, mm2",
+        ),
         (["SCRATCH.SCORE_THRESHOLD", "1.5"], "SCORE_THRESHOLD is 1.5; accepted is 0 to 1"),
         (["SCRATCH.REVIEW_BAND", "[9, 3]"], r"REVIEW_BAND is \[9, 3\]"),
         (["SOLVER.MAX_ITER"], "KEY VALUE pairs expected"),
@@ -149,7 +152,7 @@ def test_weights_that_are_nowhere_are_named_with_every_place(elsewhere, caplog, 
         ("MODEL:\n", "MODEL has a value of the wrong type; accepted is a block"),
         ("MODEL: {RPN: }\n", "MODEL.RPN has a value of the wrong type; accepted is a b"),
         ("GATE: 5\n", "GATE has a value of the wrong type; accepted is a block of keys"),
-        ("SCRATCH: {AREA_THRESHOLD: }\n", "AREA_THRESHOLD is None; accepted is a value like 500"),
+        ("SCRATCH: {AREA_THRESHOLD: }\n", "AREA_THRESHOLD is None; accepted is a value like -1"),
         (
             "SCRATCH: {REVIEW_BAND: [a, b]}\n",
             r"a.yaml: SCRATCH.REVIEW_BAND is \['a', 'b'\]; accepted",

@@ -49,7 +49,7 @@ def format_calibration(
 
 def format_thresholds(thresholds: Thresholds) -> str:
     """Return thresholds in words."""
-    unit = "px" if thresholds.area_unit == "pixel" else "of the image"
+    unit = {"pixel": "px", "mm2": "mm²"}.get(thresholds.area_unit, "of the image")
     text = f"Bad from an area of {thresholds.area:.10g} {unit} ({thresholds.area_method}), "
     if thresholds.review_band:
         low, high = thresholds.review_band

@@ -4,7 +4,7 @@ import hashlib
 import json
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,12 @@ from fvcore.common.config import CfgNode
 
 from scratch_d2.checkpoints.addresses import local_file
 from scratch_d2.config import RENAMED_KEYS, flatten
-from scratch_d2.structures.thresholds import THRESHOLDS_FILE, Thresholds, read_thresholds
+from scratch_d2.structures.thresholds import (
+    DEFAULT_AREAS,
+    THRESHOLDS_FILE,
+    Thresholds,
+    read_thresholds,
+)
 from scratch_d2.utils.files import file_sha256
 
 SPLITS_FILE = "splits.json"
@@ -22,11 +27,14 @@ CONFIG_KEYS = {
     "SCRATCH.AREA_THRESHOLD": "area",
     "SCRATCH.AREA_METHOD": "area_method",
     "SCRATCH.AREA_UNIT": "area_unit",
+    "SCRATCH.PIXELS_PER_MM": "pixels_per_mm",
     "SCRATCH.REVIEW_BAND": "review_band",
     "GATE.THRESHOLD": "gate_threshold",
     "GATE.UPPER_THRESHOLD": "gate_upper_threshold",
     "SCRATCH.REVIEW_DISAGREEMENT": "review_disagreement",
 }
+# The value of SCRATCH.AREA_THRESHOLD that stands for the default of the unit.
+UNSTATED = -1
 logger = logging.getLogger(__name__)
 
 
@@ -122,16 +130,36 @@ def record_beside(weights: str | Path) -> Path | None:
 
 def thresholds_from_config(cfg: CfgNode) -> Thresholds:
     """Return the thresholds that a config states."""
-    values = flatten(cfg)
-    return Thresholds.from_dict({name: values[key] for key, name in CONFIG_KEYS.items()})
+    return Thresholds.from_dict(_stated(cfg))
+
+
+def _stated(cfg: CfgNode) -> dict[str, Any]:
+    """Return what a config states, by the names of `Thresholds`."""
+    leaves = flatten(cfg)
+    values = {name: leaves[key] for key, name in CONFIG_KEYS.items()}
+    if values["area_unit"] == "auto":
+        values["area_unit"] = "mm2" if values["pixels_per_mm"] else "fraction"
+    if values["area"] == UNSTATED:
+        values["area"] = DEFAULT_AREAS[values["area_unit"]]
+    return values
 
 
 def override_thresholds(saved: Thresholds, cfg: CfgNode, opts: Sequence[str]) -> Thresholds:
-    """Return saved thresholds, with those that KEY VALUE pairs set taken from the config."""
-    stated = asdict(thresholds_from_config(cfg))
+    """Return saved thresholds, with those that KEY VALUE pairs set taken from the config.
+
+    A saved area means nothing in another unit. Where only the unit is set, the area is the default
+    of that unit, and the log says so.
+    """
+    stated = _stated(cfg)
     keys = [RENAMED_KEYS.get(key, key) for key in opts[::2]]
-    names = [CONFIG_KEYS[key] for key in keys if key in CONFIG_KEYS]
-    return replace(saved, **{name: stated[name] for name in names})
+    names = {CONFIG_KEYS[key] for key in keys if key in CONFIG_KEYS}
+    if "area_unit" in names and stated["area_unit"] != saved.area_unit and "area" not in names:
+        names.add("area")
+        logger.warning(
+            "the area threshold was %g in %s; in %s it is %g until you calibrate or set it",
+            *(saved.area, saved.area_unit, stated["area_unit"], stated["area"]),
+        )
+    return Thresholds.from_dict({**asdict(saved), **{name: stated[name] for name in names}})
 
 
 def _warn_of_other_weights(

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from scratch_d2.structures.areas import measure_area
 from scratch_d2.structures.dataset_dict import verdict_of
 from scratch_d2.structures.labels import BAD, GOOD
 from scratch_d2.structures.prediction import Prediction
@@ -19,7 +20,6 @@ from scratch_d2.structures.verdict import (
     decide,
     decision_scores,
     gate_label,
-    measure_area,
 )
 from scratch_d2.utils.files import write_atomically
 

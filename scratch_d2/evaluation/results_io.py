@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from scratch_d2.evaluation.row_names import match_names
 from scratch_d2.structures.labels import UNJUDGED
 from scratch_d2.structures.masks import rle_areas, to_rle
 from scratch_d2.structures.prediction import Prediction
@@ -73,42 +74,56 @@ def read_results(path: str | Path, dicts: Sequence[Mapping[str, Any]]) -> Loaded
 
 
 def _read_rows(path: Path, dicts: Sequence[Mapping[str, Any]]) -> LoadedResults:
-    if not path.is_file():
-        raise FileNotFoundError(f"{str(path)!r}: no such file; scratch-d2 predict writes it")
-    ids = {str(Path(item["file_name"]).resolve()): item["image_id"] for item in dicts}
-    entries, p_bad, inspected, unknown, unjudged = [], {}, set(), [], []
-    for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
-        try:
-            row = json.loads(line)
-            if row["status"] != "ok":
-                continue
-            image_id = ids.get(str(Path(row["file"]).resolve()))
-            if image_id is None:
-                unknown.append(row["file"])
-                continue
-            if image_id in inspected:
-                raise ValueError(f"{path}, line {number}: a second row of {row['file']!r}")
-            inspected.add(image_id)
-            if UNJUDGED in str(row.get("reason", "")):
-                unjudged.append(row["file"])
-            entries += [{**instance, "image_id": image_id} for instance in row["instances"]]
-            if row["p_bad"] is not None:
-                p_bad[image_id] = _score(row["p_bad"], path, f"line {number}, p_bad")
-        except (KeyError, TypeError, json.JSONDecodeError) as error:
-            raise ValueError(f"{path}, line {number}: not a row of results ({error!r})") from None
-    if unknown and not inspected:
+    rows = _parse_rows(path)
+    image_ids, notes = match_names([row["file"] for _, row in rows], dicts)
+    files = [row["file"] for _, row in rows]
+    unknown = [file for file, image_id in zip(files, image_ids) if image_id is None]
+    if rows and len(unknown) == len(rows):
         raise ValueError(
             f"{path}: none of its images is in the dataset; the first is {unknown[0]!r}, seen from "
             f"{Path.cwd()}: run this where scratch-d2 predict ran"
         )
-    predictions = to_predictions(entries, [d for d in dicts if d["image_id"] in inspected], path)
-    notes = [_left_out(len(unknown), unknown[0])] if unknown else []
+    entries, p_bad, unjudged = [], {}, []
+    for (where, row), image_id in zip(rows, image_ids, strict=True):
+        if image_id is None:
+            continue
+        if UNJUDGED in str(row.get("reason", "")):
+            unjudged.append(row["file"])
+        entries += [{**instance, "image_id": image_id} for instance in row["instances"]]
+        if row["p_bad"] is not None:
+            p_bad[image_id] = _score(row["p_bad"], path, f"{where}, p_bad")
+    found = set(image_ids)
+    predictions = to_predictions(entries, [d for d in dicts if d["image_id"] in found], path)
+    notes += [_left_out(len(unknown), unknown[0])] if unknown else []
     if unjudged:
         notes.append(
             f"{len(unjudged)} images could not be judged and are for review, as {unjudged[0]}; "
             "here their gate score alone counts, as the detector has not seen them"
         )
     return LoadedResults(predictions, p_bad, notes)
+
+
+def _parse_rows(path: Path) -> list[tuple[str, dict[str, Any]]]:
+    """Return the rows of inspected images, each with its place; ValueError where one is damaged."""
+    if not path.is_file():
+        raise FileNotFoundError(f"{str(path)!r}: no such file; scratch-d2 predict writes it")
+    rows, seen = [], set()
+    for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
+        where = f"line {number}"
+        try:
+            row = json.loads(line)
+            if row["status"] != "ok":
+                continue
+            needed = {name: row[name] for name in ("file", "instances", "p_bad")}
+            if not isinstance(needed["file"], str) or not isinstance(needed["instances"], list):
+                raise TypeError("file must be text, instances a list")
+        except (KeyError, TypeError, json.JSONDecodeError) as error:
+            raise ValueError(f"{path}, {where}: not a row of results ({error!r})") from None
+        if row["file"] in seen:
+            raise ValueError(f"{path}, {where}: a second row of {row['file']!r}")
+        seen.add(row["file"])
+        rows.append((where, row))
+    return rows
 
 
 def _left_out(count: int, first: str) -> str:

@@ -4,9 +4,10 @@ import math
 from dataclasses import replace
 from typing import NamedTuple
 
+from scratch_d2.structures.areas import measure_area
 from scratch_d2.structures.prediction import Prediction
 from scratch_d2.structures.thresholds import Thresholds
-from scratch_d2.structures.verdict import area_label, measure_area
+from scratch_d2.structures.verdict import area_label
 
 
 class Margins(NamedTuple):

@@ -6,10 +6,11 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from scratch_d2.data.drawing import COLOURS, SCRATCH, draw_mask, enlarge, font, wrap
+from scratch_d2.structures.areas import counts
 from scratch_d2.structures.masks import decode_rle
 from scratch_d2.structures.prediction import Prediction
 from scratch_d2.structures.thresholds import Thresholds
-from scratch_d2.structures.verdict import Verdict, counts
+from scratch_d2.structures.verdict import Verdict
 from scratch_d2.structures.wording import format_shares
 
 WIDTH = 640  # small photographs are enlarged to about this, so that the text is legible

@@ -11,8 +11,8 @@ from scratch_d2.inspection.inputs import RESULT_FOLDERS, InputFile
 from scratch_d2.inspection.inspector import Inspection
 from scratch_d2.inspection.overlay import draw_overlay
 from scratch_d2.inspection.rows import writing
+from scratch_d2.structures.areas import scratch_mask
 from scratch_d2.structures.thresholds import Thresholds
-from scratch_d2.structures.verdict import scratch_mask
 from scratch_d2.utils.opencv import cv2
 
 FOLDERS = RESULT_FOLDERS

@@ -13,10 +13,11 @@ from PIL import Image
 
 from scratch_d2.data.coco import to_coco_results
 from scratch_d2.inspection.overlay import draw_overlay
+from scratch_d2.structures.areas import counts
 from scratch_d2.structures.masks import decode_rle
 from scratch_d2.structures.prediction import Prediction
 from scratch_d2.structures.thresholds import Thresholds
-from scratch_d2.structures.verdict import Verdict, counts
+from scratch_d2.structures.verdict import Verdict
 
 if TYPE_CHECKING:
     import supervision

@@ -12,9 +12,8 @@ from typing import Any
 from scratch_d2.data.coco import CATEGORY_ID, to_coco_results
 from scratch_d2.inspection.inputs import InputFile
 from scratch_d2.inspection.inspector import Inspection
-from scratch_d2.structures.masks import decode_rle, scratch_area
+from scratch_d2.structures.areas import counts, instance_areas
 from scratch_d2.structures.thresholds import Thresholds
-from scratch_d2.structures.verdict import counts
 
 BLOCK = 1 << 16
 Row = dict[str, Any]
@@ -48,15 +47,16 @@ def ok_row(
     verdict, prediction = inspection.verdict, inspection.prediction
     counted = counts(prediction, thresholds).tolist()
     instances = []
-    for result, is_counted in zip(to_coco_results(image_id, prediction), counted, strict=True):
-        mask = result["segmentation"]
+    areas = instance_areas(prediction, thresholds)
+    results = to_coco_results(image_id, prediction)
+    for result, area, is_counted in zip(results, areas, counted, strict=True):
         instances.append(
             {
                 "bbox": result["bbox"],
                 "score": result["score"],
                 "counted": is_counted,
-                "area": scratch_area(decode_rle(mask), thresholds.area_method),
-                "segmentation": mask,
+                "area": area,
+                "segmentation": result["segmentation"],
             }
         )
     return {

@@ -8,6 +8,7 @@ from pycocotools import mask as coco_mask
 
 from scratch_d2.metrics.bootstrap import interval, resample
 from scratch_d2.metrics.matching import WIDTHS, mean_width
+from scratch_d2.structures.areas import scratch_mask
 from scratch_d2.structures.dataset_dict import (
     annotation_rle,
     has_unknown_scratches,
@@ -16,7 +17,6 @@ from scratch_d2.structures.dataset_dict import (
 from scratch_d2.structures.masks import decode_rle, rle_areas, union_of_rles
 from scratch_d2.structures.prediction import Prediction
 from scratch_d2.structures.thresholds import Thresholds
-from scratch_d2.structures.verdict import scratch_mask
 
 THIN = WIDTHS["thin"][1]
 # Per image: true positive, predicted and true pixels; Dice; skeleton pixels detected and true, of

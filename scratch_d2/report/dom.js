@@ -53,6 +53,8 @@ const formatPercent = (value) => (isNumber(value) ? `${(100 * value).toFixed(1)}
 /** Six significant digits, without trailing zeros. */
 const formatShort = (value) => (isNumber(value) ? String(Number(value.toPrecision(6))) : DASH);
 
+const UNIT_SIGNS = { pixel: "px", mm2: "mm²", fraction: "of the image" };
+
 /** A scratch area in words. */
 function formatArea(area, unit) {
   return formatAreas([area], unit, 3)[0] + (AREA_OF[unit] ?? "");

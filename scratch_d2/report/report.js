@@ -273,7 +273,7 @@ function start() {
   const shown = { gate: images.p_bad, curves: plots, "no-curves": !plots, unseen: unseenBelow };
   showWhere({ ...shown, other: false });
   byId("unseen-below").textContent = formatShort(unseenBelow);
-  byId("area-unit").textContent = saved.area_unit === "fraction" ? "of the image" : "px";
+  byId("area-unit").textContent = UNIT_SIGNS[saved.area_unit];
   renderAbout(data.about);
   renderResults(data.results);
   wireTheme(byId("theme"));

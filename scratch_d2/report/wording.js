@@ -4,7 +4,7 @@
 const MOST_DECIMALS = 6;
 const LARGEST = 1e15;
 // By area unit: what a value is multiplied by, its significant digits, what follows the number.
-const AREA_FORMATS = { pixel: [1, 4, " px"], fraction: [100, 2, "%"] };
+const AREA_FORMATS = { pixel: [1, 4, " px"], fraction: [100, 2, "%"], mm2: [1, 3, " mm²"] };
 // What an area is a part of, by unit.
 const AREA_OF = { fraction: " of the image" };
 
@@ -83,5 +83,6 @@ function describeScratches(count, area, thresholds) {
   const bound = label === REVIEW ? `review from ${bounds.join(" to ")}` : `limit ${bounds[0]}`;
   if (!count) return `no scratch found (${bound})`;
   const found = count === 1 ? "1 scratch covers" : `${count} scratches cover`;
-  return `${found} ${covered}${AREA_OF[unit] ?? ""} (${bound})`;
+  const how = thresholds.area_method === "weighted" ? ", weighted by score" : "";
+  return `${found} ${covered}${AREA_OF[unit] ?? ""}${how} (${bound})`;
 }

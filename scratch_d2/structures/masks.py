@@ -1,4 +1,4 @@
-"""Masks as HxW bool arrays: regions, polygons, COCO run-length encoding (RLE), areas."""
+"""Masks as HxW bool arrays: regions, polygons, COCO run-length encoding (RLE)."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,7 +9,6 @@ from pycocotools import mask as coco_mask
 from scratch_d2.structures.segmentations import check_polygons, check_runs
 from scratch_d2.utils.opencv import cv2
 
-AREA_METHODS = ("contour", "pixel")
 # `pycocotools.mask.area` counts the masks of one call in a byte; with NumPy 2 a 256th one fails.
 MASKS_PER_CALL = 255
 
@@ -118,20 +117,3 @@ def union_of_rles(rles: list[dict], height: int, width: int) -> np.ndarray:
     if not rles:
         return np.zeros((height, width), dtype=bool)
     return decode_rle(coco_mask.merge(list(rles)))
-
-
-def scratch_area(mask: np.ndarray, method: str = "contour") -> float:
-    """Measure the scratch area of an HxW mask in pixels.
-
-    `contour` sums `cv2.contourArea` over the external contours: the polygon through the centres
-    of the border pixels, so holes count and lines one pixel wide have area 0. `pixel` counts
-    the mask's pixels.
-    """
-    if method == "pixel":
-        return float(np.count_nonzero(mask))
-    if method == "contour":
-        contours, _ = cv2.findContours(
-            mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE
-        )
-        return float(sum(cv2.contourArea(contour) for contour in contours))
-    raise ValueError(f"area method {method!r} is unknown; accepted are {', '.join(AREA_METHODS)}")

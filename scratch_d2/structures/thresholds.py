@@ -9,10 +9,12 @@ from numbers import Real
 from pathlib import Path
 from typing import Any
 
-from scratch_d2.structures.masks import AREA_METHODS
 from scratch_d2.utils.files import write_atomically
 
-AREA_UNITS = ("pixel", "fraction")
+AREA_METHODS = ("contour", "pixel", "weighted")
+# By unit, the area threshold of a config that states none.
+DEFAULT_AREAS = {"pixel": 500.0, "fraction": 0.01, "mm2": 1.0}
+AREA_UNITS = tuple(DEFAULT_AREAS)
 THRESHOLDS_FILE = "thresholds.json"
 CALIBRATION = "calibration"
 # Names of earlier releases, which files may still hold.
@@ -22,6 +24,7 @@ UPPER_BOUNDS = {
     "area": math.inf,
     "gate_threshold": 1.0,
     "gate_upper_threshold": 1.0,
+    "pixels_per_mm": math.inf,
 }
 HASHES = ("data_sha256", "weights_sha256", "gate_sha256")
 logger = logging.getLogger(__name__)
@@ -45,26 +48,29 @@ class Thresholds:
     Attributes:
         score: an instance counts from this score on, 0..1.
         area: an image is Bad from this scratch area on, in `area_unit`.
-        area_method: "contour" or "pixel", see `scratch_d2.structures.masks.scratch_area`.
-        area_unit: "pixel" of the original image, or "fraction" of it.
+        area_method: "contour", "pixel" or "weighted", see `scratch_d2.structures.areas`.
+        area_unit: "pixel" of the original image, "fraction" of it, or "mm2", square millimetres.
         review_band: areas in [low, high) are for review; None judges every image.
         gate_threshold: an image with a lower p(Bad), 0..1, is Good without the detector.
         gate_upper_threshold: an image with at least this p(Bad) is Bad whatever its scratch area;
             None leaves every such verdict to the area rule.
         review_disagreement: an image is for review where gate and area rule are sure of the
             opposite. The detector then looks at every image.
+        pixels_per_mm: pixels of the original image in a millimetre of the label; 0 where it is not
+            known. The unit "mm2" needs it.
 
     Raises ValueError naming the threshold whose value is not accepted.
     """
 
     score: float = 0.5
-    area: float = 500.0
+    area: float = DEFAULT_AREAS["pixel"]
     area_method: str = "contour"
     area_unit: str = "pixel"
     review_band: tuple[float, float] | None = None
     gate_threshold: float = 0.05
     gate_upper_threshold: float | None = None
     review_disagreement: bool = False
+    pixels_per_mm: float = 0.0
 
     def __post_init__(self) -> None:
         if self.area_method not in AREA_METHODS or self.area_unit not in AREA_UNITS:
@@ -79,6 +85,13 @@ class Thresholds:
             if not (_is_number(value) and 0 <= value <= upper):
                 accepted = "from 0 on" if upper == math.inf else "in 0..1"
                 raise ValueError(f"{name} is {value!r}; accepted is a number {accepted}")
+        if self.area_unit == "fraction" and self.area > 1:
+            raise ValueError(
+                f"area is {self.area:g} of the image; accepted is 0 to 1. A threshold in pixels "
+                "needs SCRATCH.AREA_UNIT pixel"
+            )
+        if self.area_unit == "mm2" and not self.pixels_per_mm:
+            raise ValueError("areas in mm2 need SCRATCH.PIXELS_PER_MM, the pixels in a millimetre")
         if not isinstance(self.review_disagreement, bool):
             raise ValueError(
                 f"review_disagreement is {self.review_disagreement!r}; accepted are True and False"
@@ -139,7 +152,9 @@ RULES = {"seed": Thresholds(score=0.5, area=500.5, area_method="contour", gate_t
 
 def measures_alike(one: Thresholds, other: Thresholds) -> bool:
     """Whether areas measured by one are those that the other would measure."""
-    names = ("score", "area_method", "area_unit")
+    names = ["score", "area_method", "area_unit"]
+    if one.area_unit == "mm2":
+        names.append("pixels_per_mm")
     return all(getattr(one, name) == getattr(other, name) for name in names)
 
 

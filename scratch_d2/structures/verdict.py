@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from scratch_d2.structures.areas import counts, measure_area
 from scratch_d2.structures.labels import BAD, GOOD, REVIEW, UNJUDGED
-from scratch_d2.structures.masks import scratch_area, union_of_rles
 from scratch_d2.structures.prediction import Prediction
 from scratch_d2.structures.thresholds import Thresholds
 from scratch_d2.structures.wording import AREA_OF, format_areas, format_shares
@@ -51,26 +51,6 @@ def gate_label(p_bad: float | None, thresholds: Thresholds) -> str | None:
 def needs_detector(p_bad: float | None, thresholds: Thresholds) -> bool:
     """Whether the detector has to look: always but for images that the gate calls Good."""
     return thresholds.review_disagreement or gate_label(p_bad, thresholds) != GOOD
-
-
-def counts(prediction: Prediction, thresholds: Thresholds) -> np.ndarray:
-    """Return [N] bool: which instances count, those with a score at or above the threshold."""
-    return prediction.scores >= np.float32(thresholds.score)
-
-
-def scratch_mask(prediction: Prediction, thresholds: Thresholds) -> np.ndarray:
-    """Return the union of the masks of all instances that count, as HxW bool."""
-    counted = np.flatnonzero(counts(prediction, thresholds))
-    masks = [prediction.masks[index] for index in counted]
-    return union_of_rles(masks, prediction.height, prediction.width)
-
-
-def measure_area(prediction: Prediction, thresholds: Thresholds) -> float:
-    """Measure the scratch area of a prediction in the unit of the thresholds."""
-    area = scratch_area(scratch_mask(prediction, thresholds), thresholds.area_method)
-    if thresholds.area_unit == "fraction":
-        area /= prediction.height * prediction.width
-    return area
 
 
 def area_label(area: float, thresholds: Thresholds) -> str:
@@ -186,4 +166,5 @@ def _describe_scratches(scratches: int, area: float, thresholds: Thresholds) -> 
     if not scratches:
         return f"no scratch found ({bound})"
     found = "1 scratch covers" if scratches == 1 else f"{scratches} scratches cover"
-    return f"{found} {covered}{AREA_OF.get(thresholds.area_unit, '')} ({bound})"
+    how = ", weighted by score" if thresholds.area_method == "weighted" else ""
+    return f"{found} {covered}{AREA_OF.get(thresholds.area_unit, '')}{how} ({bound})"

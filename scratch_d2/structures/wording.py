@@ -9,7 +9,7 @@ from collections.abc import Sequence
 MOST_DECIMALS = 6
 LARGEST = 1e15
 # By area unit: what a value is multiplied by, its significant digits, what follows the number.
-AREA_FORMATS = {"pixel": (1, 4, " px"), "fraction": (100, 2, "%")}
+AREA_FORMATS = {"pixel": (1, 4, " px"), "fraction": (100, 2, "%"), "mm2": (1, 3, " mm²")}
 # What an area is a part of, by unit.
 AREA_OF = {"fraction": " of the image"}
 

@@ -1,6 +1,7 @@
 import json
 import logging
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,17 @@ from scratch_d2.config import load_config
 from scratch_d2.structures.thresholds import THRESHOLDS_FILE, Thresholds
 from scratch_d2.utils.files import file_sha256
 
+LIMIT = ["SCRATCH.AREA_THRESHOLD", "0.3"]
+# The thresholds of a config that states none.
+DEFAULT = Thresholds(area=0.01, area_unit="fraction")
+
+
+@pytest.fixture
+def log(caplog, monkeypatch) -> pytest.LogCaptureFixture:
+    """What the package logs, whether or not a training has set its logger up before."""
+    monkeypatch.setattr(logging.getLogger("scratch_d2"), "propagate", True)
+    return caplog
+
 
 def test_saved_thresholds_override_the_config_and_options_override_both(tmp_path):
     Thresholds(score=0.7, area=123.0, review_band=(50, 123)).save(tmp_path)
@@ -23,7 +35,7 @@ def test_saved_thresholds_override_the_config_and_options_override_both(tmp_path
     bundle = resolve_bundle(load_config(None, opts), opts)
     assert bundle.thresholds == Thresholds(score=0.6, area=123.0, review_band=(50, 123))
     opts[3] = str(tmp_path / "elsewhere" / "model.pth")
-    assert resolve_bundle(load_config(None, opts), opts).thresholds == Thresholds(score=0.6)
+    assert resolve_bundle(load_config(None, opts), opts).thresholds == replace(DEFAULT, score=0.6)
 
 
 def test_a_bundle_holds_all_that_a_config_names_and_leaves_the_config_alone(tmp_path):
@@ -37,7 +49,7 @@ def test_a_bundle_holds_all_that_a_config_names_and_leaves_the_config_alone(tmp_
     bundle = resolve_bundle(cfg)
     assert bundle == ModelBundle(
         *weights,
-        Thresholds(),
+        DEFAULT,
         tmp_path / "detector" / "splits.json",
         tmp_path / "gate" / "splits.json",
     )
@@ -63,19 +75,50 @@ def test_a_model_id_tells_weights_and_thresholds_apart(tmp_path):
 def test_without_a_gate_or_records_a_bundle_says_so(tmp_path):
     opts = ["MODEL.WEIGHTS", "model.pth", "GATE.WEIGHTS", "gate.pth", "GATE.ENABLED", "False"]
     bundle = resolve_bundle(load_config(None, opts), opts)
-    assert bundle == ModelBundle(Path("model.pth"), None, Thresholds())
+    assert bundle == ModelBundle(Path("model.pth"), None, DEFAULT)
+
+
+@pytest.mark.parametrize(
+    ("opts", "area", "unit"),
+    [
+        ([], 0.01, "fraction"),
+        (["SCRATCH.PIXELS_PER_MM", "20"], 1.0, "mm2"),
+        (["SCRATCH.AREA_UNIT", "pixel"], 500.0, "pixel"),
+        (["SCRATCH.AREA_UNIT", "fraction", "SCRATCH.PIXELS_PER_MM", "20"], 0.01, "fraction"),
+        (["SCRATCH.AREA_UNIT", "mm2", "SCRATCH.PIXELS_PER_MM", "20", *LIMIT], 0.3, "mm2"),
+    ],
+)
+def test_the_unit_of_areas_and_its_default_threshold(opts, area, unit):
+    thresholds = thresholds_from_config(load_config(None, opts))
+    assert (thresholds.area, thresholds.area_unit) == (area, unit)
+
+
+@pytest.mark.parametrize(
+    ("opts", "message"),
+    [
+        (["SCRATCH.AREA_THRESHOLD", "400"], "400 of the image; .*needs SCRATCH.AREA_UNIT pixel"),
+        (["SCRATCH.AREA_UNIT", "mm2"], "areas in mm2 need SCRATCH.PIXELS_PER_MM"),
+    ],
+)
+def test_areas_that_mean_nothing_in_their_unit_are_refused(opts, message):
+    with pytest.raises(ValueError, match=message):
+        thresholds_from_config(load_config(None, opts))
+
+
+def test_an_area_threshold_stays_in_the_unit_of_its_file():
+    cfg = load_config(None, LIMIT)
+    assert override_thresholds(Thresholds(area=700.0), cfg, LIMIT) == Thresholds(area=0.3)
+
+
+def test_another_unit_takes_its_default_area_and_says_so(log):
+    opts = ["SCRATCH.AREA_UNIT", "fraction"]
+    assert override_thresholds(Thresholds(), load_config(None, opts), opts) == DEFAULT
+    assert "was 500 in pixel; in fraction it is 0.01 until you calibrate or set it" in log.text
 
 
 def test_options_are_known_by_their_former_names_too():
     opts = ["GATE.SKIP_BELOW", "0.3"]
     assert override_thresholds(Thresholds(), load_config(None, opts), opts).gate_threshold == 0.3
-
-
-@pytest.fixture
-def log(caplog, monkeypatch) -> pytest.LogCaptureFixture:
-    """What the package logs, whether or not a training has set its logger up before."""
-    monkeypatch.setattr(logging.getLogger("scratch_d2"), "propagate", True)
-    return caplog
 
 
 @pytest.fixture

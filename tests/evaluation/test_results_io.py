@@ -149,7 +149,13 @@ def test_relative_names_hold_where_they_were_written(dicts, labels, tmp_path, mo
     folder = write_rows(tmp_path / "run", near)
     assert len(read_results(folder, dicts).predictions) == 10
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(ValueError, match="none of its images is in the dataset; the first is 'go"):
+    assert read_results(folder, dicts).notes[0].startswith("10 results were matched by the end of")
+
+
+def test_results_on_other_photographs_are_refused(dicts, tmp_path):
+    others = [{**d, "file_name": f"/elsewhere/{i}.png"} for i, d in enumerate(dicts)]
+    folder = write_rows(tmp_path / "run", others)
+    with pytest.raises(ValueError, match="none of its images is in the dataset; the first is '/el"):
         read_results(folder, dicts)
 
 

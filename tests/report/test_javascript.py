@@ -12,6 +12,7 @@ from scratch_d2.evaluation.images import ImageTable, judge_images
 from scratch_d2.metrics.bootstrap import REPLICATES, resample
 from scratch_d2.metrics.image_metrics import image_metrics, wilson_interval
 from scratch_d2.report.steps import threshold_steps
+from scratch_d2.structures.areas import measure_area
 from scratch_d2.structures.thresholds import AREA_UNITS, Thresholds
 from scratch_d2.structures.verdict import judge
 from scratch_d2.structures.wording import format_areas, format_shares
@@ -147,16 +148,19 @@ def test_every_outcome_has_one_step(ceiling, values):
 
 
 @pytest.mark.parametrize("unit", AREA_UNITS)
+@pytest.mark.parametrize("method", ["contour", "weighted"])
 @given(st.integers(0, 3), st.integers(1, 20), THRESHOLDS, st.one_of(st.none(), st.floats(0, 1)))
-def test_reasons(script, unit, count, side, chosen, p_bad):
+def test_reasons(script, method, unit, count, side, chosen, p_bad):
     whole = 60 * 160 if unit == "fraction" else 1
     area, gate, band, *others = chosen
     band = band and (band[0] / whole, band[1] / whole)
     thresholds, sent = put(area / whole, gate, band, *others)
-    thresholds, sent["area_unit"] = replace(thresholds, area_unit=unit), unit
+    how = {"area_unit": unit, "area_method": method, "pixels_per_mm": 1.0}
+    thresholds, sent = replace(thresholds, **how), {**sent, **how}
     boxes = {(40 * i, 0, 40 * i + side + 1, side + 1): 0.9 for i in range(count)}
-    verdict = judge(predict_boxes(60, 160, boxes), p_bad, thresholds)
-    images = {"area": [count * side**2 / whole], "count": [count]}
+    prediction = predict_boxes(60, 160, boxes)
+    verdict = judge(prediction, p_bad, thresholds)
+    images = {"area": [measure_area(prediction, thresholds)], "count": [count]}
     images["p_bad"] = None if p_bad is None else [p_bad]
     assert script("reasonOf", images, sent, 0) == verdict.reason
 

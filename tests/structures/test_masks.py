@@ -11,7 +11,6 @@ from scratch_d2.structures.masks import (
     mask_to_box,
     mask_to_polygons,
     rle_areas,
-    scratch_area,
     split_regions,
     to_rle,
     union_of_rles,
@@ -62,28 +61,3 @@ def test_boxes_agree_with_pycocotools():
     x0, y0, x1, y1 = mask_to_box(rectangles(12, 20, (3, 2, 9, 5)))
     box = coco_mask.toBbox(coco_mask.encode(np.asfortranarray(MASK[:, :10], np.uint8)))
     assert [x0, y0, x1 - x0, y1 - y0] == box.tolist() == [3, 2, 6, 3]
-
-
-@pytest.mark.parametrize(
-    ("mask", "contour", "pixel"),
-    [
-        (rectangles(20, 20, (2, 3, 12, 9)), 45.0, 60.0),  # (10 - 1) x (6 - 1) through the centres
-        (rectangles(20, 20, (4, 5, 18, 6)), 0.0, 14.0),  # a line one pixel wide
-        (rectangles(20, 20, (0, 0, 5, 5), (10, 10, 15, 15)), 32.0, 50.0),
-        (rectangles(20, 20), 0.0, 0.0),
-    ],
-)
-def test_areas(mask, contour, pixel):
-    assert scratch_area(mask, "contour") == contour
-    assert scratch_area(mask, "pixel") == pixel
-
-
-def test_holes_count_in_contours_only():
-    ring = rectangles(20, 20, (2, 2, 12, 12)) & ~rectangles(20, 20, (5, 5, 9, 9))
-    assert scratch_area(ring, "contour") == 81.0
-    assert scratch_area(ring, "pixel") == 84.0
-
-
-def test_an_unknown_method_is_named():
-    with pytest.raises(ValueError, match="'length' is unknown; accepted are contour, pixel"):
-        scratch_area(MASK, "length")

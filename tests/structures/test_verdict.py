@@ -14,7 +14,6 @@ from scratch_d2.structures.verdict import (
     decide,
     decision_scores,
     judge,
-    measure_area,
     needs_detector,
     not_judged,
 )
@@ -95,11 +94,6 @@ def test_a_score_at_the_threshold_counts_whatever_its_rounding(score):
     prediction = predict_boxes(100, 200, {(10, 10, 41, 31): score})
     assert counts(prediction, Thresholds(score=score)).tolist() == [True]
     assert judge(prediction, None, Thresholds(score=score)).label == "bad"
-
-
-def test_overlapping_scratches_count_once():
-    twice = predict_boxes(100, 200, {(10, 10, 41, 31): 0.9, (10, 10, 40, 31): 0.8})
-    assert measure_area(twice, Thresholds()) == 600
 
 
 @given(st.floats(0, 2000), st.floats(0, 2000))

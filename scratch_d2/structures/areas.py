@@ -1,0 +1,88 @@
+"""Scratch areas: of a mask, of each instance, and of a whole prediction in any unit."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from scratch_d2.structures.masks import decode_rle, union_of_rles
+from scratch_d2.structures.prediction import Prediction
+from scratch_d2.structures.thresholds import Thresholds
+from scratch_d2.utils.opencv import cv2
+
+# A pixel counts with this power of its score. Measured on rendered validation labels: from 1 to 4
+# the ranking of images gains, beyond that little.
+SCORE_POWER = 4
+
+
+def counts(prediction: Prediction, thresholds: Thresholds) -> np.ndarray:
+    """Return [N] bool: which instances count, those with a score at or above the threshold."""
+    return prediction.scores >= np.float32(thresholds.score)
+
+
+def scratch_mask(prediction: Prediction, thresholds: Thresholds) -> np.ndarray:
+    """Return the union of the masks of all instances that count, as HxW bool."""
+    counted = np.flatnonzero(counts(prediction, thresholds))
+    masks = [prediction.masks[index] for index in counted]
+    return union_of_rles(masks, prediction.height, prediction.width)
+
+
+def measure_area(prediction: Prediction, thresholds: Thresholds) -> float:
+    """Measure the scratch area of a prediction in the unit of the thresholds.
+
+    The method "weighted" lets a pixel count with the fourth power of the highest score of the
+    instances that hold it, so that a doubtful find counts little; the others count it fully.
+    """
+    if thresholds.area_method == "weighted":
+        area = _weighted_area(prediction, thresholds)
+    else:
+        area = scratch_area(scratch_mask(prediction, thresholds), thresholds.area_method)
+    return area * unit_scale(prediction.height, prediction.width, thresholds)
+
+
+def instance_areas(prediction: Prediction, thresholds: Thresholds) -> list[float]:
+    """Return the area of each instance in pixels, by the method of the thresholds."""
+    return [
+        scratch_area(decode_rle(mask), thresholds.area_method, float(score))
+        for mask, score in zip(prediction.masks, prediction.scores, strict=True)
+    ]
+
+
+def unit_scale(height: int, width: int, thresholds: Thresholds) -> float:
+    """Return what one pixel of an HxW image is in the unit of the thresholds."""
+    if thresholds.area_unit == "fraction":
+        return 1 / (height * width)
+    return 1 / thresholds.pixels_per_mm**2 if thresholds.area_unit == "mm2" else 1.0
+
+
+def scratch_area(mask: np.ndarray, method: str = "contour", score: float = 1.0) -> float:
+    """Measure the scratch area of an HxW mask in pixels.
+
+    `contour` sums `cv2.contourArea` over the external contours: the polygon through the centres
+    of the border pixels, so holes count and lines one pixel wide have area 0. `pixel` counts
+    the mask's pixels, `weighted` counts them with the fourth power of their score in 0..1.
+    """
+    if method not in METHODS:
+        raise ValueError(f"area method {method!r} is unknown; accepted are {', '.join(METHODS)}")
+    return METHODS[method](mask, score)
+
+
+def _contour_area(mask: np.ndarray, _: float) -> float:
+    contours, _hierarchy = cv2.findContours(
+        mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE
+    )
+    return float(sum(cv2.contourArea(contour) for contour in contours))
+
+
+def _weighted_area(prediction: Prediction, thresholds: Thresholds) -> float:
+    weights = np.zeros((prediction.height, prediction.width))
+    for index in np.flatnonzero(counts(prediction, thresholds)):
+        mask = decode_rle(prediction.masks[index])
+        np.maximum(weights, float(prediction.scores[index]) ** SCORE_POWER, weights, where=mask)
+    return float(weights.sum())
+
+
+METHODS: dict[str, Callable[[np.ndarray, float], float]] = {
+    "contour": _contour_area,
+    "pixel": lambda mask, _: float(np.count_nonzero(mask)),
+    "weighted": lambda mask, score: float(np.count_nonzero(mask)) * score**SCORE_POWER,
+}
