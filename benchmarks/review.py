@@ -27,7 +27,8 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from scratch_d2.api import predict_folder
 from scratch_d2.data import read_image
-from scratch_d2.structures.masks import encode_rle, scratch_area
+from scratch_d2.structures.areas import scratch_area
+from scratch_d2.structures.masks import encode_rle
 from scratch_d2.synthetic.dataset import write_dataset
 
 CHROMIUM = "/usr/bin/chromium"

@@ -46,6 +46,7 @@ def predict(work: Path, output: Path, *options: object, engine: str = "embedded"
     fixed = ("--config-file", TINY, "--output", output, "--engine", engine, "--batch-size", 2)
     keys = ("MODEL.WEIGHTS", work / "detector.pth", "GATE.WEIGHTS", work / "gate.pth")
     rule = ("SCRATCH.SCORE_THRESHOLD", "0.3", "SCRATCH.AREA_THRESHOLD", "50.0")
+    rule += ("SCRATCH.AREA_UNIT", "pixel")
     arguments = ("predict", *fixed, *options, *keys, *rule, "GATE.THRESHOLD", "0.0")
     return [str(argument) for argument in arguments]
 

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from scratch_d2.structures.masks import encode_rle, scratch_area
+from scratch_d2.structures.areas import scratch_area
+from scratch_d2.structures.masks import encode_rle
 from scratch_d2.structures.thresholds import Thresholds
 from tests.builders import draw_label, rectangles, save
 
