@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from scratch_d2.structures.areas import counts
 from scratch_d2.structures.prediction import Prediction
 from scratch_d2.structures.thresholds import RULES, Thresholds
 from scratch_d2.structures.verdict import (
     Verdict,
-    counts,
     decide,
     decision_scores,
     judge,
