@@ -12,6 +12,7 @@ version = re.search(
 configs = [file.relative_to(here).parent for file in (here / "configs").rglob("*.yaml")]
 report = ["matplotlib>=3.7"]
 review = ["starlette>=0.37", "uvicorn>=0.29"]
+serve = [*review, "python-multipart>=0.0.13", "prometheus-client>=0.20"]
 export = ["onnx>=1.15", "onnxscript>=0.1", "onnxruntime>=1.17"]
 
 setup(
@@ -59,10 +60,11 @@ setup(
         "report": report,
         "export": export,
         "review": review,
+        "serve": serve,
         "dev": [
             *report,
             *export,
-            *review,
+            *serve,
             *("pytest>=7", "pytest-xdist>=3", "hypothesis>=6", "playwright>=1.40"),
             "mini-racer>=0.12",
             *("ruff>=0.4", "import-linter>=2", "mypy>=1.10", "types-PyYAML", "types-tqdm"),

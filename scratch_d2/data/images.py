@@ -50,8 +50,26 @@ def read_file(path: str | Path, convert: Callable[[Decoded], T]) -> T:
         ImageError: it is no file that can be read, or empty, not an image, truncated, animated,
             absurdly large, or `convert` cannot take it.
     """
+    return _convert(path, lambda: _read_bytes(path), convert)
+
+
+def read_content(content: bytes, name: str, white: float = 0.0) -> Photograph:
+    """Read the bytes of a photograph as `read_photograph` reads a file.
+
+    Raises ImageError with the name for what is no image, as `read_file` does.
+    """
+
+    def take() -> bytes:
+        if not content:
+            raise ImageError("the file is empty (0 bytes)")
+        return content
+
+    return _convert(name, take, partial(_to_photograph, white=white))
+
+
+def _convert(path: str | Path, take: Callable[[], bytes], convert: Callable[[Decoded], T]) -> T:
     try:
-        return convert(decode(_read_bytes(path)))
+        return convert(decode(take()))
     except FileNotFoundError:
         raise
     except ImageError as error:

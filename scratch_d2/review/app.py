@@ -9,16 +9,16 @@ from typing import Any
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from scratch_d2.data.decoding import ImageError
 from scratch_d2.formats.review_file import DECISIONS, Review
-from scratch_d2.review.guard import Application, Guard
 from scratch_d2.review.photograph import encode_picture
 from scratch_d2.review.session import Session
+from scratch_d2.web.answers import HANDLERS, Refused
+from scratch_d2.web.guard import Application, Guard
 
 LONGEST_BODY = 65_536
 SCRIPTS = (
@@ -26,14 +26,6 @@ SCRIPTS = (
     *(("review", "picture"), ("review", "review")),
 )
 STYLES = (("report", "report"), ("review", "review"))
-
-
-class BadRequest(Exception):
-    """A request that is answered with its reason."""
-
-    def __init__(self, reason: str, status: int = 400) -> None:
-        super().__init__(reason)
-        self.status = status
 
 
 def make_app(session: Session) -> Application:
@@ -50,8 +42,7 @@ def make_app(session: Session) -> Application:
         Route("/api/undo", _undo, methods=["POST"]),
     ]
     handlers: Any = {
-        HTTPException: lambda _, error: JSONResponse({"error": error.detail}, error.status_code),
-        BadRequest: lambda _, error: JSONResponse({"error": str(error)}, error.status),
+        **HANDLERS,
         ValueError: lambda _, error: JSONResponse({"error": str(error)}, 409),
         OSError: lambda _, error: JSONResponse({"error": str(error)}, 507),
     }
@@ -90,7 +81,7 @@ async def _picture(request: Request) -> Response:
     try:
         content, kind = await run_in_threadpool(encode_picture, file, session.white)
     except (ImageError, OSError) as error:
-        raise BadRequest(str(error), 404) from None
+        raise Refused(str(error), 404) from None
     return Response(content, media_type=kind, headers={"Cache-Control": "private, max-age=600"})
 
 
@@ -101,6 +92,7 @@ async def _review(request: Request) -> Response:
 
 
 async def _undo(request: Request) -> Response:
+    await _read_json(request)
     session = _session(request)
     image_id = await run_in_threadpool(session.undo)
     return JSONResponse({**await run_in_threadpool(session.progress), "undone": image_id})
@@ -113,29 +105,32 @@ def _session(request: Request) -> Session:
 def _image_id(request: Request) -> int:
     image_id = request.path_params["image_id"]
     if _session(request).queue.place(image_id) is None:
-        raise BadRequest(f"image {image_id} is not under review", 404)
+        raise Refused(f"image {image_id} is not under review", 404)
     return image_id
 
 
 async def _read_json(request: Request) -> Any:
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != "application/json":  # what other origins may send without asking first is another
+        raise Refused(f"content type {kind!r} is refused; accepted is application/json", 415)
     body = b""
     async for chunk in request.stream():
         body += chunk
         if len(body) > LONGEST_BODY:
-            raise BadRequest(f"the body is longer than {LONGEST_BODY} bytes", 413)
+            raise Refused(f"the body is longer than {LONGEST_BODY} bytes", 413)
     try:
         return json.loads(body)
     except ValueError as error:
-        raise BadRequest(f"the body is not JSON ({error})") from None
+        raise Refused(f"the body is not JSON ({error})") from None
 
 
 def _to_review(values: Any) -> Review:
-    """Return the review in the body of a request; BadRequest where it is something else."""
+    """Return the review in the body of a request; Refused where it is something else."""
     if not isinstance(values, dict):
-        raise BadRequest("the body is no object with decision and struck")
+        raise Refused("the body is no object with decision and struck")
     decision, struck = values.get("decision"), values.get("struck", [])
     if decision is not None and decision not in DECISIONS:
-        raise BadRequest(f"decision is {decision!r}; accepted are {', '.join(DECISIONS)} and null")
+        raise Refused(f"decision is {decision!r}; accepted are {', '.join(DECISIONS)} and null")
     if not isinstance(struck, list) or not all(type(i) is int and i >= 0 for i in struck):
-        raise BadRequest(f"struck is {struck!r}; accepted are indices from 0 on")
+        raise Refused(f"struck is {struck!r}; accepted are indices from 0 on")
     return Review(decision, tuple(sorted(set(struck))))

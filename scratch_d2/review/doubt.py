@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from scratch_d2.selection.doubt import gate_middle, log_odds
 from scratch_d2.structures.labels import BAD, GOOD, REVIEW
 from scratch_d2.structures.thresholds import Thresholds
 from scratch_d2.structures.verdict import area_label, gate_label
@@ -48,13 +49,7 @@ def _at_odds(row: Mapping[str, Any], thresholds: Thresholds) -> bool:
     p_bad = row.get("p_bad")
     if p_bad is None or not _detector_looked(row, thresholds):
         return False
-    return (p_bad >= _middle(thresholds)) != (area_label(row["area"], thresholds) != GOOD)
-
-
-def _middle(thresholds: Thresholds) -> float:
-    """Return the p(Bad) from which on the gate by itself leans to Bad."""
-    upper = thresholds.gate_upper_threshold
-    return min(max(0.5, thresholds.gate_threshold), 1.0 if upper is None else upper)
+    return (p_bad >= gate_middle(thresholds)) != (area_label(row["area"], thresholds) != GOOD)
 
 
 def _detector_looked(row: Mapping[str, Any], thresholds: Thresholds) -> bool:
@@ -105,9 +100,4 @@ def _turning_score(instances: Sequence[Mapping[str, Any]], limit: float) -> floa
 
 
 def _between(score: float, other: float) -> float:
-    return abs(_logit(score) - _logit(other))
-
-
-def _logit(p: float) -> float:
-    p = min(max(p, 1e-6), 1 - 1e-6)
-    return math.log(p / (1 - p))
+    return abs(float(log_odds(score) - log_odds(other)))

@@ -1,10 +1,11 @@
 """Serve the review page on this machine alone."""
 
 import contextlib
-import socket
 from pathlib import Path
 
-HOST, PORT = "127.0.0.1", 8765
+from scratch_d2.web.listener import LOCALHOST, listen
+
+PORT = 8765
 
 
 def serve_review(folder: str | Path, port: int = PORT, count: int | None = None) -> str:
@@ -30,27 +31,11 @@ def serve_review(folder: str | Path, port: int = PORT, count: int | None = None)
     with open_session(folder, count) as session, listen(port) as listener:
         state = session.progress()
         print(f"{state['total']} photographs, {state['total'] - _left(state)} reviewed")
-        print(f"open http://{HOST}:{listener.getsockname()[1]} (Ctrl-C ends)", flush=True)
+        print(f"open http://{LOCALHOST}:{listener.getsockname()[1]} (Ctrl-C ends)", flush=True)
         config = uvicorn.Config(make_app(session), log_level="warning", server_header=False)
         with contextlib.suppress(KeyboardInterrupt):
             uvicorn.Server(config).run([listener])
         return _format(session.progress())
-
-
-def listen(port: int) -> socket.socket:
-    """Return a socket that listens on 127.0.0.1; raises OSError naming a port that is taken."""
-    listener = socket.socket()
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((HOST, port))
-        listener.listen(128)
-    except (OSError, OverflowError) as error:
-        listener.close()
-        reason = getattr(error, "strerror", None) or error
-        raise OSError(
-            f"port {port} of {HOST} cannot be used ({reason}); choose another --port"
-        ) from None
-    return listener
 
 
 def _format(state: dict) -> str:

@@ -9,7 +9,8 @@ from scratch_d2.data.mask_files import read_mask
 from scratch_d2.structures.masks import union_of_rles
 from tests.builders import write_dataset
 from tests.commands import TINY, run_command
-from tests.review.results import ask, serving
+from tests.review.results import serving
+from tests.web.servers import ask
 
 pytest.importorskip("uvicorn", reason="uvicorn is missing, run `pip install 'scratch_d2[review]'`")
 OPTIONS = ("--config-file", TINY, "--engine", "embedded")

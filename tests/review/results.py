@@ -1,10 +1,6 @@
 """A results folder as scratch-d2 predict leaves it, and a server that reviews it."""
 
 import json
-import threading
-import time
-import urllib.error
-import urllib.request
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -15,6 +11,7 @@ from scratch_d2.structures.areas import scratch_area
 from scratch_d2.structures.masks import encode_rle
 from scratch_d2.structures.thresholds import Thresholds
 from tests.builders import draw_label, rectangles, save
+from tests.web.servers import running
 
 THRESHOLDS = Thresholds(area=300.0, gate_threshold=0.2, gate_upper_threshold=0.9)
 HOSTILE = "<img src=x onerror=alert(1)>&quot;.png"
@@ -79,37 +76,11 @@ def write_results(tmp_path, count=6):
 @contextmanager
 def serving(folder, count=None):
     """Serve the review of a folder from a thread; yields its address."""
-    import uvicorn
-
     from scratch_d2.review.app import make_app
-    from scratch_d2.review.server import listen
     from scratch_d2.review.session import open_session
 
-    with open_session(folder, count) as session, listen(0) as listener:
-        config = uvicorn.Config(make_app(session), log_level="warning", server_header=False)
-        server = uvicorn.Server(config)
-        thread = threading.Thread(target=server.run, args=([listener],))
-        thread.start()
-        while not server.started:
-            time.sleep(0.01)
-        try:
-            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-        finally:
-            server.should_exit = True
-            thread.join()
-
-
-def ask(url, body=None, **headers):
-    """Return status and content of an answer, JSON as values; a body is posted as JSON."""
-    data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
-    headers = {"Content-Type": "application/json", **headers} if body is not None else headers
-    request = urllib.request.Request(url, data, headers)
-    try:
-        with urllib.request.urlopen(request, timeout=10) as answer:
-            status, content, kind = answer.status, answer.read(), answer.headers["Content-Type"]
-    except urllib.error.HTTPError as error:
-        status, content, kind = error.code, error.read(), error.headers["Content-Type"]
-    return status, json.loads(content) if kind == "application/json" else content
+    with open_session(folder, count) as session, running(make_app(session)) as url:
+        yield url
 
 
 def lines(folder):

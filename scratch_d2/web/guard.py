@@ -1,4 +1,4 @@
-"""What every answer and every request of a local server must keep to."""
+"""What every request to a local server, and every answer, must keep to."""
 
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
@@ -23,7 +23,7 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
-def refusal(headers: Mapping[str, str], method: str) -> str:
+def refusal(headers: Mapping[str, str], method: str, any_host: bool = False) -> str:
     """Return why a request is refused, "" for one of this server's own page or of a program.
 
     A page of another site may point its own name at this machine (DNS rebinding), so the host must
@@ -31,9 +31,10 @@ def refusal(headers: Mapping[str, str], method: str) -> str:
 
     Args:
         headers: by name in lower case.
+        any_host: whether the server has other names than this machine's own.
     """
     host = headers.get("host", "")
-    if host.rpartition(":")[0] not in NAMES and host not in NAMES:
+    if not any_host and host.rpartition(":")[0] not in NAMES and host not in NAMES:
         return f"host {host!r} is not served; accepted are {', '.join(NAMES)}"
     origin = headers.get("origin")
     if origin is not None and origin != f"http://{host}":
@@ -41,17 +42,14 @@ def refusal(headers: Mapping[str, str], method: str) -> str:
     opened = headers.get("sec-fetch-mode") == "navigate" and method == "GET"
     if headers.get("sec-fetch-site", "none") not in ("none", "same-origin") and not opened:
         return "requests from other sites are refused"
-    kind = headers.get("content-type", "").partition(";")[0].strip().lower()
-    if method == "POST" and kind != "application/json":
-        return f"content type {kind!r} is refused; accepted is application/json"
     return ""
 
 
 class Guard:
     """Refuse what does not come from this machine's own page, and protect every answer."""
 
-    def __init__(self, app: Application) -> None:
-        self.app = app
+    def __init__(self, app: Application, any_host: bool = False) -> None:
+        self.app, self.any_host = app, any_host
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request as ASGI asks for it."""
@@ -69,6 +67,6 @@ class Guard:
                 headers.setdefault("Cache-Control", "no-store")
             await send(message)
 
-        problem = refusal(Headers(scope=scope), scope["method"])
+        problem = refusal(Headers(scope=scope), scope["method"], self.any_host)
         app = JSONResponse({"error": problem}, 403) if problem else self.app
         await app(scope, receive, send_protected)
