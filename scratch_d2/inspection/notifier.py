@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import queue
+import re
 import shlex
 import shutil
 import subprocess
@@ -102,7 +103,7 @@ class Notifier:
             except Undelivered as failure:
                 self._count(str(failure))
             except Exception as error:  # what nobody foresaw must not end the thread
-                self._count(f"not taken ({type(error).__name__}: {error})")
+                self._count(f"not taken ({type(error).__name__})")
             self._waiting.task_done()
 
     def _count(self, kind: str) -> None:
@@ -181,6 +182,7 @@ class _Post:
         try:
             parts = urlsplit(address)
             usable = bool(parts.hostname) and parts.username is None and parts.port != 0
+            usable = usable and re.fullmatch(r"[!-~]+", address) is not None
         except ValueError:
             usable = False
         if not usable:

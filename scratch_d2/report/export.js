@@ -1,11 +1,20 @@
 // What the page shows, as tables for a spreadsheet.
 
-/** Rows of texts and numbers as CSV; a text that a spreadsheet would run as a formula is quoted. */
+/** A number with four significant digits, and all digits before the point. */
+const formatCell = (value) => {
+  const isShort = Math.abs(value) < 1000;
+  return isShort ? String(Number(value.toPrecision(4))) : value.toFixed(0);
+};
+
+/**
+ * Rows of texts and numbers as CSV, as scratch_d2.utils.spreadsheet writes cells: a text that a
+ * spreadsheet would run as a formula gets an apostrophe before it.
+ */
 function toCsv(rows) {
   const cell = (value) => {
-    if (typeof value === "number") return Number.isFinite(value) ? String(value) : "";
+    if (typeof value === "number") return Number.isFinite(value) ? formatCell(value) : "";
     const text = String(value ?? "");
-    const safe = /^[=+\-@\t\r]/.test(text) ? `'${text}` : text;
+    const safe = /^[=+\-@\t\r\n]/.test(text) ? `'${text}` : text;
     return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
   };
   return rows.map((row) => `${row.map(cell).join(",")}\r\n`).join("");
@@ -23,8 +32,8 @@ function imageRows(data, order, outcomes, labels, thresholds) {
     const unseen = isUnseen(data, i);
     return [
       images.image_id[i], images.file[i], images.bad[i] ? BAD : GOOD, labels[i],
-      OUTCOMES[outcomes[i]].title, unseen ? "" : Number(images.area[i].toPrecision(6)),
-      thresholds.area_unit, images.p_bad ? Number(images.p_bad[i].toFixed(4)) : "",
+      OUTCOMES[outcomes[i]].title, unseen ? "" : images.area[i],
+      thresholds.area_unit, images.p_bad ? images.p_bad[i] : "",
       unseen ? "" : images.count[i], reasonOf(images, thresholds, i), ...images.pixels[i],
       images.family[i],
     ];

@@ -132,6 +132,8 @@ def test_what_became_of_the_rows_is_said_in_the_end(tmp_path, capsys):
         ("http://", "not an address"),
         ("https://user:word@host/", "without a user name"),
         ("http://host:port/", "not an address"),
+        ("http://host/a b", "not an address"),
+        ("http://host/\u00fc", "not an address"),
     ],
 )
 def test_what_can_never_work_is_refused_at_once(target, said):
