@@ -34,6 +34,14 @@ def image_size(image: torch.Tensor) -> Size:
     return image.shape[-2], image.shape[-1]
 
 
+def at_most(limit: int, rows: torch.Tensor) -> int:
+    """Return how many rows a tensor has, or `limit` if it has more; also while it is traced."""
+    count = rows.shape[0]
+    if not torch.jit.is_tracing():
+        return min(limit, count)
+    return torch.minimum(torch.as_tensor(count), torch.tensor(limit))
+
+
 def encode_deltas(
     boxes: torch.Tensor, targets: torch.Tensor, weights: Sequence[float]
 ) -> torch.Tensor:
@@ -147,12 +155,12 @@ def pool_regions(
     Returns:
         [sum of K, C, resolution, resolution], in the order of the boxes.
     """
-    owners = [box.new_full((len(box), 1), image) for image, box in enumerate(boxes)]
+    owners = [box.new_full((box.shape[0], 1), image) for image, box in enumerate(boxes)]
     rois = torch.cat([torch.cat(owners), torch.cat(boxes)], dim=1)
     sides = torch.sqrt(box_area(rois[:, 1:]))
     levels = torch.floor(4 + torch.log2(sides / 224 + 1e-8))
     levels = levels.clamp(lowest, lowest + len(features) - 1).long() - lowest
-    shape = (len(rois), features[0].shape[1], resolution, resolution)
+    shape = (rois.shape[0], features[0].shape[1], resolution, resolution)
     pooled = features[0].new_zeros(shape)
     for level, feature in enumerate(features):
         chosen = (levels == level).nonzero()[:, 0]

@@ -1,7 +1,5 @@
 """Mask R-CNN as a whole, and its detections in the resolution of the photograph."""
 
-import math
-
 import numpy as np
 import torch
 from fvcore.common.config import CfgNode
@@ -62,12 +60,13 @@ class MaskRCNN(nn.Module):
 
 def pad_images(images: list[torch.Tensor]) -> torch.Tensor:
     """Put [C, H, W] images at the top left of one [N, C, H', W'] batch of zeros."""
+    step = SIZE_DIVISIBILITY
     largest = (max(image.shape[side] for image in images) for side in (-2, -1))
-    height, width = (math.ceil(side / SIZE_DIVISIBILITY) * SIZE_DIVISIBILITY for side in largest)
-    batch = images[0].new_zeros(len(images), images[0].shape[0], height, width)
-    for place, image in zip(batch, images):
-        place[:, : image.shape[-2], : image.shape[-1]] = image
-    return batch
+    height, width = ((side + step - 1) // step * step for side in largest)
+    padded = [
+        F.pad(image, (0, width - image.shape[-1], 0, height - image.shape[-2])) for image in images
+    ]
+    return torch.stack(padded)
 
 
 def to_prediction(found: Found, seen: Size, size: Size) -> Prediction:

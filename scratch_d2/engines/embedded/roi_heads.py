@@ -11,7 +11,7 @@ from fvcore.nn import smooth_l1_loss
 from fvcore.nn.weight_init import c2_msra_fill, c2_xavier_fill
 from torch import nn
 from torch.nn import functional as F
-from torchvision.ops import batched_nms, clip_boxes_to_image, roi_align
+from torchvision.ops import clip_boxes_to_image, nms, roi_align
 
 from scratch_d2.engines.embedded.boxes import (
     Size,
@@ -215,12 +215,12 @@ class RoIHeads(nn.Module):
         )
         boxes = decode_deltas(deltas, torch.cat(proposals), self.box_spec.BBOX_REG_WEIGHTS)
         scores = F.softmax(logits, dim=-1)
-        counts = [len(image) for image in proposals]
+        counts = [image.shape[0] for image in proposals]
         kept = [
             self._select(*image) for image in zip(boxes.split(counts), scores.split(counts), sizes)
         ]
         pooled = self._pool(features, [box for box, _ in kept], self.mask_spec)
-        masks = self.mask_head(pooled)[:, 0].sigmoid().split([len(box) for box, _ in kept])
+        masks = self.mask_head(pooled)[:, 0].sigmoid().split([box.shape[0] for box, _ in kept])
         return [Found(box, score, mask) for (box, score), mask in zip(kept, masks)]
 
     def _select(
@@ -233,7 +233,6 @@ class RoIHeads(nn.Module):
         boxes = clip_boxes_to_image(boxes, size)
         likely = score > spec.SCORE_THRESH_TEST
         boxes, score = boxes[likely], score[likely]
-        classes = torch.zeros_like(score, dtype=torch.int64)
-        keep = batched_nms(boxes, score, classes, spec.NMS_THRESH_TEST)
+        keep = nms(boxes, score, spec.NMS_THRESH_TEST)
         keep = keep[: self.limit] if self.limit >= 0 else keep
         return boxes[keep], score[keep]

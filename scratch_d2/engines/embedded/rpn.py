@@ -13,6 +13,7 @@ from torchvision.ops import batched_nms, clip_boxes_to_image
 from scratch_d2.engines.embedded.boxes import (
     Size,
     Target,
+    at_most,
     decode_deltas,
     encode_deltas,
     image_size,
@@ -97,6 +98,7 @@ class RPN(nn.Module):
     def __init__(self, cfg: CfgNode) -> None:
         super().__init__()
         self.spec, self.min_size = cfg.MODEL.RPN, cfg.MODEL.PROPOSAL_GENERATOR.MIN_SIZE
+        self.nms = batched_nms
         node, levels = cfg.MODEL.ANCHOR_GENERATOR, len(self.spec.IN_FEATURES)
         self.strides = [2 ** int(name[1]) for name in self.spec.IN_FEATURES]
         self.offset = node.OFFSET
@@ -198,7 +200,7 @@ class RPN(nn.Module):
         after = spec.POST_NMS_TOPK_TRAIN if training else spec.POST_NMS_TOPK_TEST
         boxes, scores, levels = [], [], []
         for number, anchor in enumerate(anchors):
-            score, best = logits[number].topk(min(before, len(anchor)), dim=1)
+            score, best = logits[number].topk(at_most(before, anchor), dim=1)
             delta = deltas[number].gather(1, best[:, :, None].expand(-1, -1, 4))
             decoded = decode_deltas(
                 delta.flatten(0, 1), anchor[best].flatten(0, 1), spec.BBOX_REG_WEIGHTS
@@ -219,6 +221,6 @@ class RPN(nn.Module):
         # A diverging network shows in the losses, which name the iteration.
         sound = torch.isfinite(box).all(dim=1) & torch.isfinite(score)
         box = clip_boxes_to_image(box, size)
-        sound &= nonempty(box, self.min_size)
+        sound = sound & nonempty(box, self.min_size)
         box, score, level = box[sound], score[sound], level[sound]
-        return box[batched_nms(box, score, level, self.spec.NMS_THRESH)]
+        return box[self.nms(box, score, level, self.spec.NMS_THRESH)]
