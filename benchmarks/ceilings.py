@@ -20,7 +20,6 @@ from torchvision.ops import box_iou, masks_to_boxes, roi_align
 from scratch_d2.cli.common import run
 from scratch_d2.data.builtin import register_builtin
 from scratch_d2.data.catalog import find_dataset_dicts
-from scratch_d2.engines.embedded.mapper import resize, resized_shape
 from scratch_d2.engines.embedded.model import paste_mask
 from scratch_d2.engines.embedded.rpn import cell_anchors, grid_anchors
 from scratch_d2.metrics.coco_ap import average_precision
@@ -28,6 +27,7 @@ from scratch_d2.metrics.pixel_metrics import pixel_metrics
 from scratch_d2.structures.dataset_dict import scratches_of
 from scratch_d2.structures.masks import decode_rle, encode_rle, to_rle
 from scratch_d2.structures.prediction import Prediction
+from scratch_d2.structures.resizing import resize, resized_shape
 from scratch_d2.structures.thresholds import Thresholds
 from scratch_d2.utils.tables import format_table
 

@@ -10,11 +10,8 @@ Euclidean distances (20,000 hashes: 20.7 s against 10.0 s) and longer with Hammi
 
 from collections.abc import Sequence
 
-import imagehash
 import numpy as np
 from PIL import Image
-from scipy.sparse import coo_matrix
-from scipy.sparse.csgraph import connected_components
 
 from scratch_d2.utils.progress import track
 
@@ -27,6 +24,8 @@ BLOCK = 2048
 
 def perceptual_hash(image: np.ndarray) -> str:
     """Return the perceptual hash of an HxWx3 uint8 RGB image, 64 hex digits."""
+    import imagehash
+
     return str(imagehash.phash(Image.fromarray(image), HASH_SIZE))
 
 
@@ -96,6 +95,10 @@ def _likeness(signs: np.ndarray, distance: int) -> float:
 
 def _join(numbers: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
     """Give the clusters of `rows` and `columns`, pair by pair, one number."""
+    # Here, because prediction needs no scipy, and an installation for it alone has none.
+    from scipy.sparse import coo_matrix
+    from scipy.sparse.csgraph import connected_components
+
     edges = (np.ones(len(rows), bool), (numbers[rows], numbers[columns]))
     graph = coo_matrix(edges, shape=(len(numbers), len(numbers)))
     return connected_components(graph, directed=False)[1][numbers]

@@ -6,8 +6,6 @@ from datetime import datetime
 from pathlib import Path
 
 import numpy as np
-from scipy.sparse import coo_matrix
-from scipy.sparse.csgraph import connected_components
 
 from scratch_d2.data.duplicates import DISTANCE, cluster_duplicates
 
@@ -34,6 +32,10 @@ def find_groups(
         gap: seconds, see `find_bursts`.
         distance: near-duplicates differ in at most this many bits; -1 compares none.
     """
+    # Here, because prediction needs no scipy, and an installation for it alone has none.
+    from scipy.sparse import coo_matrix
+    from scipy.sparse.csgraph import connected_components
+
     bursts = find_bursts(paths, gap)
     names, burst = np.unique([bursts[path] for path in paths], return_inverse=True)
     cluster = cluster_duplicates(hashes, distance) + len(names)

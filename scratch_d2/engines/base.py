@@ -1,15 +1,19 @@
 """What both engines agree on: an engine trains, loads, evaluates, launches; a detector predicts."""
 
+from __future__ import annotations
+
 import argparse
 from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from fvcore.common.config import CfgNode
 
-from scratch_d2.evaluation.settings import EvaluationSettings
 from scratch_d2.structures.prediction import Prediction
+
+if TYPE_CHECKING:
+    from scratch_d2.evaluation.settings import EvaluationSettings
 
 
 class Detector(Protocol):

@@ -1,12 +1,7 @@
 """Export the gate as one ONNX file, from letterboxed pixels to p(Bad), and check the file."""
 
-import contextlib
-import io
 import json
-import logging
 import os
-import warnings
-from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -18,6 +13,7 @@ from torch import nn
 from scratch_d2.gate.model import Gate
 from scratch_d2.gate.network import max_pool_logits
 from scratch_d2.gate.preprocess import STRIDE
+from scratch_d2.utils.onnx_files import add_metadata, import_onnx, quiet_exporter
 
 INPUT, OUTPUT = "images", "p_bad"
 # The largest accepted difference of p(Bad).
@@ -55,12 +51,12 @@ def export_gate(weights: str | Path, output: str | Path) -> float:
         ValueError: the file gives other scores than the network; it is not kept.
         FileNotFoundError, ValueError: as `Gate.load`.
     """
-    onnx, onnxruntime = _import_onnx()
+    onnxruntime = import_onnx()
     gate, output = Gate.load(weights), Path(output)
     part = output.with_name(f".{output.name}.part")
     try:
         _write(_FromPixels(gate).eval(), gate.preprocessing.image_size, part)
-        _add_metadata(onnx, part, gate)
+        add_metadata(part, _metadata(gate))
         difference = _largest_difference(onnxruntime, part, gate)
         if not difference <= TOLERANCE:
             raise ValueError(
@@ -73,23 +69,11 @@ def export_gate(weights: str | Path, output: str | Path) -> float:
     return difference
 
 
-def _import_onnx() -> tuple[Any, Any]:
-    try:
-        import onnx
-        import onnxruntime
-        import onnxscript  # noqa: F401  torch's exporter needs it
-    except ImportError as error:
-        raise ImportError(
-            f"export to ONNX needs {error.name}: pip install 'scratch_d2[export]'"
-        ) from None
-    return onnx, onnxruntime
-
-
 def _write(network: nn.Module, size: int, path: Path) -> None:
     # Two images: the exporter takes a batch of one for a batch that is always one.
     example = torch.zeros(2, 3, size, size, dtype=torch.uint8)
     height = torch.export.Dim("height", min=min(STRIDE, size), max=size)
-    with _quiet():
+    with quiet_exporter():
         torch.onnx.export(
             network,
             (example,),
@@ -103,28 +87,12 @@ def _write(network: nn.Module, size: int, path: Path) -> None:
         )
 
 
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep the messages of the exporter off the terminal."""
-    level = logging.root.manager.disable
-    logging.disable(logging.WARNING)
-    try:
-        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logging.disable(level)
-
-
-def _add_metadata(onnx: Any, path: Path, gate: Gate) -> None:
-    model = onnx.load(path)
-    metadata = {
+def _metadata(gate: Gate) -> dict[str, str]:
+    return {
         "preprocessing": json.dumps(gate.preprocessing.to_dict()),
         "gate": json.dumps(gate.info, default=str),
         "letterbox": LETTERBOX,
     }
-    onnx.helper.set_model_props(model, metadata)
-    onnx.save(model, path)
 
 
 def _largest_difference(onnxruntime: Any, path: Path, gate: Gate) -> float:

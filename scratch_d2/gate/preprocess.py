@@ -1,16 +1,21 @@
 """Letterboxing: from a photograph of any size to the input of the gate; saved with the weights."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
-from timm.data import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 
 from scratch_d2.structures.images import check_rgb
 from scratch_d2.utils.opencv import cv2
 
+if TYPE_CHECKING:
+    import torch
+
+# Of ImageNet's photographs, as timm has them.
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 # The stride of the coarsest features of the gate; heights are multiples of it.
 STRIDE = 32
 
@@ -32,12 +37,12 @@ class Preprocessing:
     """
 
     image_size: int = 224
-    mean: tuple[float, float, float] = IMAGENET_DEFAULT_MEAN
-    std: tuple[float, float, float] = IMAGENET_DEFAULT_STD
+    mean: tuple[float, float, float] = IMAGENET_MEAN
+    std: tuple[float, float, float] = IMAGENET_STD
     fill: int = 255
 
     @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> "Preprocessing":
+    def from_dict(cls, values: Mapping[str, Any]) -> Preprocessing:
         """Rebuild from `to_dict`. Raises ValueError for keys that this version does not know."""
         try:
             fields: dict[str, Any] = {
@@ -108,6 +113,8 @@ class Preprocessing:
 
     def normalise(self, letterboxed: torch.Tensor) -> torch.Tensor:
         """Turn [N, 3, H, W] uint8 RGB into float32 with the mean and deviation of ImageNet."""
+        import torch
+
         shape = (1, 3, 1, 1)
         mean = torch.tensor(self.mean, device=letterboxed.device).view(shape)
         std = torch.tensor(self.std, device=letterboxed.device).view(shape)

@@ -12,9 +12,10 @@ from scratch_d2.engines.embedded.boxes import (
     pairwise_iou,
     sample,
 )
-from scratch_d2.engines.embedded.mapper import make_target, resized_shape
+from scratch_d2.engines.embedded.mapper import make_target
 from scratch_d2.engines.embedded.model import paste_mask
 from scratch_d2.engines.embedded.settings import check_settings
+from scratch_d2.structures.resizing import resized_shape
 from scratch_d2.utils.device import pick_device
 
 TINY = "quick_schedules/tiny_mask_rcnn_R_50_FPN.yaml"

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from scratch_d2.engines.embedded.mapper import make_target, resized_shape
+from scratch_d2.engines.embedded.mapper import make_target
 from scratch_d2.engines.embedded.solver import clip_gradients, make_optimizer, make_schedule
 from scratch_d2.structures.masks import encode_rle
+from scratch_d2.structures.resizing import resized_shape
 from tests.engines.parity import VARIANTS, batch, both_configs, both_models, d2_losses
 
 pytestmark = pytest.mark.detectron2

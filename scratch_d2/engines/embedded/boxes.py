@@ -2,12 +2,12 @@
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torchvision.ops import roi_align
 
-Size = tuple[int, int]  # height, width in pixels
+from scratch_d2.structures.resizing import Size
 
 # A predicted side grows at most from 16 to 1000 px, Detectron2's bound against overflow of exp.
 SCALE_CLAMP = math.log(1000.0 / 16)
@@ -35,11 +35,15 @@ def image_size(image: torch.Tensor) -> Size:
 
 
 def at_most(limit: int, rows: torch.Tensor) -> int:
-    """Return how many rows a tensor has, or `limit` if it has more; also while it is traced."""
-    count = rows.shape[0]
-    if not torch.jit.is_tracing():
-        return min(limit, count)
-    return torch.minimum(torch.as_tensor(count), torch.tensor(limit))
+    """Return how many rows a tensor has, or `limit` if it has more.
+
+    While the model is traced it is a tensor, which the trace follows where it would keep an int.
+    """
+    count: Any = rows.shape[0]
+    if torch.jit.is_tracing():
+        count = torch.minimum(count, torch.tensor(limit))
+        return count
+    return min(limit, count)
 
 
 def encode_deltas(

@@ -10,13 +10,12 @@ from typing import Any
 import numpy as np
 import torch
 from fvcore.common.config import CfgNode
-from PIL import Image
 
 from scratch_d2.checkpoints.precision import autocast, in_precision
 from scratch_d2.data.catalog import get_dataset_dicts
 from scratch_d2.data.images import read_image
 from scratch_d2.engines.embedded.boxes import image_size
-from scratch_d2.engines.embedded.mapper import resize, resized_shape, to_network
+from scratch_d2.engines.embedded.mapper import to_network
 from scratch_d2.engines.embedded.model import SIZE_DIVISIBILITY, MaskRCNN, to_prediction
 from scratch_d2.engines.finite import refuse_not_finite
 from scratch_d2.evaluation.evaluate import evaluate_predictions
@@ -24,6 +23,7 @@ from scratch_d2.evaluation.settings import EvaluationSettings
 from scratch_d2.evaluation.table import headline
 from scratch_d2.structures.images import check_rgb
 from scratch_d2.structures.prediction import Prediction
+from scratch_d2.structures.resizing import resize, resized_shape
 from scratch_d2.utils.batching import group_by_padding
 from scratch_d2.utils.progress import track
 
@@ -58,7 +58,7 @@ class EmbeddedDetector:
         check_rgb(image)
         spec = self.cfg.INPUT
         size = resized_shape(image.shape[:2], spec.MIN_SIZE_TEST, spec.MAX_SIZE_TEST)
-        return to_network(resize(image, size, Image.Resampling.BILINEAR), self.cfg)
+        return to_network(resize(image, size), self.cfg)
 
 
 def test_datasets(cfg: CfgNode) -> dict[str, Path]:

@@ -14,32 +14,10 @@ from scratch_d2.engines.batches import DatasetDict
 from scratch_d2.engines.embedded.boxes import Size, Target, nonempty
 from scratch_d2.structures.dataset_dict import annotation_rle
 from scratch_d2.structures.masks import decode_rle
+from scratch_d2.structures.resizing import resize, resized_shape
 
 Sample = tuple[torch.Tensor, Target]
 logger = logging.getLogger("scratch_d2")
-
-
-def resized_shape(size: Size, shortest: int, longest: int) -> Size:
-    """Return the size whose shorter side is `shortest`, unless the longer one passes `longest`.
-
-    A `shortest` of 0 keeps the size. Rounds as Detectron2's ResizeShortestEdge does, but no side
-    to 0, as that would of an image some hundred times as long as wide.
-    """
-    if shortest == 0:
-        return size
-    scale = shortest * 1.0 / min(size)
-    height, width = (shortest * 1.0 if side == min(size) else scale * side for side in size)
-    if max(height, width) > longest:
-        scale = longest * 1.0 / max(height, width)
-        height, width = height * scale, width * scale
-    return max(1, int(height + 0.5)), max(1, int(width + 0.5))
-
-
-def resize(array: np.ndarray, size: Size, method: Image.Resampling) -> np.ndarray:
-    """Resize an HxW or HxWx3 uint8 array with Pillow, as Detectron2 does."""
-    if array.shape[:2] == size:
-        return array
-    return np.asarray(Image.fromarray(array).resize(size[::-1], method))
 
 
 def to_network(image: np.ndarray, cfg: CfgNode) -> torch.Tensor:
@@ -67,7 +45,7 @@ class TrainingMapper:
             )
         shortest, flip = self._draw()
         size = resized_shape(image.shape[:2], shortest, self.cfg.INPUT.MAX_SIZE_TRAIN)
-        image = resize(image, size, Image.Resampling.BILINEAR)
+        image = resize(image, size)
         return to_network(flipped(image, flip), self.cfg), make_target(item, size, flip)
 
     def _draw(self) -> tuple[int, str]:

@@ -12,10 +12,8 @@ from scratch_d2.engines.embedded.boxes import Size, Target, image_size, nonempty
 from scratch_d2.engines.embedded.roi_heads import Found, RoIHeads
 from scratch_d2.engines.embedded.rpn import RPN, Losses
 from scratch_d2.structures.masks import encode_rle
+from scratch_d2.structures.pasting import MASK_THRESHOLD
 from scratch_d2.structures.prediction import Prediction
-
-# A pixel belongs to a scratch from this probability on.
-MASK_THRESHOLD = 0.5
 
 
 class MaskRCNN(nn.Module):
@@ -88,7 +86,8 @@ def paste_mask(mask: torch.Tensor, box: torch.Tensor, size: Size) -> np.ndarray:
     """Paint an [S, S] mask of probabilities into its box; returns HxW bool.
 
     Every pixel centre takes the bilinear value of the mask at its place in the box; outside,
-    the mask is 0, and it fades towards that over half a cell.
+    the mask is 0, and it fades towards that over half a cell. `scratch_d2.structures.pasting` does
+    the same without torch.
     """
     height, width = size
     canvas = np.zeros(size, dtype=bool)
