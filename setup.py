@@ -13,7 +13,8 @@ configs = [file.relative_to(here).parent for file in (here / "configs").rglob("*
 report = ["matplotlib>=3.7"]
 review = ["starlette>=0.37", "uvicorn>=0.29"]
 serve = [*review, "python-multipart>=0.0.13", "prometheus-client>=0.20"]
-export = ["onnx>=1.15", "onnxscript>=0.1", "onnxruntime>=1.17"]
+export = ["onnx>=1.15", "onnxruntime>=1.17"]
+openvino = ["openvino>=2024.1"]
 
 setup(
     name="scratch_d2",
@@ -58,12 +59,16 @@ setup(
         "opencv": ["opencv-python>=4.7"],
         "headless": ["opencv-python-headless>=4.7"],
         "report": report,
+        # To export models, and to run them, with one or the other.
         "export": export,
+        "onnx": ["onnxruntime>=1.17"],
+        "openvino": openvino,
         "review": review,
         "serve": serve,
         "dev": [
             *report,
             *export,
+            *openvino,
             *serve,
             *("pytest>=7", "pytest-xdist>=3", "hypothesis>=6", "playwright>=1.40"),
             "mini-racer>=0.12",

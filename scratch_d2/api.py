@@ -44,7 +44,8 @@ def predict_folder(
     a folder that is not there, FileExistsError for an `output` that already holds results.
     """
     inspector = inspector or Inspector.from_pretrained()
-    workers = pick_workers(str(inspector.metadata.get("device", "cpu")))
+    made_of = inspector.metadata
+    workers = pick_workers(str(made_of.get("device", "cpu")), made_of.get("engine"))
     options = Options(8, workers, Pictures.parse(save), resume, overwrite)
     return predict_files(inspector, find_files([str(folder)]), Path(output), options)[0]
 

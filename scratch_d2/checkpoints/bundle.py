@@ -67,8 +67,13 @@ class ModelBundle:
 
     def model_id(self) -> str:
         """Return a short hash of both weights and the thresholds, 12 hex digits."""
-        judge = {**self.hash_weights(), "thresholds": asdict(self.thresholds)}
-        return hashlib.sha256(json.dumps(judge, sort_keys=True).encode()).hexdigest()[:12]
+        return model_id(self.hash_weights(), self.thresholds)
+
+
+def model_id(hashes: Mapping[str, str | None], thresholds: Thresholds) -> str:
+    """Return a short hash of what `ModelBundle.hash_weights` returns and the thresholds."""
+    judge = {**hashes, "thresholds": asdict(thresholds)}
+    return hashlib.sha256(json.dumps(judge, sort_keys=True).encode()).hexdigest()[:12]
 
 
 def resolve_bundle(cfg: CfgNode, opts: Sequence[str] = ()) -> ModelBundle:

@@ -46,7 +46,7 @@ def command_parser(name: str, doc: str) -> argparse.ArgumentParser:
     )
 
 
-def add_config(parser: argparse.ArgumentParser, default: str | None = None) -> None:
+def add_config(parser: argparse._ActionsContainer, default: str | None = None) -> None:
     """Add --config-file; `default` says what stands in for it, None makes it required."""
     words = "a file of your own, or one of this package" + (f" ({default})" if default else "")
     parser.add_argument("--config-file", required=not default, metavar="FILE", help=words)

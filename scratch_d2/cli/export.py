@@ -1,43 +1,57 @@
-"""Write the gate as one ONNX file, which runs without this package and without torch.
+r"""Export models to ONNX or OpenVINO, which run without torch.
 
+    scratch-d2 export --to onnx --output bundle
+    scratch-d2 export --to openvino --config-file run/detector/config.yaml --output bundle \
+        GATE.WEIGHTS run/gate/model_best.pth
     scratch-d2 export --gate run/gate/model_best.pth --output gate.onnx
+    scratch-d2 export --detector run/detector/model_final.pth \
+        --config-file run/detector/config.yaml --output detector.onnx
 
-The file takes `images`, uint8 [N, 3, S, S] RGB, and returns `p_bad`, float32 [N]; its metadata says
-how to make the squares. It is checked against the network in ONNX Runtime and kept only if p(Bad)
-agrees. The detector is refused: torch's exporter cannot follow as many boxes as an image decides.
+Without --gate and --detector, the output is a folder with both models, thresholds.json, bundle.json
+and README.md; scratch-d2 predict --bundle runs it. Each model is compared with torch on rendered
+labels of many sizes, and kept only if it agrees.
 
-Exit codes: 0 written; 2 wrong usage, weights, a missing package, or a refusal.
+Exit codes: 0 written; 2 wrong usage, config or weights, a missing package, or a model that differs.
 """
 
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from scratch_d2.cli.common import command_parser
-
-REFUSAL = (
-    "the detector has no ONNX export: torch.export cannot trace non-maximum suppression and mask "
-    "heads over as many boxes as an image happens to have; run it with scratch-d2 predict or "
-    "scratch_d2.inspection.Inspector, on plain pip (--engine embedded), and export the gate"
-)
+from scratch_d2.cli.common import add_config, add_pairs, command_parser, use_reference_models
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = command_parser("export", __doc__)
-    what = parser.add_mutually_exclusive_group(required=True)
-    what.add_argument("--gate", metavar="FILE", help="a checkpoint of scratch-d2 train-gate")
-    what.add_argument("--detector", metavar="FILE", help="refused, with the reason")
-    parser.add_argument("--output", required=True, type=Path, metavar="FILE", help="file to write")
+    words = "format of the models (%(default)s)"
+    parser.add_argument("--to", choices=("onnx", "openvino"), default="onnx", help=words)
+    add_config(parser, "the reference models")
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--gate", metavar="FILE", help="export only this checkpoint of a gate")
+    what.add_argument("--detector", metavar="FILE", help="export only this one of a detector")
+    words = "folder of the bundle, or file of the single model (.onnx, .xml)"
+    parser.add_argument("--output", required=True, type=Path, metavar="DIR|FILE", help=words)
+    add_pairs(parser)
     return parser.parse_args(argv)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     args = parse_args(argv)
-    if args.detector:
-        raise ValueError(REFUSAL)
-    from scratch_d2.gate.export import export_gate
-
-    difference = export_gate(args.gate, args.output)
-    print(f"p(Bad) in ONNX Runtime and in torch differ by {difference:.1e} at most")
+    for line in export(args):
+        print(line)
     print(f"written: {args.output}")
     return 0
+
+
+def export(args: argparse.Namespace) -> list[str]:
+    """Export what the options ask for; returns how far the models are from torch."""
+    from scratch_d2.bundles.export import export_bundle, export_detector_file, export_gate_file
+    from scratch_d2.config import load_config
+
+    if args.gate:
+        return [export_gate_file(args.gate, args.output, args.to)]
+    config_file, opts = use_reference_models(args.config_file, args.opts)
+    cfg = load_config(config_file, opts)
+    if args.detector:
+        return [export_detector_file(cfg, args.detector, args.output, args.to)]
+    return export_bundle(cfg, args.output, args.to, opts)

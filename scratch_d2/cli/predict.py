@@ -1,6 +1,7 @@
 r"""Judge photographs Good or Bad and find their scratches.
 
     scratch-d2 predict --input labels --output results
+    scratch-d2 predict --bundle bundle --input labels --output results
     scratch-d2 predict --watch /data/line --output results --resume
     scratch-d2 predict --config-file run/detector/config.yaml --input /data/new '/data/old/*.png' \
         --output results GATE.WEIGHTS run/gate/model_best.pth
@@ -8,6 +9,7 @@ r"""Judge photographs Good or Bad and find their scratches.
     scratch-d2 predict --watch /data/line --output results --on-verdict 'python3 sort_out.py'
 
 Writes results.jsonl, results.csv, coco_instances_results.json, summary.json, overlays/ and masks/.
+--bundle takes what scratch-d2 export wrote and needs no torch; KEY VALUE pairs then set thresholds.
 A run with --watch prints a line per verdict and ends with Ctrl-C or SIGTERM. --on-verdict runs a
 program for each row, with the row as JSON on its standard input, or sends it to an address.
 
@@ -37,14 +39,19 @@ from scratch_d2.cli.common import (
 from scratch_d2.utils.progress import say
 
 if TYPE_CHECKING:
+    from scratch_d2.inspection.inspector import Inspector
     from scratch_d2.inspection.jobs import Deliver
+    from scratch_d2.inspection.options import Options
     from scratch_d2.inspection.rows import Row
     from scratch_d2.inspection.watch import Watch
+RUNTIMES = ("auto", "onnxruntime", "openvino")
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = command_parser("predict", __doc__)
-    add_config(parser, "the reference models")
+    models = parser.add_mutually_exclusive_group()
+    add_config(models, "the reference models")
+    models.add_argument("--bundle", metavar="FOLDER", help="exported models (scratch-d2 export)")
     what = parser.add_mutually_exclusive_group(required=True)
     words = 'what to inspect; "-" reads file names from standard input'
     what.add_argument("--input", nargs="+", metavar="FOLDER|FILE|GLOB|-", help=words)
@@ -53,6 +60,8 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         "--output", required=True, type=Path, metavar="DIR", help="folder for the results"
     )
     add_engine(parser)
+    words = "what runs a bundle (auto: ONNX Runtime where installed, else OpenVINO)"
+    parser.add_argument("--runtime", choices=RUNTIMES, default="auto", help=words)
     words = "pictures to save: overlays, masks or both, of bad images or of all, or none"
     parser.add_argument("--save", default="overlays,masks,bad", help=f"{words} (%(default)s)")
     parser.add_argument("--batch-size", type=int, default=8, help="images per batch (8)")
@@ -72,35 +81,60 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     args = parser.parse_args(argv)
     args.input, keys = split_keys(args.input or [])
     args.opts = keys + args.opts
+    if args.bundle and args.engine:
+        parser.error("--engine chooses what runs checkpoints; --runtime chooses what runs a bundle")
+    if args.runtime != "auto" and not args.bundle:
+        parser.error(f"--runtime {args.runtime} needs --bundle")
     return args
+
+
+def load_inspector(args: argparse.Namespace) -> "Inspector":
+    """Load a bundle, or the models of a config, as the options say."""
+    from scratch_d2.inspection.inspector import Inspector
+
+    if args.bundle:
+        # One processor for each batch, as many batches as there are processors.
+        alone = args.workers is None or args.workers > 1
+        return Inspector.load_bundle(args.bundle, args.opts, args.runtime, int(alone))
+    from scratch_d2.config import load_config
+    from scratch_d2.engines import get_engine
+
+    config_file, opts = use_reference_models(args.config_file, args.opts)
+    cfg = load_config(config_file, opts)
+    cfg.freeze()
+    return Inspector.from_config(cfg, get_engine(args.engine or cfg.SCRATCH.ENGINE), opts)
+
+
+def make_options(args: argparse.Namespace, inspector: "Inspector") -> "Options":
+    """Return the options of the run; workers that were not named are as the device allows."""
+    from scratch_d2.inspection.options import Options
+    from scratch_d2.inspection.pictures import Pictures
+    from scratch_d2.inspection.processors import pick_workers
+
+    workers, made_of = args.workers, inspector.metadata
+    if workers is None:
+        workers = pick_workers(str(made_of["device"]), made_of["engine"])
+    pictures = Pictures.parse(args.save)
+    return Options(args.batch_size, workers, pictures, args.resume, args.overwrite)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     args = parse_args(argv)
 
-    from scratch_d2.config import load_config
-    from scratch_d2.engines import get_engine
     from scratch_d2.inspection.inputs import count_files, find_files
-    from scratch_d2.inspection.inspector import Inspector
     from scratch_d2.inspection.notifier import notifying
     from scratch_d2.inspection.pictures import Pictures
-    from scratch_d2.inspection.predict import Options, predict_files, predict_watched
-    from scratch_d2.inspection.processors import pick_workers
+    from scratch_d2.inspection.predict import predict_files, predict_watched
     from scratch_d2.inspection.summary import exit_code, format_summary
     from scratch_d2.inspection.watch import Watch
 
-    pictures = Pictures.parse(args.save)
+    Pictures.parse(args.save)  # a wrong option is refused before the models are loaded
     on_stop(interrupt, SIGTERM)
     watch = Watch(args.watch) if args.watch else None
     files = find_files(args.input, sys.stdin) if watch is None else iter(())
-    config_file, opts = use_reference_models(args.config_file, args.opts)
-    cfg = load_config(config_file, opts)
-    cfg.freeze()
-    engine = get_engine(args.engine or cfg.SCRATCH.ENGINE)
-    workers = pick_workers(cfg.MODEL.DEVICE) if args.workers is None else args.workers
-    options = Options(args.batch_size, workers, pictures, args.resume, args.overwrite)
     with notifying(args.on_verdict) as notify:
-        inspector = Inspector.from_config(cfg, engine, opts)
+        inspector = load_inspector(args)
+        options = make_options(args, inspector)
         if watch is not None:
             on_stop(watch.stop.set, SIGINT, SIGTERM)
             deliver, begin = partial(_print, watch, notify), partial(_announce, watch, args.output)

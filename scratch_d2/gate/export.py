@@ -12,19 +12,13 @@ from torch import nn
 
 from scratch_d2.gate.model import Gate
 from scratch_d2.gate.network import max_pool_logits
-from scratch_d2.gate.preprocess import STRIDE
-from scratch_d2.utils.onnx_files import add_metadata, import_onnx, quiet_exporter
+from scratch_d2.gate.preprocess import LETTERBOX, STRIDE
+from scratch_d2.utils.onnx_files import add_metadata, import_onnx, trace_to_onnx
 
 INPUT, OUTPUT = "images", "p_bad"
 # The largest accepted difference of p(Bad).
 TOLERANCE = 1e-4
 CHECKED_BATCHES = (1, 2, 5)
-LETTERBOX = (
-    "scale the longer side to image_size (area averaging when shrinking, else bilinear), turn what "
-    "is higher than wide by 90 degrees counterclockwise, centre it vertically on grey level fill, "
-    "image_size wide and the next multiple of 32 high, at most image_size; RGB, uint8, channels "
-    "first"
-)
 
 
 class _FromPixels(nn.Module):
@@ -47,7 +41,7 @@ def export_gate(weights: str | Path, output: str | Path) -> float:
     "letterbox", which says in words how to letterbox.
 
     Raises:
-        ImportError: onnx, onnxscript or onnxruntime is not installed.
+        ImportError: onnx or onnxruntime is not installed.
         ValueError: the file gives other scores than the network; it is not kept.
         FileNotFoundError, ValueError: as `Gate.load`.
     """
@@ -70,21 +64,9 @@ def export_gate(weights: str | Path, output: str | Path) -> float:
 
 
 def _write(network: nn.Module, size: int, path: Path) -> None:
-    # Two images: the exporter takes a batch of one for a batch that is always one.
     example = torch.zeros(2, 3, size, size, dtype=torch.uint8)
-    height = torch.export.Dim("height", min=min(STRIDE, size), max=size)
-    with quiet_exporter():
-        torch.onnx.export(
-            network,
-            (example,),
-            str(path),
-            input_names=[INPUT],
-            output_names=[OUTPUT],
-            dynamic_shapes={INPUT: {0: torch.export.Dim("count"), 2: height}},
-            dynamo=True,
-            external_data=False,
-            verbose=False,
-        )
+    axes = {INPUT: {0: "count", 2: "height"}, OUTPUT: {0: "count"}}
+    trace_to_onnx(network, example, path, INPUT, (OUTPUT,), axes)
 
 
 def _metadata(gate: Gate) -> dict[str, str]:

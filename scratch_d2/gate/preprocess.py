@@ -18,6 +18,13 @@ if TYPE_CHECKING:
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 # The stride of the coarsest features of the gate; heights are multiples of it.
 STRIDE = 32
+# What `letterbox` does, in words, for those who run an exported gate.
+LETTERBOX = (
+    "scale the longer side to image_size (area averaging when shrinking, else bilinear), turn what "
+    "is higher than wide by 90 degrees counterclockwise, centre it vertically on grey level fill, "
+    "image_size wide and the next multiple of 32 high, at most image_size; RGB, uint8, channels "
+    "first"
+)
 
 
 @dataclass(frozen=True)

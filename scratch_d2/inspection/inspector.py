@@ -10,6 +10,7 @@ from typing import NamedTuple, overload
 import numpy as np
 from fvcore.common.config import CfgNode
 
+from scratch_d2.bundles.loading import load_bundle
 from scratch_d2.checkpoints.bundle import ModelBundle, resolve_bundle
 from scratch_d2.config import load_config
 from scratch_d2.engines import get_engine
@@ -138,6 +139,24 @@ class Inspector:
         if precision == "exact":
             return cls(*exact, **shared)
         return cls(*load(precision), exact=exact, margins=MARGINS[precision], **shared)
+
+    @classmethod
+    def load_bundle(
+        cls, folder: str | Path, opts: Sequence[str] = (), runtime: str = "auto", threads: int = 0
+    ) -> Inspector:
+        """Load what scratch-d2 export wrote; it runs without torch.
+
+        Args and errors are those of `scratch_d2.bundles.loading.load_bundle`.
+        """
+        bundle = load_bundle(folder, opts, runtime, threads)
+        return cls(
+            bundle.gate,
+            bundle.detector,
+            bundle.thresholds,
+            metadata=bundle.metadata,
+            white_level=bundle.manifest.white_level,
+            image_check=image_check_of(bundle.gate) if bundle.manifest.check_images else None,
+        )
 
     @overload
     def __call__(self, source: Image) -> Inspection: ...  # type: ignore[overload-overlap]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -24,3 +25,13 @@ def pick_device(name: str) -> torch.device:
         logging.getLogger("scratch_d2").info("MODEL.DEVICE is %s: no GPU here, using the CPU", name)
         return torch.device("cpu")
     return device
+
+
+def count_processors() -> int:
+    """Return how many processors this process may use: OMP_NUM_THREADS, or what the system says."""
+    set_by_user = os.environ.get("OMP_NUM_THREADS", "")
+    if set_by_user.isdecimal() and int(set_by_user) > 0:
+        return int(set_by_user)
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

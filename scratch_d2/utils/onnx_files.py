@@ -1,12 +1,20 @@
-"""What every export to ONNX needs: the packages, silence, metadata."""
+"""What every export to ONNX needs: the packages, the exporter, metadata."""
+
+from __future__ import annotations
 
 import contextlib
 import io
 import logging
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import torch
+
+# The least that has RoIAlign with half-pixel centres is 16; runtimes of 2022 read 17.
+OPSET = 17
 
 
 def import_onnx() -> Any:
@@ -14,7 +22,6 @@ def import_onnx() -> Any:
     try:
         import onnx  # noqa: F401
         import onnxruntime
-        import onnxscript  # noqa: F401  torch's exporter needs it
     except ImportError as error:
         raise ImportError(
             f"export to ONNX needs {error.name}: pip install 'scratch_d2[export]'"
@@ -22,9 +29,39 @@ def import_onnx() -> Any:
     return onnxruntime
 
 
+def trace_to_onnx(
+    network: torch.nn.Module,
+    example: torch.Tensor,
+    path: Path,
+    input_name: str,
+    output_names: Sequence[str],
+    dynamic_axes: Mapping[str, Mapping[int, str]],
+) -> None:
+    """Write a network of one input as ONNX, with torch's tracing exporter.
+
+    Its successor on torch.export gives the same detector, but takes minutes to reason about its
+    shapes where a trace takes seconds (torch 2.14). A trace keeps as a constant whatever Python
+    computes from a size. So networks have to compute sizes as tensors, and whoever calls this
+    compares the file with torch on inputs of other sizes than the example.
+    """
+    import torch
+
+    with torch.no_grad(), _quiet():
+        torch.onnx.export(
+            network,
+            (example,),
+            str(path),
+            input_names=[input_name],
+            output_names=list(output_names),
+            dynamic_axes=dynamic_axes,
+            opset_version=OPSET,
+            dynamo=False,
+        )
+
+
 @contextlib.contextmanager
-def quiet_exporter() -> Iterator[None]:
-    """Keep the messages of torch's exporters off the terminal."""
+def _quiet() -> Iterator[None]:
+    """Keep the messages of the exporter off the terminal."""
     level = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:

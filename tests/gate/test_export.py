@@ -7,11 +7,11 @@ import pytest
 from scratch_d2.gate import export
 from tests.gate.gates import SIZE, save_gate
 
-ONNX = "needs onnx, onnxscript and onnxruntime (pip install 'scratch_d2[export]')"
+ONNX = "needs onnx and onnxruntime (pip install 'scratch_d2[export]')"
 
 
 def import_onnx():
-    for name in ("onnx", "onnxscript", "onnxruntime"):
+    for name in ("onnx", "onnxruntime"):
         pytest.importorskip(name, reason=ONNX)
     import onnx
     import onnxruntime

@@ -1,11 +1,4 @@
-"""Write the embedded detector as ONNX: from a resized image to boxes, scores and masks.
-
-The graph comes from torch's tracing exporter. Compared with the one on torch.export (torch 2.14,
-reference detector) it takes 7 s instead of three minutes for the shapes, and needs no rewriting of
-what chooses boxes. A trace keeps as a constant whatever Python computes from a size, so the model
-computes sizes as tensors, and whoever exports compares the file with torch on images of other sizes
-than the traced one (`scratch_d2.bundles.checking`).
-"""
+"""Write the embedded detector as ONNX: from a resized image to boxes, scores and masks."""
 
 import json
 from pathlib import Path
@@ -19,11 +12,9 @@ from scratch_d2.checkpoints.loading import load_weights
 from scratch_d2.engines.embedded.model import MaskRCNN
 from scratch_d2.engines.embedded.settings import check_settings
 from scratch_d2.engines.finite import HEADS
-from scratch_d2.utils.onnx_files import add_metadata, import_onnx, quiet_exporter
+from scratch_d2.utils.onnx_files import add_metadata, import_onnx, trace_to_onnx
 
 INPUT, OUTPUTS = "images", ("boxes", "scores", "masks", "finite")
-# The least that has RoIAlign with half-pixel centres is 16; runtimes of 2022 read 17.
-OPSET = 17
 RESIZE = (
     "scale the shorter side to min_size with Pillow's bilinear filter, or the longer one to "
     "max_size where it would pass that; a min_size of 0 keeps the size; RGB, uint8, channels first"
@@ -94,7 +85,7 @@ def write_detector(cfg: CfgNode, weights: str | Path, path: Path) -> None:
     and "resize", which says in words how to resize.
 
     Raises:
-        ImportError: onnx, onnxscript or onnxruntime is not installed.
+        ImportError: onnx or onnxruntime is not installed.
         ValueError: the config has keys that the embedded engine does not honour, by name, or the
             weights do not fit. FileNotFoundError where there are none.
     """
@@ -103,18 +94,8 @@ def write_detector(cfg: CfgNode, weights: str | Path, path: Path) -> None:
     model = MaskRCNN(cfg)
     load_weights(model, weights)
     graph = DetectorGraph(cfg, model.eval())
-    names = {name: {0: "count"} for name in OUTPUTS[:3]}
-    with torch.no_grad(), quiet_exporter():
-        torch.onnx.export(
-            graph,
-            (_example(),),
-            str(path),
-            input_names=[INPUT],
-            output_names=list(OUTPUTS),
-            dynamic_axes={INPUT: {2: "height", 3: "width"}, **names},
-            opset_version=OPSET,
-            dynamo=False,
-        )
+    axes = {INPUT: {2: "height", 3: "width"}, **{name: {0: "count"} for name in OUTPUTS[:3]}}
+    trace_to_onnx(graph, _example(), path, INPUT, OUTPUTS, axes)
     preprocessing = json.dumps(detector_input(cfg))
     add_metadata(path, {"preprocessing": preprocessing, "resize": RESIZE})
 

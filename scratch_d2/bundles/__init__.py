@@ -1,0 +1,1 @@
+"""Exported models: write a bundle, and run it with ONNX Runtime or OpenVINO without torch."""
