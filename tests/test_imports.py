@@ -20,6 +20,7 @@ LIGHT = [
     "scratch_d2.evaluation.offline",
     "scratch_d2.inspection",
     "scratch_d2.inspection.predict",
+    "scratch_d2.bundles.loading",
     "scratch_d2.engines",
     "scratch_d2.selection.run",
 ]

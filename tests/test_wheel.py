@@ -43,7 +43,7 @@ WRITTEN = {
     "train-detector": "output/fine_tuned/detector/model_final.pth",
     "compare": "comparison.md",
     "convert": "detector.pth",
-    "export": "gate.onnx",
+    "export": "bundle/detector.onnx",
 }
 SMALL = ("SOLVER.MAX_ITER", "2", "SOLVER.IMS_PER_BATCH", "2", "GATE.EPOCHS", "1")
 pytestmark = pytest.mark.slow

@@ -62,7 +62,8 @@ def open_session(
         if runtime == "onnxruntime":
             return _open_onnxruntime(path, threads)
         return _open_openvino(path, threads, options or {})
-    except (RuntimeError, ValueError, OSError) as error:
+    # The errors of the runtimes share no base class.
+    except Exception as error:
         raise ValueError(f"{str(path)!r} cannot be loaded by {runtime}: {error}") from None
 
 

@@ -197,3 +197,12 @@ def test_parameters_have_the_names_of_released_weights() -> None:
     names = GateNetwork("resnet10t").state_dict()
     assert {name.split(".")[0] for name in names} == {"trunk", "heads"}
     assert {"trunk.fc.weight", "heads.0.weight", "heads.1.bias"} <= names.keys()
+
+
+def test_mean_and_deviation_are_those_of_timm():
+    from timm.data import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
+
+    assert (Preprocessing().mean, Preprocessing().std) == (
+        IMAGENET_DEFAULT_MEAN,
+        IMAGENET_DEFAULT_STD,
+    )
