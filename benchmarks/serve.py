@@ -1,14 +1,19 @@
 """Measure the service: `python benchmarks/serve.py --requests 2000 --clients 16`.
 
 Renders labels, starts `scratch-d2 serve` with the reference models, and posts photographs from
-several threads. One request in a hundred is broken. Prints images a second, latencies, and the
-memory of the server over the run. Before that, the same bytes are judged in this process by the
-same code without HTTP, in as many threads, which is the most that the service could reach.
+several threads. One request in a hundred is broken. Prints images a second, latencies, processor
+time for each image, and the memory of the server. By turns the same bytes are judged in this
+process without HTTP, in as many threads, which is the most that the service could reach. Processor
+time tells the two apart where other programs share the machine.
+
+`--stand-in` serves an inspector that finds nothing at once: what is left is HTTP, decoding, rows,
+and whether memory stays flat over very many requests.
 """
 
 import argparse
 import http.client
 import io
+import os
 import re
 import subprocess
 import sys
@@ -25,10 +30,13 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from scratch_d2 import Inspector
+from scratch_d2 import Inspector, Prediction, Thresholds
+from scratch_d2.cli.common import run
 from scratch_d2.inspection.processors import pick_workers, shared_by
+from scratch_d2.serving.app import Limits
 from scratch_d2.serving.batcher import Batcher
 from scratch_d2.serving.judging import Judge, Upload
+from scratch_d2.serving.server import Place, serve
 from scratch_d2.synthetic.dataset import write_dataset
 
 RENDERED, BATCH = 100, 8
@@ -48,27 +56,40 @@ def broken(index: int) -> bytes:
     return [b"no image", buffer.getvalue()[:60], b"\x89PNG\r\n\x1a\n"][index % 3]
 
 
-def measure_direct(photographs: list[bytes], images: int) -> float:
-    """Return images a second of the inspector without HTTP."""
-    inspector = Inspector.from_pretrained()
-    workers = pick_workers("cpu")
-    with shared_by(workers) as begin:
-        batcher = Batcher(Judge(inspector), BATCH, workers, begin)
-        uploads = [Upload(photographs[i % len(photographs)], "a.png") for i in range(images)]
-        for future in [batcher.submit(upload) for upload in uploads[:BATCH]]:
-            future.result()  # the first batch is slow
-        begun = time.perf_counter()
-        for future in [batcher.submit(upload) for upload in uploads]:
-            future.result()
-        seconds = time.perf_counter() - begun
-        batcher.close()
-    return images / seconds
+class Direct:
+    """The inspector without HTTP, in as many threads as the service has."""
+
+    def __init__(self, inspector: Inspector, photographs: list[bytes]) -> None:
+        self.judge, self.photographs = Judge(inspector), photographs
+
+    def measure(self, images: int) -> tuple[float, float]:
+        """Return images a second, and ms of processor time for each."""
+        workers = pick_workers("cpu")
+        with shared_by(workers) as begin:
+            batcher = Batcher(self.judge, BATCH, workers, begin)
+            contents = (self.photographs[i % len(self.photographs)] for i in range(images))
+            begun, used = time.perf_counter(), time.process_time()
+            for future in [batcher.submit(Upload(content, "a.png")) for content in contents]:
+                future.result()
+            seconds, used = time.perf_counter() - begun, time.process_time() - used
+            batcher.close()
+        return images / seconds, 1000 * used / images
+
+
+def stand_in() -> Inspector:
+    """Return an inspector that finds nothing, at once."""
+
+    def find_nothing(images: list[np.ndarray]) -> list[Prediction]:
+        return [Prediction.empty(*image.shape[:2]) for image in images]
+
+    return Inspector(None, find_nothing, Thresholds())
 
 
 @contextmanager
-def server() -> Iterator[tuple[str, int, int]]:
-    """Run `scratch-d2 serve`; yields host, port and process id."""
-    command = [sys.executable, "-m", "scratch_d2", "serve", "--port", "0"]
+def server(is_stand_in: bool) -> Iterator[tuple[str, int, int]]:
+    """Run `scratch-d2 serve`, or this script with --run; yields host, port and process id."""
+    serve_models = ["-m", "scratch_d2", "serve", "--port", "0"]
+    command = [sys.executable, *([__file__, "--run"] if is_stand_in else serve_models)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
             lines = iter(process.stdout or [])
@@ -79,6 +100,12 @@ def server() -> Iterator[tuple[str, int, int]]:
         finally:
             process.terminate()
             process.communicate()
+
+
+def processor_seconds(pid: int) -> float:
+    """Return the processor time that a process has used."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def memory_of(pid: int) -> float:
@@ -118,22 +145,29 @@ def main() -> None:
     parser.add_argument("--requests", type=int, default=2000, help="in all (2000)")
     parser.add_argument("--clients", type=int, default=16, help="connections at a time (16)")
     parser.add_argument("--parts", type=int, default=5, help="of the run, each with a row (5)")
-    parser.add_argument("--direct", type=int, default=400, help="images without HTTP (400)")
+    parser.add_argument("--stand-in", action="store_true", help="serve no models")
+    parser.add_argument("--run", action="store_true", help=argparse.SUPPRESS)
     args = parser.parse_args()
+    if args.run:
+        run(lambda: serve(stand_in(), Limits(), Place(port=0)) or 0)
     with tempfile.TemporaryDirectory() as folder:
         photographs = read_photographs(Path(folder) / "labels")
-    print(f"without HTTP: {measure_direct(photographs, args.direct):.1f} images a second")
-    with server() as (host, port, pid):
+    direct = Direct(stand_in() if args.stand_in else Inspector.from_pretrained(), photographs)
+    with server(args.stand_in) as (host, port, pid):
         load(host, port, photographs, 2 * args.clients, args.clients)
-        print("requests  a second  p50 ms  p99 ms  memory MiB  answers")
+        direct.measure(2 * BATCH)
+        print("requests  a second  p50 ms  p99 ms  cpu ms  memory MiB  directly: a second  cpu ms")
         for part in range(args.parts):
-            begin = time.perf_counter()
             requests = args.requests // args.parts
+            begin, used = time.perf_counter(), processor_seconds(pid)
             seconds, answers = load(host, port, photographs, requests, args.clients)
-            rate = len(seconds) / (time.perf_counter() - begin)
+            rate = requests / (time.perf_counter() - begin)
+            used = 1000 * (processor_seconds(pid) - used) / requests
             p50, p99 = np.percentile(seconds, [50, 99]) * 1000
-            row = f"{(part + 1) * requests:8}  {rate:8.1f}  {p50:6.0f}  {p99:6.0f}"
-            print(f"{row}  {memory_of(pid):10.0f}  {dict(answers)}", flush=True)
+            row = f"{(part + 1) * requests:8}  {rate:8.1f}  {p50:6.0f}  {p99:6.0f}  {used:6.1f}"
+            alone, alone_used = direct.measure(max(BATCH, requests // 2))
+            row += f"  {memory_of(pid):10.0f}  {alone:18.1f}  {alone_used:6.1f}"
+            print(f"{row}  {dict(answers)}", flush=True)
 
 
 if __name__ == "__main__":

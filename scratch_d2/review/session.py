@@ -2,6 +2,7 @@
 
 import json
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from scratch_d2.formats.review_file import REVIEWS, SKIP, Action, Review
+from scratch_d2.formats.review_file import DECISIONS, REVIEWS, SKIP, Action, Review
 from scratch_d2.inspection.results import SETTINGS
 from scratch_d2.review.log import ReviewLog
 from scratch_d2.review.photograph import counted, describe
@@ -39,15 +40,16 @@ class Session:
     def progress(self) -> dict[str, Any]:
         """Return the counts, and which image is to be shown: the most doubtful one left."""
         with self._lock:
-            items = self.queue.items
-            decisions = [self.log.of(item.row).decision for item in items]
-            open_items = [item.image_id for item, d in zip(items, decisions) if d is None]
+            reviews = self.log.reviews.items()
+            decided = Counter(review.decision for row, review in reviews if row in self._ids)
+            left = (i.image_id for i in self.queue.items if self.log.of(i.row).decision is None)
+            following, after = next(left, None), next(left, None)
             return {
-                "total": len(items),
+                "total": len(self.queue.items),
                 "unreadable": self.queue.unreadable,
-                **{word: decisions.count(word) for word in ("good", "bad", SKIP)},
-                "next": open_items[0] if open_items else None,
-                "after": open_items[1] if len(open_items) > 1 else None,
+                **{word: decided[word] for word in DECISIONS},
+                "next": following,
+                "after": after,
                 "skipped": self._longest_skipped(),
                 "can_undo": self.log.can_undo,
             }

@@ -15,6 +15,7 @@ from scratch_d2.data.decoding import ImageError
 from scratch_d2.serving.batcher import Batcher
 from scratch_d2.serving.body import read_upload
 from scratch_d2.serving.judging import CannotInspect, Upload
+from scratch_d2.serving.lingering import answer_refusal
 from scratch_d2.serving.metrics import Metrics
 from scratch_d2.web.answers import HANDLERS, Refused
 from scratch_d2.web.guard import Application, Guard
@@ -122,4 +123,5 @@ def make_app(service: Service, is_local: bool = True) -> Application:
         Route("/ready", ready),
         Route("/metrics", metrics),
     ]
-    return Guard(Starlette(routes=routes, exception_handlers=HANDLERS), any_host=not is_local)
+    handlers: dict[Any, Any] = {**HANDLERS, Refused: answer_refusal}
+    return Guard(Starlette(routes=routes, exception_handlers=handlers), any_host=not is_local)

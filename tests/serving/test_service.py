@@ -163,6 +163,19 @@ def test_large_bodies_are_refused_before_they_come_and_slow_ones_in_time():
         assert ask(f"{url}/inspect", png())[0] == 200
 
 
+def test_a_client_that_sends_everything_first_still_reads_why_it_was_refused():
+    with service(most_bytes=10_000) as url:
+        status, answer = ask(f"{url}/inspect", bytes(30_000_000))
+        assert status == 413 and "larger than 10000 bytes" in answer["error"]
+    inspector, begun, go = gated()
+    with service(inspector, most_inside=1) as url, ThreadPoolExecutor(1) as pool:
+        first = pool.submit(ask, f"{url}/inspect", png())
+        begun.wait(10)
+        assert ask(f"{url}/inspect", bytes(3_000_000))[0] == 429
+        go.set()
+        assert first.result()[0] == 200
+
+
 def gated():
     """An inspector that waits until it is let through, and the events for that."""
     begun, go = threading.Event(), threading.Event()
