@@ -143,13 +143,13 @@ async function prefetch(shown) {
 }
 
 function showDone() {
-  const { good, bad, skip, skipped } = state.progress;
+  const { good, bad, skip, skipped, results } = state.progress;
   state.shown = null;
   byId("review").hidden = true;
   byId("done").hidden = false;
   byId("done-title").textContent = "All photographs are reviewed";
   byId("done-text").textContent = `${good} Good, ${bad} Bad, ${skip} skipped. This makes a training folder of them:`;
-  byId("done-command").textContent = "scratch-d2 import RESULTS --format review --out FOLDER";
+  byId("done-command").textContent = `scratch-d2 import ${results} --format review --out FOLDER`;
   byId("see-skipped").hidden = skipped === null;
   byId("see-skipped").textContent = `Look at ${countOf(skip, "skipped photograph", "skipped photographs")}`;
 }

@@ -1,6 +1,7 @@
 """A review under way: the queue of photographs, the log of what was said, and what comes next."""
 
 import json
+import shlex
 import threading
 from collections import Counter
 from collections.abc import Iterator
@@ -38,7 +39,10 @@ class Session:
         return self.queue.items[place]
 
     def progress(self) -> dict[str, Any]:
-        """Return the counts, and which image is to be shown: the most doubtful one left."""
+        """Return the counts, and which image is to be shown: the most doubtful one left.
+
+        `results` is the folder as a shell takes it.
+        """
         with self._lock:
             reviews = self.log.reviews.items()
             decided = Counter(review.decision for row, review in reviews if row in self._ids)
@@ -52,6 +56,7 @@ class Session:
                 "after": after,
                 "skipped": self._longest_skipped(),
                 "can_undo": self.log.can_undo,
+                "results": shlex.quote(str(self.queue.folder)),
             }
 
     def photograph(self, image_id: int) -> dict[str, Any]:

@@ -78,6 +78,8 @@ def test_a_whole_review_by_keyboard_alone(review, folder, width, scheme):
         page.keyboard.press("g")
     page.wait_for_selector("#done:not([hidden])")
     assert "4 Good, 1 Bad, 1 skipped" in page.inner_text("#done-text")
+    command = page.inner_text("#done-command")
+    assert command == f"scratch-d2 import {folder} --format review --out FOLDER"
     while page.locator("#see-skipped:focus").count() == 0:
         page.keyboard.press("Tab")
     page.keyboard.press("Enter")
