@@ -71,8 +71,14 @@ class ModelBundle:
 
 
 def model_id(hashes: Mapping[str, str | None], thresholds: Thresholds) -> str:
-    """Return a short hash of what `ModelBundle.hash_weights` returns and the thresholds."""
-    judge = {**hashes, "thresholds": asdict(thresholds)}
+    """Return a short hash of what `ModelBundle.hash_weights` returns and the thresholds.
+
+    What is off leaves no trace in it, so that a threshold that comes later changes no id.
+    """
+    used = {n: v for n, v in asdict(thresholds).items() if v is not None and v is not False}
+    if not thresholds.pixels_per_mm:
+        del used["pixels_per_mm"]
+    judge = {**hashes, "thresholds": used}
     return hashlib.sha256(json.dumps(judge, sort_keys=True).encode()).hexdigest()[:12]
 
 

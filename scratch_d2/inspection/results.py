@@ -17,10 +17,19 @@ from scratch_d2.inspection.inputs import RESULTS, InputFile
 from scratch_d2.inspection.pictures import FOLDERS
 from scratch_d2.inspection.rows import RowFile
 from scratch_d2.inspection.watch import fingerprint
+from scratch_d2.structures.thresholds import RENAMED
 from scratch_d2.utils.files import prepare_output_dir, write_atomically
 
 SETTINGS, LOCK = "settings.json", ".lock"
 OUTPUTS = (RESULTS, SETTINGS, "results.csv", "summary.json", "coco_instances_results.json")
+# How versions worked that did not have these settings yet.
+EARLIER = {
+    "white_level": 0.0,
+    "image_check": False,
+    "gate_upper_threshold": None,
+    "review_disagreement": False,
+    "pixels_per_mm": 0.0,
+}
 logger = logging.getLogger(__name__)
 
 
@@ -83,13 +92,9 @@ def _check_unchanged(file: Path, settings: dict[str, Any]) -> None:
             f"{str(file)!r} does not say how the results beside it were made ({error}); pass "
             "--overwrite or choose another folder"
         ) from None
-    # What earlier versions did not have; which models they used, their paths alone say.
-    saved = {
-        "white_level": 0.0,
-        "image_check": False,
-        "model_id": settings.get("model_id"),
-        **saved,
-    }
+    saved = {RENAMED.get(key, key): value for key, value in saved.items()}
+    # Which models an earlier version used, their paths alone say.
+    saved = {**EARLIER, "model_id": settings.get("model_id"), **saved}
     for key, value in settings.items():
         if saved.get(key) != value:
             raise ValueError(

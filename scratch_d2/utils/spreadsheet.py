@@ -1,5 +1,7 @@
 """Cells of CSV files as spreadsheets take them: no formulas, few digits."""
 
+import math
+
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
@@ -11,8 +13,10 @@ def to_cell(value: object) -> str:
     """
     if value is None:
         return ""
-    if isinstance(value, float):
-        return f"{value:.4g}" if abs(value) < 1000 else f"{value:.0f}"
+    if isinstance(value, float) and abs(value) < 1000:
+        return f"{value:.4g}"
+    if isinstance(value, float) and math.isfinite(value):
+        return str(math.floor(value + 0.5))
     text = str(value)
     is_number = isinstance(value, int)
     return f"'{text}" if not is_number and text.startswith(FORMULA_STARTS) else text

@@ -68,8 +68,17 @@ def test_a_model_id_tells_weights_and_thresholds_apart(tmp_path):
         ModelBundle(other, one, Thresholds()),
         ModelBundle(one, None, Thresholds()),
         ModelBundle(one, other, Thresholds(score=0.4)),
+        ModelBundle(one, other, Thresholds(gate_upper_threshold=0.9)),
+        ModelBundle(one, other, Thresholds(area_unit="mm2", pixels_per_mm=8.0)),
     ]
-    assert len({bundle.model_id(), *(o.model_id() for o in others)}) == 4
+    assert len({bundle.model_id(), *(o.model_id() for o in others)}) == 6
+
+
+def test_a_model_id_stays_with_later_versions(tmp_path):
+    (tmp_path / "one").write_bytes(b"one")
+    thresholds = Thresholds(0.5, 717.0, "contour", "pixel", None, 0.72)
+    bundle = ModelBundle(tmp_path / "one", None, thresholds)
+    assert bundle.model_id() == "fa9213c5c20f"
 
 
 def test_without_a_gate_or_records_a_bundle_says_so(tmp_path):

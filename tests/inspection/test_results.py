@@ -1,12 +1,14 @@
 import json
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
 from scratch_d2.inspection.inputs import InputFile
-from scratch_d2.inspection.results import open_results, read_taken, skip_done
+from scratch_d2.inspection.results import EARLIER, open_results, read_taken, skip_done
 from scratch_d2.inspection.rows import RowFile, error_row
 from scratch_d2.inspection.watch import fingerprint
+from scratch_d2.structures.thresholds import Thresholds
 from tests.builders import save
 from tests.inspection.fakes import photograph
 
@@ -37,6 +39,23 @@ def test_other_settings_are_named_and_refused(tmp_path, key):
     with pytest.raises(ValueError, match=f"with {key} = .*, now it is 'b'; pass --overwrite"):
         with open_results(tmp_path, {**SETTINGS, key: "b"}, resume=True):
             raise AssertionError
+
+
+def test_settings_that_an_earlier_version_did_not_have_are_what_it_did(tmp_path):
+    write_rows(tmp_path, 1)
+    (tmp_path / "settings.json").write_text(json.dumps({**SETTINGS, "gate_skip": 0.1}))
+    now = {**SETTINGS, **EARLIER, "gate_threshold": 0.1, "model_id": "5eed"}
+    for other in ({"pixels_per_mm": 8.0}, {"white_level": 9.0}, {"gate_threshold": 0.2}):
+        with pytest.raises(ValueError, match=f"holds results with {next(iter(other))} = "):
+            with open_results(tmp_path, {**now, **other}, resume=True):
+                raise AssertionError
+    with open_results(tmp_path, now, resume=True) as rows:
+        assert len(list(rows)) == 1
+
+
+def test_every_threshold_is_one_of_the_first_or_has_an_earlier_value():
+    first = {"score", "area", "area_method", "area_unit", "review_band", "gate_threshold"}
+    assert {field.name for field in fields(Thresholds)} - first <= EARLIER.keys()
 
 
 @pytest.mark.parametrize("content", ["", "[1]", "{", "7"])

@@ -21,6 +21,7 @@ def test_what_a_spreadsheet_would_run_is_text(start):
         (1.23456e-7, "1.235e-07"),
         (599.96, "600"),
         (242_087.5, "242088"),
+        (1532.5, "1533"),  # as reasons round
         (0.0, "0"),
         (True, "True"),
     ],
