@@ -71,7 +71,7 @@ setup(
             *openvino,
             *serve,
             *("pytest>=7", "pytest-xdist>=3", "hypothesis>=6", "playwright>=1.40"),
-            "mini-racer>=0.12",
+            *("mini-racer>=0.12", "nbclient>=0.8", "nbformat>=5", "ipykernel>=6"),
             *("ruff>=0.4", "import-linter>=2", "mypy>=1.10", "types-PyYAML", "types-tqdm"),
         ],
     },
