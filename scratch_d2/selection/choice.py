@@ -9,7 +9,7 @@ from scratch_d2.selection.candidates import Candidates
 from scratch_d2.selection.coverage import distances_to, spread
 from scratch_d2.selection.doubt import disagreement, log_odds, nearness
 from scratch_d2.structures.thresholds import Thresholds
-from scratch_d2.structures.wording import format_areas, format_shares
+from scratch_d2.structures.wording import AREA_OF, format_areas, format_shares
 
 # Weight of a photograph whose verdict is beyond doubt; 1 is that of one at a threshold.
 LEAST_WEIGHT = 0.1
@@ -103,4 +103,4 @@ def _nearest_gate_threshold(p_bad: float, thresholds: Thresholds) -> float:
 
 def _area_text(area: float, thresholds: Thresholds) -> str:
     measured, limit = format_areas([area, thresholds.area], thresholds.area_unit)
-    return f"scratch area {measured}, limit {limit}"
+    return f"scratch area {measured}, limit {limit}{AREA_OF.get(thresholds.area_unit, '')}"

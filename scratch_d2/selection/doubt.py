@@ -66,7 +66,7 @@ def log_odds(p: np.ndarray | float) -> np.ndarray:
 
 
 def _area_margin(area: np.ndarray, thresholds: Thresholds) -> np.ndarray:
-    """Return log(area / limit), one square pixel being the least area; from 0 on it is not Good."""
+    """Return log(area / limit), areas being 1 px or a millionth at least; from 0 on not Good."""
     low, limit = thresholds.review_band or (thresholds.area, thresholds.area)
     limit = min(low, limit, thresholds.area)
     least = 1.0 if thresholds.area_unit == "pixel" else LEAST

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -37,6 +38,12 @@ def points(*pairs: tuple[float, float]) -> np.ndarray:
 def test_the_reason_says_what_is_doubtful(area, p_bad, reason):
     made = choose(candidates((area, p_bad)), points(RIGHT), points(), ["a"], THRESHOLDS, 1)
     assert [choice.reason for choice in made] == [reason]
+
+
+def test_areas_are_named_in_their_unit():
+    share = replace(THRESHOLDS, area=0.01, area_unit="fraction")
+    made = choose(candidates((0.009, 0.5)), points(RIGHT), points(), ["a"], share, 1)
+    assert made[0].reason == "near the area limit: scratch area 0.9%, limit 1% of the image"
 
 
 def test_the_doubtful_come_before_the_clear_and_each_kind_once():
