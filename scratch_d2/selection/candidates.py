@@ -68,7 +68,7 @@ def read_run(folder: str | Path) -> tuple[RunRecord, Candidates]:
         [row["verdict"] for row in judged],
         np.array([row["area"] for row in judged], float),
         np.array([row["p_bad"] for row in judged], float),
-        [reason if UNJUDGED in reason else "" for reason in reasons],
+        [reason[reason.index(UNJUDGED) :] if UNJUDGED in reason else "" for reason in reasons],
         [str(row.get("error")) for row in rows.values() if row["status"] != "ok"],
     )
 

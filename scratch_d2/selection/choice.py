@@ -7,7 +7,8 @@ import numpy as np
 
 from scratch_d2.selection.candidates import Candidates
 from scratch_d2.selection.coverage import distances_to, spread
-from scratch_d2.selection.doubt import disagreement, log_odds, nearness
+from scratch_d2.selection.doubt import area_limit, disagreement, log_odds, nearness
+from scratch_d2.structures.labels import REVIEW
 from scratch_d2.structures.thresholds import Thresholds
 from scratch_d2.structures.wording import AREA_OF, format_areas, format_shares
 
@@ -49,9 +50,7 @@ def choose(
         groups: [N], source groups; at most one photograph of a group is chosen.
         thresholds: those that gave the verdicts.
     """
-    doubt = doubts(candidates.area, candidates.p_bad, thresholds)
-    judged = np.array([not why for why in candidates.unjudged], bool)
-    weights = LEAST_WEIGHT + (1 - LEAST_WEIGHT) * np.where(judged, doubt, 0)
+    weights = LEAST_WEIGHT + (1 - LEAST_WEIGHT) * _doubts(candidates, thresholds)
     distance = distances_to(embeddings, labelled)
     return [
         Choice(index, score, _explain(candidates, index, thresholds))
@@ -69,11 +68,18 @@ def most_doubtful(candidates: Candidates, thresholds: Thresholds, count: int) ->
     """Return [M] int, sorted: the most doubtful half of `count`, and others evenly drawn."""
     if len(candidates) <= count:
         return np.arange(len(candidates))
-    doubt = doubts(candidates.area, candidates.p_bad, thresholds)
-    order = np.argsort(-doubt, kind="stable")
+    order = np.argsort(-_doubts(candidates, thresholds), kind="stable")
     rest = np.sort(order[count // 2 :])
     drawn = np.linspace(0, len(rest) - 1, count - count // 2).round().astype(int)
     return np.sort(np.concatenate([order[: count // 2], rest[drawn]]))
+
+
+def _doubts(candidates: Candidates, thresholds: Thresholds) -> np.ndarray:
+    """Return `doubts`, 1 for what is for review, and 0 for what cannot be judged."""
+    doubt = doubts(candidates.area, candidates.p_bad, thresholds)
+    doubt[[verdict == REVIEW for verdict in candidates.verdict]] = 1
+    doubt[[why != "" for why in candidates.unjudged]] = 0
+    return doubt
 
 
 def _explain(candidates: Candidates, index: int, thresholds: Thresholds) -> str:
@@ -81,18 +87,20 @@ def _explain(candidates: Candidates, index: int, thresholds: Thresholds) -> str:
     if candidates.unjudged[index]:
         return candidates.unjudged[index]
     area, p_bad = candidates.area[index], candidates.p_bad[index]
+    suspicion, area_text = format_shares([p_bad])[0], _area_text(area, thresholds)
+    if candidates.verdict[index] == REVIEW:
+        return f"for review: suspicion {suspicion}, {area_text}"
     near = float(nearness(area, p_bad, thresholds))
     odds = float(disagreement(area, p_bad, thresholds))
     if max(near, odds) < NAMED:
         return "unlike the photographs that have a label or were chosen before"
     if odds >= near:
-        suspicion, area_text = format_shares([p_bad])[0], _area_text(area, thresholds)
         return f"gate and detector disagree: suspicion {suspicion}, {area_text}"
     threshold = _nearest_gate_threshold(p_bad, thresholds)
     if abs(float(log_odds(p_bad) - log_odds(threshold))) <= -np.log(near) + 1e-9:
         suspicion, limit = format_shares([p_bad, threshold])
         return f"near a threshold: suspicion {suspicion}, threshold {limit}"
-    return f"near the area limit: {_area_text(area, thresholds)}"
+    return f"near the area limit: {area_text}"
 
 
 def _nearest_gate_threshold(p_bad: float, thresholds: Thresholds) -> float:
@@ -102,5 +110,5 @@ def _nearest_gate_threshold(p_bad: float, thresholds: Thresholds) -> float:
 
 
 def _area_text(area: float, thresholds: Thresholds) -> str:
-    measured, limit = format_areas([area, thresholds.area], thresholds.area_unit)
+    measured, limit = format_areas([area, area_limit(thresholds)], thresholds.area_unit)
     return f"scratch area {measured}, limit {limit}{AREA_OF.get(thresholds.area_unit, '')}"

@@ -50,6 +50,11 @@ def disagreement(area: np.ndarray, p_bad: np.ndarray, thresholds: Thresholds) ->
     return np.where(opposite, -np.expm1(-np.minimum(np.abs(gate), np.abs(rule))), 0.0)
 
 
+def area_limit(thresholds: Thresholds) -> float:
+    """Return the area from which on an image is not Good by the area rule."""
+    return min(thresholds.area, *(thresholds.review_band or (thresholds.area,)))
+
+
 def gate_middle(thresholds: Thresholds) -> float:
     """Return the p(Bad) from which on the gate by itself leans to Bad.
 
@@ -67,7 +72,5 @@ def log_odds(p: np.ndarray | float) -> np.ndarray:
 
 def _area_margin(area: np.ndarray, thresholds: Thresholds) -> np.ndarray:
     """Return log(area / limit), areas being 1 px or a millionth at least; from 0 on not Good."""
-    low, limit = thresholds.review_band or (thresholds.area, thresholds.area)
-    limit = min(low, limit, thresholds.area)
     least = 1.0 if thresholds.area_unit == "pixel" else LEAST
-    return np.log(np.maximum(area, least)) - np.log(max(limit, least))
+    return np.log(np.maximum(area, least)) - np.log(max(area_limit(thresholds), least))

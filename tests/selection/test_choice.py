@@ -60,10 +60,19 @@ def test_the_doubtful_come_before_the_clear_and_each_kind_once():
 
 
 def test_what_cannot_be_judged_is_chosen_for_being_new():
-    why = "Review: cannot be judged: it is dark"
+    why = "cannot be judged: it is dark"
     two = candidates((500.0, 0.5), (500.0, 0.5), unjudged={0: why})
     made = choose(two, points(RIGHT, UP), points(), ["a", "b"], THRESHOLDS, 2)
     assert [(choice.index, choice.reason == why) for choice in made] == [(1, False), (0, True)]
+
+
+def test_what_is_for_review_is_as_doubtful_as_can_be():
+    both = candidates((500.0, 0.5), (800.0, 0.7))
+    both.verdict[1] = "review"
+    band = replace(THRESHOLDS, review_band=(400.0, 900.0))
+    made = choose(both, points(RIGHT, RIGHT), points(), ["a", "b"], band, 1)
+    assert [(choice.index, choice.score) for choice in made] == [(1, pytest.approx(2.0))]
+    assert made[0].reason == "for review: suspicion 70%, scratch area 800 px, limit 400 px"
 
 
 def test_the_pool_holds_the_most_doubtful_and_others_evenly():
