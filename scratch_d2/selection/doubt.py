@@ -27,7 +27,7 @@ def decision_margin(area: np.ndarray, p_bad: np.ndarray, thresholds: Thresholds)
 
     It is in log-odds of p(Bad), or in logarithms of the area, as `nearness` has it.
     """
-    margin = _area_margin(area, thresholds)
+    margin = area_margin(area, thresholds)
     if not thresholds.review_disagreement:
         margin = np.minimum(margin, log_odds(p_bad) - log_odds(thresholds.gate_threshold))
     if thresholds.gate_upper_threshold is not None:
@@ -45,7 +45,7 @@ def disagreement(area: np.ndarray, p_bad: np.ndarray, thresholds: Thresholds) ->
         p_bad: [N] in 0..1.
     """
     gate = log_odds(p_bad) - log_odds(gate_middle(thresholds))
-    rule = _area_margin(area, thresholds)
+    rule = area_margin(area, thresholds)
     opposite = gate * rule < 0
     return np.where(opposite, -np.expm1(-np.minimum(np.abs(gate), np.abs(rule))), 0.0)
 
@@ -70,7 +70,7 @@ def log_odds(p: np.ndarray | float) -> np.ndarray:
     return np.log(p) - np.log1p(-p)
 
 
-def _area_margin(area: np.ndarray, thresholds: Thresholds) -> np.ndarray:
-    """Return log(area / limit), areas being 1 px or a millionth at least; from 0 on not Good."""
+def area_margin(area: np.ndarray, thresholds: Thresholds) -> np.ndarray:
+    """Return [N] log(area / limit), from 0 on not Good; areas are 1 px or a millionth at least."""
     least = 1.0 if thresholds.area_unit == "pixel" else LEAST
     return np.log(np.maximum(area, least)) - np.log(max(area_limit(thresholds), least))
