@@ -76,7 +76,8 @@ class Progress:
         speed = (self.done - self._before) / max(self._clock() - self._start, 1e-9)
         if self.total is None:
             return f"{self.what}: {self.done} {self.unit}s, {speed:.3g} a second"
-        left = f", {format_seconds((self.total - self.done) / speed)} left" if speed else ""
+        remaining = max(self.total - self.done, 0)  # files may have come since they were counted
+        left = f", {format_seconds(remaining / speed)} left" if speed else ""
         share = f" ({self.done / self.total:.0%})" if self.total else ""
         return f"{self.what}: {self.done} of {self.total} {self.unit}s{share}{left}"
 

@@ -33,6 +33,7 @@ def count(stream, total, seconds, done=0):
         (7, 8, 0, []),
         (10, 30, 0, ["2 of 10 images (20%), 0:04:00 left", "4 of 10 images (40%), 0:03:00 left"]),
         (10, 60, 3, ["4 of 10 images (40%), 0:06:00 left", "5 of 10 images (50%), 0:05:00 left"]),
+        (1, 60, 0, ["1 of 1 images (100%), 0:00:00 left", "2 of 1 images (200%), 0:00:00 left"]),
         (None, 30, 0, ["2 images, 0.0333 a second", "4 images, 0.0333 a second"]),
     ],
 )
