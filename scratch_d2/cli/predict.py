@@ -27,15 +27,13 @@ from signal import SIGINT, SIGTERM
 from typing import TYPE_CHECKING
 
 from scratch_d2.cli.common import (
-    add_config,
-    add_engine,
     add_pairs,
     command_parser,
     interrupt,
     on_stop,
     split_keys,
-    use_reference_models,
 )
+from scratch_d2.cli.models import add_models, check_models, count_workers, load_inspector
 from scratch_d2.utils.progress import say
 
 if TYPE_CHECKING:
@@ -44,14 +42,11 @@ if TYPE_CHECKING:
     from scratch_d2.inspection.options import Options
     from scratch_d2.inspection.rows import Row
     from scratch_d2.inspection.watch import Watch
-RUNTIMES = ("auto", "onnxruntime", "openvino")
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = command_parser("predict", __doc__)
-    models = parser.add_mutually_exclusive_group()
-    add_config(models, "the reference models")
-    models.add_argument("--bundle", metavar="FOLDER", help="exported models (scratch-d2 export)")
+    add_models(parser)
     what = parser.add_mutually_exclusive_group(required=True)
     words = 'what to inspect; "-" reads file names from standard input'
     what.add_argument("--input", nargs="+", metavar="FOLDER|FILE|GLOB|-", help=words)
@@ -59,15 +54,8 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--output", required=True, type=Path, metavar="DIR", help="folder for the results"
     )
-    add_engine(parser)
-    words = "what runs a bundle (auto: ONNX Runtime where installed, else OpenVINO)"
-    parser.add_argument("--runtime", choices=RUNTIMES, default="auto", help=words)
     words = "pictures to save: overlays, masks or both, of bad images or of all, or none"
     parser.add_argument("--save", default="overlays,masks,bad", help=f"{words} (%(default)s)")
-    parser.add_argument("--batch-size", type=int, default=8, help="images per batch (8)")
-    parser.add_argument(
-        "--workers", type=int, help="batches inspected at once (as the device allows)"
-    )
     words = (
         "program that gets each row as JSON on its standard input, or address that gets it by POST"
     )
@@ -81,39 +69,16 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     args = parser.parse_args(argv)
     args.input, keys = split_keys(args.input or [])
     args.opts = keys + args.opts
-    if args.bundle and args.engine:
-        parser.error("--engine chooses what runs checkpoints; --runtime chooses what runs a bundle")
-    if args.runtime != "auto" and not args.bundle:
-        parser.error(f"--runtime {args.runtime} needs --bundle")
+    check_models(parser, args)
     return args
-
-
-def load_inspector(args: argparse.Namespace) -> "Inspector":
-    """Load a bundle, or the models of a config, as the options say."""
-    from scratch_d2.inspection.inspector import Inspector
-
-    if args.bundle:
-        # One processor for each batch, as many batches as there are processors.
-        alone = args.workers is None or args.workers > 1
-        return Inspector.load_bundle(args.bundle, args.opts, args.runtime, int(alone))
-    from scratch_d2.config import load_config
-    from scratch_d2.engines import get_engine
-
-    config_file, opts = use_reference_models(args.config_file, args.opts)
-    cfg = load_config(config_file, opts)
-    cfg.freeze()
-    return Inspector.from_config(cfg, get_engine(args.engine or cfg.SCRATCH.ENGINE), opts)
 
 
 def make_options(args: argparse.Namespace, inspector: "Inspector") -> "Options":
     """Return the options of the run; workers that were not named are as the device allows."""
     from scratch_d2.inspection.options import Options
     from scratch_d2.inspection.pictures import Pictures
-    from scratch_d2.inspection.processors import pick_workers
 
-    workers, made_of = args.workers, inspector.metadata
-    if workers is None:
-        workers = pick_workers(str(made_of["device"]), made_of["engine"])
+    workers = count_workers(args, inspector)
     pictures = Pictures.parse(args.save)
     return Options(args.batch_size, workers, pictures, args.resume, args.overwrite)
 

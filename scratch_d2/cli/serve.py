@@ -1,6 +1,7 @@
 r"""Judge photographs that programs send over HTTP.
 
     scratch-d2 serve --port 8000
+    scratch-d2 serve --bundle bundle
     scratch-d2 serve --config-file run/detector/config.yaml --host 0.0.0.0 \
         GATE.WEIGHTS run/gate/model_best.pth
     curl --data-binary @label.png http://127.0.0.1:8000/inspect
@@ -12,26 +13,18 @@ requests under way are answered.
 import argparse
 from collections.abc import Sequence
 
-from scratch_d2.cli.common import (
-    add_config,
-    add_engine,
-    add_pairs,
-    command_parser,
-    use_reference_models,
-)
+from scratch_d2.cli.common import add_pairs, command_parser
+from scratch_d2.cli.models import add_models, check_models, count_workers, load_inspector
 
 MEGABYTE = 1 << 20
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = command_parser("serve", __doc__)
-    add_config(parser, "the reference models")
-    add_engine(parser)
+    add_models(parser)
     words = "address to listen on; 0.0.0.0 lets other machines in (127.0.0.1)"
     parser.add_argument("--host", default="127.0.0.1", help=words)
     parser.add_argument("--port", type=int, default=8000, help="0 is any (8000)")
-    parser.add_argument("--batch-size", type=int, default=8, help="images judged together (8)")
-    parser.add_argument("--workers", type=int, help="batches judged at once (as the device allows)")
     words = "requests received, waiting or judged; more are refused with 429 (64)"
     parser.add_argument("--queue", type=int, default=64, help=words)
     words = "megabytes of a body; a larger one is refused with 413 (32)"
@@ -44,27 +37,20 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         value = vars(args)[name]
         if value is not None and not value > 0:
             parser.error(f"argument --{name.replace('_', '-')}: {value}; accepted is more than 0")
+    check_models(parser, args)
     return args
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     args = parse_args(argv)
 
-    from scratch_d2.config import load_config
-    from scratch_d2.engines import get_engine
-    from scratch_d2.inspection.inspector import Inspector
-    from scratch_d2.inspection.processors import pick_workers
     from scratch_d2.serving.server import Place, check_libraries, serve
 
     check_libraries()
     from scratch_d2.serving.app import Limits
 
     limits = Limits(int(args.max_megabytes * MEGABYTE), args.queue, args.body_timeout)
-    config_file, opts = use_reference_models(args.config_file, args.opts)
-    cfg = load_config(config_file, opts)
-    cfg.freeze()
-    engine = get_engine(args.engine or cfg.SCRATCH.ENGINE)
-    workers = pick_workers(cfg.MODEL.DEVICE) if args.workers is None else args.workers
-    inspector = Inspector.from_config(cfg, engine, opts)
+    inspector = load_inspector(args)
+    workers = count_workers(args, inspector)
     serve(inspector, limits, Place(args.host, args.port, args.batch_size, workers))
     return 0
