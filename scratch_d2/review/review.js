@@ -1,7 +1,7 @@
 // The review: one photograph, one key; an answer is saved before the next photograph comes.
 
 const WORDS = { good: "Good", bad: "Bad", skip: "skipped", review: "For review" };
-const state = { shown: null, progress: null, zoom: null, ready: false, saving: false };
+const state = { shown: null, coming: null, progress: null, zoom: null, ready: false, saving: false };
 
 /** Ask the server; an answer that is no success is thrown with its reason. */
 async function ask(path, body) {
@@ -117,7 +117,9 @@ function showOutlines(shown, svg) {
 async function show(imageId) {
   state.ready = false;
   delete byId("stage").dataset.ready;
-  const shown = await ask(`/api/photographs/${imageId}`);
+  const known = state.coming?.image_id === imageId ? state.coming : null;
+  state.coming = null;
+  const shown = known ?? await ask(`/api/photographs/${imageId}`);
   state.shown = shown;
   byId("done").hidden = true;
   byId("review").hidden = false;
@@ -139,7 +141,9 @@ async function prefetch(shown) {
   const coming = next === shown.image_id ? after : next;
   if (coming === null || coming === shown.image_id) return;
   const following = await ask(`/api/photographs/${coming}`).catch(() => null);
-  if (following) new Image().src = pictureOf(following);
+  if (!following || state.shown !== shown) return;
+  state.coming = following;
+  new Image().src = pictureOf(following);
 }
 
 function showDone() {
@@ -185,6 +189,7 @@ function strike(index) {
 function undo() {
   attempt(async () => {
     const answer = await ask("/api/undo", {});
+    state.coming = null; // its review may be what was taken back
     showProgress(answer);
     if (answer.undone === null) return;
     byId("said").textContent = "taken back";
