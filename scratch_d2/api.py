@@ -13,13 +13,14 @@ from scratch_d2.calibration.run import run_calibration
 from scratch_d2.data.builtin import open_config
 from scratch_d2.engines import get_engine
 from scratch_d2.evaluation.files import Evaluation
-from scratch_d2.evaluation.offline import RunRecord, evaluate_results, offline_settings
+from scratch_d2.evaluation.offline import evaluate_results, offline_settings
 from scratch_d2.inspection.inputs import find_files
 from scratch_d2.inspection.inspector import Inspector
 from scratch_d2.inspection.pictures import Pictures
 from scratch_d2.inspection.predict import Options, predict_files
 from scratch_d2.inspection.processors import pick_workers
 from scratch_d2.report import write_report_of
+from scratch_d2.structures.run_record import RunRecord
 from scratch_d2.utils.bundled import PRETRAINED
 
 Config = str | Path | None

@@ -20,6 +20,8 @@ LIGHT = [
     "scratch_d2.evaluation.offline",
     "scratch_d2.inspection",
     "scratch_d2.inspection.predict",
+    "scratch_d2.review.session",
+    "scratch_d2.serving.judging",
     "scratch_d2.bundles.loading",
     "scratch_d2.engines",
     "scratch_d2.selection.run",

@@ -53,7 +53,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 def evaluate_saved(args: argparse.Namespace) -> None:
     """Evaluate what an earlier run wrote."""
     from scratch_d2.data.builtin import open_config
-    from scratch_d2.evaluation.offline import RunRecord, evaluate_results, offline_settings
+    from scratch_d2.evaluation.offline import evaluate_results, offline_settings
+    from scratch_d2.structures.run_record import RunRecord
 
     cfg = open_config(args.config_file, args.opts)
     settings = offline_settings(cfg, RunRecord.read(args.results), args.opts)

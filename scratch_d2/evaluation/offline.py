@@ -1,9 +1,8 @@
 """Evaluate what a former run left behind; write the report of an evaluation from its folder."""
 
-import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ from scratch_d2.evaluation.evaluate import evaluate_dicts
 from scratch_d2.evaluation.files import Evaluation, write_evaluation
 from scratch_d2.evaluation.results_io import LoadedResults, read_results
 from scratch_d2.evaluation.settings import DEFAULT_SETTINGS, EvaluationSettings
-from scratch_d2.structures.thresholds import RENAMED, Thresholds
+from scratch_d2.structures.run_record import RunRecord
 from scratch_d2.utils.files import prepare_output_dir
 
 
@@ -104,45 +103,6 @@ def _hide_unseen(made: Evaluation, skipped_below: float) -> Evaluation:
     notes = [note, *made.metadata["notes"]]
     metadata = {**made.metadata, "unseen_below": skipped_below, "notes": notes}
     return replace(made, results=results, metadata=metadata)
-
-
-@dataclass(frozen=True)
-class RunRecord:
-    """What settings.json says of a prediction run.
-
-    Attributes:
-        thresholds: those that judged.
-        weights, gate_weights: the checkpoints, "" where there was no gate.
-        calibrated_on: hash of the images on which the thresholds were chosen, "" if not known.
-        white_level: SCRATCH.WHITE_LEVEL of the run.
-    """
-
-    thresholds: Thresholds
-    weights: str
-    gate_weights: str
-    calibrated_on: str
-    white_level: float = 0.0
-
-    @classmethod
-    def read(cls, folder: str | Path) -> "RunRecord | None":
-        """Read settings.json of a folder of `scratch-d2 predict`; None where there is none.
-
-        Raises ValueError naming the file where it is something else.
-        """
-        file = Path(folder) / "settings.json"
-        if not file.is_file():
-            return None
-        try:
-            stated = json.loads(file.read_text("utf-8"))
-            names = {column.name for column in fields(Thresholds)} | RENAMED.keys()
-            thresholds = Thresholds.from_dict({n: stated[n] for n in names & stated.keys()})
-            texts = {
-                k: str(stated.get(k) or "") for k in ("weights", "gate_weights", "calibrated_on")
-            }
-            white_level = float(stated.get("white_level", 0.0))
-            return cls(thresholds, **texts, white_level=white_level)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise ValueError(f"{file}: not the settings of a prediction run ({error!r})") from None
 
 
 def offline_settings(

@@ -15,11 +15,11 @@ import numpy as np
 
 from scratch_d2.evaluation.images import ImageTable, families
 from scratch_d2.report.links import link_to
-from scratch_d2.report.outlines import grid_size, outline
 from scratch_d2.report.steps import threshold_steps
 from scratch_d2.report.thumbnails import make_thumbnails
 from scratch_d2.structures.areas import counts, scratch_mask
 from scratch_d2.structures.dataset_dict import has_unknown_scratches, mask_of
+from scratch_d2.structures.outlines import grid_size, outline
 from scratch_d2.structures.prediction import Prediction
 from scratch_d2.structures.thresholds import Thresholds
 from scratch_d2.utils.files import write_atomically

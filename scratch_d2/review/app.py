@@ -79,7 +79,7 @@ async def _picture(request: Request) -> Response:
     session = _session(request)
     file = session.item(_image_id(request)).file
     try:
-        content, kind = await run_in_threadpool(encode_picture, file, session.white)
+        content, kind = await run_in_threadpool(encode_picture, file, session.queue.white_level)
     except (ImageError, OSError) as error:
         raise Refused(str(error), 404) from None
     return Response(content, media_type=kind, headers={"Cache-Control": "private, max-age=600"})

@@ -8,8 +8,8 @@ from typing import Any
 from PIL import Image
 
 from scratch_d2.data.images import read_image
-from scratch_d2.report.outlines import outline
 from scratch_d2.structures.masks import decode_rle, to_rle
+from scratch_d2.structures.outlines import outline
 from scratch_d2.structures.thresholds import Thresholds
 
 FINEST = 2000  # longest side of the grid on which outlines are drawn

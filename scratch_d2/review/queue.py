@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from scratch_d2.evaluation.offline import RunRecord
 from scratch_d2.formats.review_file import row_key
 from scratch_d2.inspection.inputs import RESULTS
 from scratch_d2.review.doubt import Doubt, doubt_of
+from scratch_d2.structures.run_record import RunRecord
 from scratch_d2.structures.thresholds import Thresholds
 
 
@@ -34,11 +34,13 @@ class Queue:
     """The readable photographs of a results folder in the order of review.
 
     Attributes:
+        white_level: that of the run, as SCRATCH.WHITE_LEVEL.
         unreadable: number of rows of files that could not be read.
     """
 
     folder: Path
     thresholds: Thresholds
+    white_level: float
     items: list[QueueItem]
     unreadable: int
     _places: dict[int, int] = field(default_factory=dict, repr=False)
@@ -96,7 +98,7 @@ def read_queue(folder: str | Path, count: int | None = None) -> Queue:
     if not items:
         raise ValueError(f"{folder / RESULTS}: no photograph in it could be inspected")
     items.sort(key=lambda item: (item.doubt.rank, item.doubt.distance, item.image_id))
-    return Queue(folder, thresholds, items[:count], unreadable)
+    return Queue(folder, thresholds, run.white_level if run else 0.0, items[:count], unreadable)
 
 
 def read_lines(path: Path) -> Iterator[tuple[int, bytes, Mapping[str, Any]]]:

@@ -1,6 +1,5 @@
 """A review under way: the queue of photographs, the log of what was said, and what comes next."""
 
-import json
 import shlex
 import threading
 from collections import Counter
@@ -12,7 +11,6 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from scratch_d2.formats.review_file import DECISIONS, REVIEWS, SKIP, Action, Review
-from scratch_d2.inspection.results import SETTINGS
 from scratch_d2.review.log import ReviewLog
 from scratch_d2.review.photograph import counted, describe
 from scratch_d2.review.queue import Queue, QueueItem, read_queue
@@ -26,8 +24,8 @@ class Session:
     Methods that take an image_id raise KeyError where it is not under review.
     """
 
-    def __init__(self, queue: Queue, log: ReviewLog, white: float = 0.0) -> None:
-        self.queue, self.log, self.white = queue, log, white
+    def __init__(self, queue: Queue, log: ReviewLog) -> None:
+        self.queue, self.log = queue, log
         self._ids = {item.row: item.image_id for item in queue.items}
         self._lock = threading.Lock()
 
@@ -113,13 +111,6 @@ def open_session(folder: str | Path, count: int | None = None) -> Iterator[Sessi
     queue = read_queue(folder, count)
     try:
         with FileLock(folder / LOCK, timeout=0):
-            yield Session(queue, ReviewLog(folder / REVIEWS), _white_level(folder))
+            yield Session(queue, ReviewLog(folder / REVIEWS))
     except Timeout:
         raise OSError(f"results folder {str(folder)!r} is being reviewed already") from None
-
-
-def _white_level(folder: Path) -> float:
-    file = folder / SETTINGS
-    if not file.is_file():
-        return 0.0
-    return float(json.loads(file.read_text("utf-8")).get("white_level", 0.0))

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from scratch_d2.evaluation.offline import RunRecord
 from scratch_d2.evaluation.results_io import ROWS
 from scratch_d2.structures.labels import UNJUDGED
+from scratch_d2.structures.run_record import RunRecord
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import numpy as np
 
-from scratch_d2.evaluation.offline import RunRecord
 from scratch_d2.selection.candidates import Candidates, read_run
 from scratch_d2.selection.choice import Choice, choose, most_doubtful
 from scratch_d2.selection.labelled import Labelled, find_labelled
 from scratch_d2.selection.output import refuse_selection, write_selection
 from scratch_d2.selection.photographs import Embedder, are_labelled, group_photographs, look_at
+from scratch_d2.structures.run_record import RunRecord
 
 # The photographs of a run that are looked at, unless the user asks for more.
 POOL = 5000

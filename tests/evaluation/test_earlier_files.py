@@ -8,9 +8,9 @@ from scratch_d2.data.splits_file import read_saved_splits
 from scratch_d2.evaluation.comparison import compare_runs
 from scratch_d2.evaluation.files import read_evaluation
 from scratch_d2.evaluation.images import ImageTable
-from scratch_d2.evaluation.offline import RunRecord
 from scratch_d2.evaluation.results_io import read_results
 from scratch_d2.evaluation.table import format_evaluation
+from scratch_d2.structures.run_record import RunRecord
 from scratch_d2.structures.thresholds import Thresholds, read_thresholds
 
 IMAGES = """\

@@ -15,10 +15,11 @@ from scratch_d2.evaluation.comparison import compare_runs
 from scratch_d2.evaluation.evaluate import evaluate_predictions
 from scratch_d2.evaluation.files import read_evaluation
 from scratch_d2.evaluation.images import ImageTable
-from scratch_d2.evaluation.offline import RunRecord, evaluate_results, offline_settings
+from scratch_d2.evaluation.offline import evaluate_results, offline_settings
 from scratch_d2.evaluation.results_io import read_results
 from scratch_d2.evaluation.settings import EvaluationSettings
 from scratch_d2.structures.labels import UNJUDGED
+from scratch_d2.structures.run_record import RunRecord
 from scratch_d2.structures.thresholds import Thresholds
 from tests.builders import predict_boxes, predict_truth, write_dataset
 

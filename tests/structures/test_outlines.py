@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from scratch_d2.report import write_report
-from scratch_d2.report.outlines import GRID, grid_size, outline
+from scratch_d2.structures.outlines import GRID, grid_size, outline
 from tests.builders import rectangles
 from tests.report.pages import (
     SAVED,
