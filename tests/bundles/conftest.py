@@ -13,7 +13,10 @@ from tests.commands import TINY, Done, run_command
 from tests.engines.parity import fill
 from tests.gate.gates import save_gate
 
-RULE = ("SCRATCH.SCORE_THRESHOLD", "0.3", "SCRATCH.AREA_THRESHOLD", "50.0", "GATE.THRESHOLD", "0.0")
+RULE = (
+    *("SCRATCH.SCORE_THRESHOLD", "0.3", "GATE.THRESHOLD", "0.0"),
+    *("SCRATCH.AREA_THRESHOLD", "50.0", "SCRATCH.AREA_UNIT", "pixel"),
+)
 
 
 @pytest.fixture(scope="session")

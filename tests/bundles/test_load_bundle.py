@@ -13,6 +13,7 @@ from scratch_d2.bundles import sessions
 from scratch_d2.bundles.loading import load_bundle
 from scratch_d2.bundles.manifest import read_manifest
 from scratch_d2.inspection.rows import RowFile
+from tests.bundles.conftest import RULE
 from tests.commands import ROOT, TINY, run_command
 
 # What an installation for bundles alone leaves out, and matplotlib, which only reports need.
@@ -64,10 +65,10 @@ def test_predict_writes_the_same_rows_without_importing_torch(work, tmp_path, ki
     assert done.returncode == 0, done.stderr
     assert done.stdout.rstrip().endswith("[]")
     keys = ("MODEL.WEIGHTS", work / "detector.pth", "GATE.WEIGHTS", work / "gate.pth")
-    rule = ("SCRATCH.SCORE_THRESHOLD", "0.3", "SCRATCH.AREA_THRESHOLD", "50.0")
     options = ("--config-file", TINY, "--input", work / "in", "--output", tmp_path / "torch")
-    exact = ("GATE.THRESHOLD", "0.0", "SCRATCH.PRECISION", "exact")
-    run_command("predict", *options, "--engine", "embedded", *keys, *rule, *exact)
+    run_command(
+        "predict", *options, "--engine", "embedded", *keys, *RULE, "SCRATCH.PRECISION", "exact"
+    )
     assert comparable(tmp_path / "bundle") == comparable(tmp_path / "torch")
     assert any(row["boxes"] for row in comparable(tmp_path / "bundle"))
 
