@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from scratch_d2.serving.app import Limits
 
 PORT = 8000
+IDLE_SECONDS = 15  # within which the headers of a request must come
 LOCAL = (LOCALHOST, "localhost", "::1")
 
 
@@ -43,6 +44,7 @@ def serve(inspector: Inspector, limits: "Limits", place: Place = Place()) -> Non
     from scratch_d2.serving.batcher import Batcher
     from scratch_d2.serving.judging import Judge
     from scratch_d2.serving.metrics import Metrics
+    from scratch_d2.serving.protocol import ImpatientProtocol
 
     with listen(place.port, place.host) as listener, shared_by(place.workers) as begin:
         metrics = Metrics()
@@ -54,6 +56,8 @@ def serve(inspector: Inspector, limits: "Limits", place: Place = Place()) -> Non
             app,
             log_level="warning",
             server_header=False,
+            http=ImpatientProtocol,
+            timeout_keep_alive=IDLE_SECONDS,
             timeout_graceful_shutdown=place.drain_seconds,
         )
         try:

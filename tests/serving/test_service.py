@@ -1,6 +1,7 @@
 """The service over HTTP, with an inspector of bright pixels."""
 
 import base64
+import contextlib
 import io
 import json
 import os
@@ -10,9 +11,9 @@ import struct
 import subprocess
 import sys
 import threading
+import time
 import zlib
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -71,17 +72,19 @@ def form(*parts, boundary="xyz"):
     return body + f"--{boundary}--\r\n".encode(), f"multipart/form-data; boundary={boundary}"
 
 
-@contextmanager
+@contextlib.contextmanager
 def service(inspector=None, batch_size=4, **limits):
     from scratch_d2.serving.app import Limits, Service, make_app
     from scratch_d2.serving.batcher import Batcher
     from scratch_d2.serving.judging import Judge
     from scratch_d2.serving.metrics import Metrics
+    from scratch_d2.serving.protocol import ImpatientProtocol
 
+    options = {"http": ImpatientProtocol, "timeout_keep_alive": 1}
     metrics = Metrics()
     batcher = Batcher(Judge(inspector or bright_inspector()), batch_size, observe=metrics.batch)
     try:
-        with running(make_app(Service(batcher, Limits(**limits), metrics))) as url:
+        with running(make_app(Service(batcher, Limits(**limits), metrics)), **options) as url:
             yield url
     finally:
         batcher.close()
@@ -160,6 +163,24 @@ def test_large_bodies_are_refused_before_they_come_and_slow_ones_in_time():
         chunk = b"1000\r\n" + bytes(0x1000) + b"\r\n"
         chunked = start + b"Transfer-Encoding: chunked\r\n\r\n" + 3 * chunk
         assert talk(url, chunked).startswith(b"HTTP/1.1 413")
+        assert ask(f"{url}/inspect", png())[0] == 200
+
+
+@pytest.mark.parametrize("first", [b"", b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n"])
+def test_a_client_that_never_ends_its_headers_is_left(first):
+    with service() as url:
+        host, port = url.removeprefix("http://").split(":")
+        with socket.create_connection((host, int(port)), timeout=10) as connection:
+            connection.sendall(first)
+            if first:
+                connection.recv(10_000)
+            with contextlib.suppress(ConnectionError):
+                for letter in b"POST /inspect HTTP/1.1\r\nHost: localhost\r\nMore: of it":
+                    connection.sendall(bytes([letter]))
+                    time.sleep(0.05)  # 2.5 s in all, and never idle for one
+            with contextlib.suppress(ConnectionError):  # fails in time if it is not closed
+                while connection.recv(10_000):
+                    pass
         assert ask(f"{url}/inspect", png())[0] == 200
 
 

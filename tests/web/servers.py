@@ -9,14 +9,15 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def running(app):
-    """Serve an application on a free port; yields its address."""
+def running(app, **options):
+    """Serve an application on a free port, with options of uvicorn; yields its address."""
     import uvicorn
 
     from scratch_d2.web.listener import listen
 
     with listen(0) as listener:
-        server = uvicorn.Server(uvicorn.Config(app, log_level="critical", server_header=False))
+        options = {"log_level": "critical", "server_header": False, **options}
+        server = uvicorn.Server(uvicorn.Config(app, **options))
         thread = threading.Thread(target=server.run, args=([listener],))
         thread.start()
         while not server.started:
