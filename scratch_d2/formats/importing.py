@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from scratch_d2.data.images import ImageError, read_size
+from scratch_d2.data.decoding import ImageError, decode
+from scratch_d2.data.images import read_size
 from scratch_d2.data.probe import MOST_COVERED
 from scratch_d2.formats.classes import DEFAULT, Classes
 from scratch_d2.formats.find_images import ImageFinder, NotFound
@@ -117,6 +118,14 @@ def _check_shapes(item: LabelledImage) -> None:
             raise ValueError(shape.error)
 
 
+def _size_of(content: bytes) -> tuple[int, int]:
+    """Return the size of an image in the labels; raises ValueError for what is none."""
+    try:
+        return decode(content).image.size
+    except Exception as error:  # decoders trip over damage wherever it strikes first
+        raise ValueError(f"the image in its labels cannot be read ({error})") from None
+
+
 def _existing(folder: Path) -> Path:
     if not folder.is_dir():
         raise FileNotFoundError(f"images {str(folder)!r}: no such folder")
@@ -166,7 +175,7 @@ class _Import:
             if not item.content:
                 raise
             source = item.content
-        size = read_size(source)
+        size = read_size(source) if isinstance(source, Path) else _size_of(source)
         if item.size and item.size != size:
             told = "the image is {} x {} pixels, its labels say {} x {}".format(*size, *item.size)
             turned = item.size == size[::-1]

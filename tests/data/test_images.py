@@ -14,6 +14,7 @@ from scratch_d2.data.images import (
     ImageError,
     read_batches,
     read_image,
+    read_size,
     try_read,
 )
 from scratch_d2.data.mask_files import read_mask
@@ -223,3 +224,22 @@ def test_batches_keep_the_order_and_every_file(tmp_path):
     assert [path for path, _, _ in read] == paths
     assert [image is None for _, image, _ in read] == [True, False, True, False]
     assert "damaged" in read[0][2] and read[1][2] == ""
+
+
+@pytest.mark.parametrize("orientation", [1, 3, 6, 8])
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".tif"])
+def test_the_size_is_known_without_the_pixels(tmp_path, suffix, orientation):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    path = save(np.zeros((30, 50, 3), np.uint8), tmp_path / f"a{suffix}", exif=exif)
+    assert read_size(path) == read_image(path).shape[1::-1]
+    assert read_size(path) == ((30, 50) if orientation >= 5 else (50, 30))
+
+
+@pytest.mark.parametrize("content", [b"", b"text", b"\x89PNG\r\n\x1a\n"])
+def test_what_has_no_size_is_named(tmp_path, content):
+    (tmp_path / "a.png").write_bytes(content)
+    with pytest.raises(ImageError, match="a.png"):
+        read_size(tmp_path / "a.png")
+    with pytest.raises(FileNotFoundError, match="none.png"):
+        read_size(tmp_path / "none.png")
