@@ -93,7 +93,7 @@ def _list(folders: Sequence[Path], closed: Sequence[Path], notes: list[str]) -> 
             listed.append(Found(path, inside.removesuffix(path.suffix)))
         sentence = describe_left_out(folder, left_out)
         if any(path.suffix.lower() in LABELS for path in left_out):
-            sentence += "; labels in text files are not read, only masks are"
+            sentence += "; labels in text files are not read, scratch-d2 import does that"
         notes += [sentence] if sentence else []
     return listed
 
