@@ -84,6 +84,11 @@ def split_keys(texts: Sequence[str]) -> tuple[list[str], list[str]]:
     return list(texts[:first]), list(texts[first:])
 
 
+def printable(text: str) -> str:
+    """Return a text with what a terminal would act on, and line breaks, replaced by "?"."""
+    return "".join(letter if letter.isprintable() else "?" for letter in text)
+
+
 def _is_key(text: str) -> bool:
     if not re.fullmatch(r"[A-Z][A-Z0-9_]*(\.[A-Z0-9_]+)+|OUTPUT_DIR", text):
         return False

@@ -13,7 +13,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from scratch_d2.cli.common import command_parser, split_keys
+from scratch_d2.cli.common import command_parser, printable, split_keys
 
 FORMATS = ("coco", "labelme", "cvat", "label-studio", "yolo")
 DONE, INCOMPLETE, NOTHING = 0, 3, 4
@@ -56,7 +56,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         labels = read_dataset(dicts)
     report = export_labels(labels, args.out, args.format, args.masks, by_model)
     for sentence in report.left_out[:LISTED]:
-        print(f"left out: {sentence}")
+        print(printable(f"left out: {sentence}"))
     if len(report.left_out) > LISTED:
         print(f"left out: {len(report.left_out) - LISTED} more")
     print(

@@ -15,10 +15,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from scratch_d2.cli.common import command_parser
+from scratch_d2.cli.common import command_parser, printable
 
 if TYPE_CHECKING:
-    from scratch_d2.formats.importing import ImportReport
+    from scratch_d2.formats.import_report import ImportReport
 
 FORMATS = ("auto", "coco", "labelme", "cvat", "label-studio", "yolo", "voc", "mvtec", "review")
 UNLABELLED = ("error", "good", "skip")
@@ -70,22 +70,20 @@ def format_report(report: "ImportReport") -> str:
     """Return the lines for the terminal: what was left out, and counts."""
     lines = []
     for title, sentences in (("left out", report.left_out), ("not used", report.dropped)):
-        lines += [f"{title}: {sentence}" for sentence in sentences[:LISTED]]
+        lines += [printable(f"{title}: {sentence}") for sentence in sentences[:LISTED]]
         if len(sentences) > LISTED:
             lines.append(f"{title}: {len(sentences) - LISTED} more, all in import.json")
     if report.unknown:
         classes = ", ".join(f"{name!r} ({n})" for name, n in report.unknown.most_common(LISTED))
-        lines.append(
-            f"unknown classes: {classes}; say what they are with --scratch, --good, --bad or "
-            "--ignore"
-        )
+        options = "--scratch, --good, --bad or --ignore"
+        lines.append(printable(f"unknown classes: {classes}; say what they are with {options}"))
     lines += [
         f"{report.images} photographs: {report.good} Good, {report.bad} Bad; of the Bad ones "
         f"{report.masks} have a mask, {report.boxes} have boxes, {report.unmarked} have neither",
         f"{report.scratches} scratches: {report.clipped} clipped at the edge of their image, "
         f"{report.crossing} with an outline that crosses itself",
         f"left out: {len(report.left_out)} photographs, {len(report.dropped)} labels, "
-        f"{report.skipped} photographs without labels",
+        f"{report.skipped} photographs without labels, {report.unlisted} that no labels name",
         f"{report.linked} hard links, {report.copied} copies, {report.renamed} renamed",
     ]
     return "\n".join(lines)

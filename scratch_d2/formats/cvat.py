@@ -81,9 +81,10 @@ def _to_shape(element: Any, size: Size) -> Shape:
 
 
 def _points(element: Any) -> list[float]:
-    pairs = [pair.split(",") for pair in element.get("points", "").split(";") if pair]
+    text = element.get("points", "")
+    pairs = [pair.split(",") for pair in text.split(";") if pair]
     if not pairs or any(len(pair) != 2 for pair in pairs):
-        raise ValueError(f"its points are {element.get('points', '')[:40]!r}")
+        raise ValueError(f"its points are {text[:40]!r}")
     return [to_number(value) for pair in pairs for value in pair]
 
 

@@ -1,74 +1,27 @@
 """Import labels of other programs: write a folder of good/, bad/ and masks/ from them."""
 
+import errno
 import json
-from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from scratch_d2.data.decoding import ImageError, decode
 from scratch_d2.data.images import read_size
 from scratch_d2.data.probe import MOST_COVERED
 from scratch_d2.formats.classes import DEFAULT, Classes
 from scratch_d2.formats.find_images import ImageFinder, NotFound
+from scratch_d2.formats.import_report import ImportReport
 from scratch_d2.formats.raster import Marks, draw
-from scratch_d2.formats.table import pick_reader
+from scratch_d2.formats.table import ONE_FILE, ONE_FILE_EACH, READERS, pick_format
 from scratch_d2.formats.tree import DatasetTree
 from scratch_d2.formats.values import LabelledImage, Problem
 from scratch_d2.structures.labels import BAD, GOOD
+from scratch_d2.utils.folders import walk_images
 from scratch_d2.utils.progress import track
 
 REPORT_FILE = "import.json"
+NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 UNLABELLED = ("error", "good", "skip")
-
-
-@dataclass
-class ImportReport:
-    """What an import wrote, and what it left out.
-
-    Attributes:
-        good, bad: images that were written, by verdict.
-        masks, boxes, unmarked: Bad images with a mask, with boxes, and with neither.
-        scratches: marked regions that were used.
-        clipped, crossing: those that reached out of their image, or cross themselves.
-        unlabelled, skipped: images that nobody labelled, and how many of them were left out.
-        linked, copied: images that are hard links to their source, or copies.
-        renamed: images that have another name now.
-        unknown: how often each class that is not mapped is there.
-        left_out: images that were not written, one sentence each.
-        dropped: marked regions that were not used, and other labels, one sentence each.
-    """
-
-    good: int = 0
-    bad: int = 0
-    masks: int = 0
-    boxes: int = 0
-    unmarked: int = 0
-    scratches: int = 0
-    clipped: int = 0
-    crossing: int = 0
-    unlabelled: int = 0
-    skipped: int = 0
-    linked: int = 0
-    copied: int = 0
-    renamed: int = 0
-    unknown: Counter[str] = field(default_factory=Counter)
-    left_out: list[str] = field(default_factory=list)
-    dropped: list[str] = field(default_factory=list)
-
-    @property
-    def images(self) -> int:
-        """How many images were written."""
-        return self.good + self.bad
-
-    @property
-    def is_complete(self) -> bool:
-        """Whether nothing was left out but what the user wanted to be."""
-        return not (self.left_out or self.dropped or self.unknown)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the report, ready for JSON."""
-        return {**vars(self), "unknown": dict(self.unknown)}
 
 
 def import_labels(
@@ -100,12 +53,16 @@ def import_labels(
     if unlabelled not in UNLABELLED:
         raise ValueError(f"unlabelled is {unlabelled!r}; accepted are {', '.join(UNLABELLED)}")
     source = Path(source)
-    read = pick_reader(format, source)
+    format = pick_format(format, source)
     folder = None if images is None else _existing(Path(images))
     task = _Import(ImageFinder(source, folder), classes, unlabelled, DatasetTree(Path(out)))
     try:
-        for item in track(read(source), "importing"):
+        for item in track(READERS[format](source), "importing"):
             task.take(item)
+        if not (task.report.left_out or task.report.dropped or task.seen):
+            task.report.dropped.append(f"{source}: no labels of the format {format} are in it")
+        elif source.is_dir() and format in ONE_FILE_EACH + ONE_FILE:
+            task.take_unlisted(are_unlabelled=format in ONE_FILE_EACH)
         return task.finish()
     finally:
         task.tree.discard()
@@ -141,7 +98,7 @@ class _Import:
     unlabelled: str
     tree: DatasetTree
     report: ImportReport = field(default_factory=ImportReport)
-    _seen: dict[Path, str] = field(default_factory=dict)
+    seen: dict[Path, str] = field(default_factory=dict)
     _first_unlabelled: str = ""
 
     def take(self, item: LabelledImage | Problem) -> None:
@@ -153,18 +110,35 @@ class _Import:
             _check_shapes(item)
             self.report.unknown.update(self.classes.unknown(item))
             source, size = self._open(item)
-            verdict = self.classes.verdict(item)
-            if not verdict:
-                self.report.unlabelled += 1
-                self._first_unlabelled = self._first_unlabelled or item.name
-                verdict = GOOD if self.unlabelled == "good" else ""
+            verdict = self.classes.verdict(item) or self._unlabelled_verdict(item)
             if verdict:
                 self._write(item, source, size, verdict)
-            else:
-                self.report.skipped += 1
-        except (NotFound, ImageError, OSError, ValueError) as error:
+        except (OSError, ValueError) as error:
+            if isinstance(error, OSError) and error.errno in NO_SPACE:
+                raise
             name = "" if isinstance(error, NotFound | ImageError) else f"{item.name}: "
             self.report.left_out.append(f"{item.where}: {name}{error}")
+
+    def take_unlisted(self, are_unlabelled: bool) -> None:
+        """Take the images that no labels name for unlabelled ones, or only count them."""
+        for root in self.finder.roots:
+            for path in walk_images(root):
+                if path.resolve() in self.seen:
+                    continue
+                if are_unlabelled:
+                    name = path.relative_to(root).as_posix()
+                    self.take(LabelledImage(name, str(path), root, file=path))
+                else:
+                    self.report.unlisted += 1
+
+    def _unlabelled_verdict(self, item: LabelledImage) -> str:
+        """Return what an image is that nobody labelled, "" to leave it out."""
+        self.report.unlabelled += 1
+        self._first_unlabelled = self._first_unlabelled or item.name
+        if self.unlabelled == "good":
+            return GOOD
+        self.report.skipped += 1
+        return ""
 
     def _open(self, item: LabelledImage) -> tuple[Path | bytes, tuple[int, int]]:
         """Return the image, a file or bytes, and its size; it must be new and of the size told."""
@@ -175,17 +149,20 @@ class _Import:
             if not item.content:
                 raise
             source = item.content
+        if isinstance(source, Path):
+            self._note(source.resolve(), item.where)
         size = read_size(source) if isinstance(source, Path) else _size_of(source)
         if item.size and item.size != size:
             told = "the image is {} x {} pixels, its labels say {} x {}".format(*size, *item.size)
             turned = item.size == size[::-1]
             raise ValueError(told + ("; was it turned by its EXIF orientation?" if turned else ""))
-        if isinstance(source, Path):
-            file = source.resolve()
-            if file in self._seen:
-                raise ValueError(f"its image is labelled in {self._seen[file]} too, which counts")
-            self._seen[file] = item.where
         return source, size
+
+    def _note(self, file: Path, where: str) -> None:
+        """Note that labels name a file; raises ValueError if others did before."""
+        if file in self.seen:
+            raise ValueError(f"its image is labelled in {self.seen[file]} too, which counts")
+        self.seen[file] = where
 
     def _write(
         self, item: LabelledImage, source: Path | bytes, size: tuple[int, int], verdict: str
@@ -231,7 +208,7 @@ class _Import:
         report.linked, report.copied = self.tree.linked, self.tree.copied
         self.tree.finish(
             lambda folder: (folder / REPORT_FILE).write_text(
-                json.dumps(report.to_dict(), indent=2, ensure_ascii=False) + "\n", "utf-8"
+                json.dumps(report.to_dict(), indent=2) + "\n", "utf-8"
             )
         )
         return report

@@ -38,7 +38,8 @@ def is_labelme(file: Path) -> bool:
 def read_labelme(source: Path) -> Labels:
     """Read a file of labelme, or all those in a folder. Flags that are set are tags."""
     for file in list_files(source, ".json"):
-        if not (source.is_file() or is_labelme(file)):
+        if source.is_dir() and not is_labelme(file):
+            yield Problem(str(file), "not a file of labelme")
             continue
         try:
             yield _to_image(file, read_json(file))

@@ -30,6 +30,10 @@ READERS: dict[str, Reader] = {
     "mvtec": read_mvtec,
     "review": read_review,
 }
+# How images that no labels name are known: one without a file of its own has no labels, or it may
+# be anything. The other formats list all images.
+ONE_FILE_EACH = ("labelme", "voc")
+ONE_FILE = ("coco", "cvat", "label-studio")
 
 
 class Writer(NamedTuple):
@@ -69,7 +73,12 @@ FOLDERS: dict[str, Callable[[Path], bool]] = {
 
 
 def pick_reader(format: str, source: Path) -> Reader:
-    """Return the reader of a format, or of that which `source` has if the format is "auto".
+    """Return the reader of the format that `pick_format` returns."""
+    return READERS[pick_format(format, source)]
+
+
+def pick_format(format: str, source: Path) -> str:
+    """Return a format that is known, or that which `source` has if the format is "auto".
 
     Raises FileNotFoundError if there is no `source`, ValueError for an unknown format, or where
     "auto" finds none, or several.
@@ -82,14 +91,16 @@ def pick_reader(format: str, source: Path) -> Reader:
     if source.is_file() and source.suffix.lower() in (".zip", ".tar", ".gz", ".7z"):
         raise ValueError(f"source {str(source)!r} is an archive; unpack it first")
     if format != AUTO:
-        return READERS[format]
+        if format in FOLDERS and not (source.is_dir() or format == "yolo"):
+            raise ValueError(f"source {str(source)!r} is a file; of {format} a folder is expected")
+        return format
     formats = find_formats(source)
     if len(formats) != 1:
         found = f"it may be {' or '.join(formats)}" if formats else "no labels are found in it"
         raise ValueError(
             f"source {str(source)!r}: {found}; name its --format, one of {', '.join(READERS)}"
         )
-    return READERS[formats[0]]
+    return formats[0]
 
 
 def find_formats(source: Path) -> list[str]:

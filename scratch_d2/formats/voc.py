@@ -25,7 +25,8 @@ def is_voc(file: Path) -> bool:
 def read_voc(source: Path) -> Labels:
     """Read a file of VOC, or all those in a folder. The image is told by `filename`, not `path`."""
     for file in list_files(source, ".xml"):
-        if not (source.is_file() or is_voc(file)):
+        if source.is_dir() and not is_voc(file):
+            yield Problem(str(file), "not a file of VOC")
             continue
         try:
             for element in read_xml(file, "annotation"):

@@ -7,7 +7,7 @@ from pathlib import Path
 import yaml
 
 from scratch_d2.data.catalog import CLASSES
-from scratch_d2.data.images import read_size
+from scratch_d2.data.images import ImageError, read_size
 from scratch_d2.formats.files import list_files, to_number
 from scratch_d2.formats.polygons import outline
 from scratch_d2.formats.values import LabelledImage, Labels, Problem, Shape
@@ -88,11 +88,16 @@ def _labels_of(image: Path, root: Path) -> Path:
     return image.with_suffix(".txt")
 
 
-def _to_image(image: Path, labels: Path, root: Path, names: Mapping[int, str]) -> LabelledImage:
+def _to_image(
+    image: Path, labels: Path, root: Path, names: Mapping[int, str]
+) -> LabelledImage | Problem:
     shapes: tuple[Shape, ...] = ()
     if labels.is_file():
-        lines = [line.split() for line in labels.read_text("utf-8", "replace").splitlines()]
-        size = read_size(image) if any(lines) else (1, 1)
+        try:
+            lines = [line.split() for line in labels.read_text("utf-8", "replace").splitlines()]
+            size = read_size(image) if any(lines) else (1, 1)
+        except (ImageError, OSError) as error:
+            return Problem(str(labels), str(error))
         shapes = tuple(_to_shape(line, size, names) for line in lines if line)
     return LabelledImage(
         name=image.relative_to(root).as_posix(),

@@ -24,7 +24,7 @@ def test_an_import_prints_what_it_did_and_writes_it_down(tmp_path):
     assert done.stdout.splitlines() == [
         "3 photographs: 1 Good, 2 Bad; of the Bad ones 1 have a mask, 1 have boxes, 0 have neither",
         "2 scratches: 1 clipped at the edge of their image, 0 with an outline that crosses itself",
-        "left out: 0 photographs, 0 labels, 0 photographs without labels",
+        "left out: 0 photographs, 0 labels, 0 photographs without labels, 0 that no labels name",
         "3 hard links, 0 copies, 0 renamed",
         f"written: {tmp_path / 'out'}",
     ]
@@ -65,6 +65,7 @@ def test_classes_are_named_in_options(tmp_path):
         (("set", "--good", "scratch"), 2, "the class 'scratch' is given for"),
         (("set", "--images", "none"), 2, "images 'none': no such folder"),
         (("set", "--format", "pascal"), 2, "invalid choice: 'pascal'"),
+        (("set/annotations.json", "--format", "mvtec"), 2, "of mvtec a folder is expected"),
         (("empty",), 2, "no labels are found in it; name its --format"),
         (("both",), 2, "it may be coco or cvat; name its --format"),
     ],
@@ -84,6 +85,7 @@ def test_an_import_without_any_image_exits_with_4(tmp_path):
     file = sets.write_text(tmp_path / "a.json", {"images": [], "categories": []})
     done = run_command("import", file, "--out", tmp_path / "out")
     assert done.returncode == 4
+    assert f"{file}: no labels of the format coco are in it" in done.stdout
     assert "nothing was written to" in done.stdout
 
 

@@ -1,5 +1,6 @@
 """Labels that are odd, damaged or hostile: each is named, and the rest is imported."""
 
+import errno
 import json
 
 import numpy as np
@@ -261,9 +262,9 @@ def test_a_file_of_voc_with_entities_does_not_stop_the_others(tmp_path, text):
     root = sets.voc(tmp_path / "set")
     file = root / "Annotations/boxed.xml"
     file.write_text(text + file.read_text().replace("scratch", "&d;"))
-    report = import_labels(root, tmp_path / "out", unlabelled="good")
+    report = import_labels(root, tmp_path / "out", unlabelled="skip")
     assert "document type or entities" in report.dropped[0] and str(file) in report.dropped[0]
-    assert report.images == 2
+    assert (report.bad, report.skipped) == (1, 2)
 
 
 @pytest.mark.parametrize(
@@ -273,15 +274,16 @@ def test_a_file_of_voc_with_entities_does_not_stop_the_others(tmp_path, text):
         ('{"shapes": ' + "[" * 100_000, "not JSON"),
         ('{"shapes": 3, "imagePath": "x.png"}', "not a file of labelme"),
         ('{"shapes": []}', "not a file of labelme"),
+        ("", "not a file of labelme"),
         ('{"imagePath": \x00\xff', "not JSON"),
     ],
 )
 def test_a_damaged_file_does_not_stop_the_others(tmp_path, text, said):
     root = sets.labelme(tmp_path / "set")
     (root / "boxed.json").write_text(text, "latin-1")
-    report = import_labels(root, tmp_path / "out", "labelme")
+    report = import_labels(root, tmp_path / "out", "labelme", unlabelled="skip")
     assert said in report.dropped[0] and "boxed.json" in report.dropped[0]
-    assert report.images == 2
+    assert (report.images, report.skipped) == (2, 1)
 
 
 def test_json_of_gigabytes_is_refused(tmp_path, monkeypatch):
@@ -369,3 +371,53 @@ def test_tracks_of_a_video_are_refused(tmp_path):
     )
     report = import_labels(file, tmp_path / "out")
     assert 'tracks of a video; export it as "CVAT for images 1.1"' in report.dropped[0]
+
+
+@pytest.mark.parametrize("write", [sets.labelme, sets.voc, sets.yolo])
+def test_an_image_without_a_file_of_labels_is_unlabelled(tmp_path, write):
+    root = write(tmp_path / "set")
+    (file,) = [f for f in root.rglob("clean.*") if f.suffix != ".png"]
+    file.unlink()
+    report = import_labels(root, tmp_path / "out", unlabelled="skip")
+    assert (report.images, report.skipped, report.is_complete) == (2, 1, True)
+
+
+def test_images_that_no_labels_name_are_counted(tmp_path):
+    file = sets.coco(tmp_path / "set")
+    sets.write_images(tmp_path / "set/images/more", ("a", "b"))
+    report = import_labels(file.parent, tmp_path / "out")
+    assert (report.images, report.unlisted, report.is_complete) == (3, 2, True)
+
+
+@pytest.mark.parametrize("write", [sets.yolo, sets.coco, sets.mvtec])
+def test_an_image_that_cannot_be_read_does_not_stop_the_others(tmp_path, write):
+    write(tmp_path / "set")
+    (file,) = (tmp_path / "set").rglob("boxed.png")
+    file.write_bytes(b"no image")
+    report = import_labels(tmp_path / "set", tmp_path / "out", unlabelled="good")
+    (sentence,) = report.left_out + report.dropped
+    assert "not an image of an accepted kind" in sentence and str(file) in sentence
+    assert report.images == 2
+
+
+def test_a_full_disk_stops_an_import_and_leaves_nothing(tmp_path, monkeypatch):
+    def fill(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("os.link", fill)
+    monkeypatch.setattr("shutil.copyfile", fill)
+    with pytest.raises(OSError, match="No space left"):
+        import_labels(sets.coco(tmp_path / "set"), tmp_path / "out")
+    assert [path.name for path in tmp_path.iterdir()] == ["set"]
+
+
+def test_names_cannot_act_on_the_terminal(tmp_path):
+    def rename(content):
+        content["images"][1]["file_name"] = "\x1b[2Jnone\n\ud800.png"
+        content["categories"].append({"id": 2, "name": "\x1b[31mstain"})
+        content["annotations"][1]["category_id"] = 2
+
+    file = change(sets.coco(tmp_path / "set"), rename)
+    done = run_command("import", file, "--out", tmp_path / "out")
+    assert done.returncode == 3 and "\x1b" not in done.stdout
+    assert "stain" in done.stdout and "none" in done.stdout
