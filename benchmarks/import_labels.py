@@ -109,7 +109,7 @@ def main() -> None:
             )
             begin = time.perf_counter()
             command = [sys.executable, "-c", CODE, str(root), "--out", str(Path(folder, "out"))]
-            done = subprocess.run(command, capture_output=True, text=True, check=True)
+            done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
             seconds = time.perf_counter() - begin
             print(done.stdout, end="")
             print(f"{name}: {args.images} images, {args.polygons} polygons, {seconds:.1f} s\n")

@@ -105,10 +105,9 @@ def pick_format(format: str, source: Path) -> str:
 
 def find_formats(source: Path) -> list[str]:
     """Return the formats that a file or folder may have, by the first file of each kind."""
-    for name, is_one in FOLDERS.items():
-        if (source.is_dir() or name == "yolo") and is_one(source):
-            return [name]
-    formats = []
+    is_folder = source.is_dir()
+    kinds = {name: is_one for name, is_one in FOLDERS.items() if is_folder or name == "yolo"}
+    formats = [name for name, is_one in kinds.items() if is_one(source)]
     for suffix, kinds in ((".json", JSON), (".xml", XML)):
         known = {_first_of(file, kinds) for file in list_files(source, suffix)}
         formats += [name for name in kinds if name in known]

@@ -26,7 +26,7 @@ def is_yolo(source: Path) -> bool:
     if source.is_file():
         return source.suffix in YAML
     named = any((source / name).is_file() for name in NAMES) or bool(_find_yaml(source))
-    return named or (source / LABELS).is_dir()
+    return named or next((source / LABELS).rglob("*.txt"), None) is not None
 
 
 def read_yolo(source: Path) -> Labels:

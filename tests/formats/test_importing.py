@@ -170,3 +170,15 @@ def test_a_format_that_is_not_known_is_refused(tmp_path, name, said):
     sets.write_images(tmp_path / "set")
     with pytest.raises(ValueError, match=said):
         import_labels(tmp_path / "set", tmp_path / "out", name)
+
+
+def test_labels_beside_images_are_not_taken_for_yolo(tmp_path):
+    root = sets.labelme(tmp_path / "set")
+    (root / "labels").mkdir()
+    for file in root.glob("*.json"):
+        content = json.loads(file.read_text())
+        content["imagePath"] = f"..\\{content['imagePath']}"  # as labelme writes it on Windows
+        (root / "labels" / file.name).write_text(json.dumps(content))
+        file.unlink()
+    assert find_formats(root) == ["labelme"]
+    assert import_labels(root, tmp_path / "out").bad == 2
