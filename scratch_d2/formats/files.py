@@ -7,6 +7,8 @@ from typing import Any
 
 MOST_JSON = 256 << 20  # bytes; Python needs about ten times as much to hold what is in them
 MOST_XML = 4 << 30  # bytes; these are read image by image
+MOST_PIXELS = 1 << 28  # of an image, as labels may say it; what is read is limited by Pillow
+LARGEST = 1e15  # of a number: its square can be computed with
 HEAD = 1 << 16  # bytes that tell what a file is
 
 
@@ -50,9 +52,9 @@ def read_json(path: Path) -> Any:
         return json.loads(path.read_bytes())
     except OSError as error:
         raise LabelsError(f"cannot be read ({error.strerror})") from None
+    except LabelsError:
+        raise
     except (ValueError, RecursionError) as error:
-        if isinstance(error, LabelsError):
-            raise
         raise LabelsError(f"not JSON ({error})") from None
 
 
@@ -82,14 +84,16 @@ def read_xml(path: Path, tag: str) -> Iterator[Any]:
         ) from None
     except OSError as error:
         raise LabelsError(f"cannot be read ({error.strerror})") from None
-    except ParseError as error:
+    except LabelsError:
+        raise
+    except (ParseError, LookupError, ValueError) as error:  # also unknown encodings
         raise LabelsError(f"not XML ({error})") from None
 
 
 def to_number(value: Any) -> float:
     """Turn a number or its text into a float.
 
-    Raises ValueError naming a value that is none, or not finite.
+    Raises ValueError naming a value that is none, not finite, or above `LARGEST`.
     """
     try:
         number = float(value)
@@ -97,13 +101,15 @@ def to_number(value: Any) -> float:
         raise ValueError(f"{str(value)[:40]!r} is no number") from None
     if number - number != 0:
         raise ValueError(f"{value!r} is no finite number")
+    if abs(number) > LARGEST:
+        raise ValueError(f"{str(value)[:40]!r} is larger than any image")
     return number
 
 
 def to_size(width: Any, height: Any) -> tuple[int, int] | None:
-    """Return width and height in px, or None if labels do not say both as positive numbers."""
+    """Return width and height in px, or None if labels do not say both, or say what no image is."""
     try:
         size = int(to_number(width)), int(to_number(height))
     except ValueError:
         return None
-    return size if min(size) > 0 else None
+    return size if min(size) > 0 and size[0] * size[1] <= MOST_PIXELS else None

@@ -1,7 +1,6 @@
 """labelme: one JSON file for each image, with polygons, rectangles, circles, lines and masks."""
 
 import base64
-import binascii
 import io
 import json
 import math
@@ -68,7 +67,7 @@ def _to_image(file: Path, content: Any) -> LabelledImage:
 def _to_bytes(text: Any) -> bytes:
     try:
         return base64.b64decode(text, validate=True) if isinstance(text, str) else b""
-    except binascii.Error:
+    except ValueError:
         return b""
 
 

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from scratch_d2.formats.files import LARGEST
 from scratch_d2.structures.masks import mask_to_polygons
 
 ROUNDING = 0.01  # px that a point may be outside of its image before it is called so
@@ -28,6 +29,8 @@ def to_points(polygon: Any) -> np.ndarray:
         raise ValueError(f"a polygon of {values.size} coordinates; x and y of each point are")
     if not np.isfinite(values).all():
         raise ValueError("a polygon with a coordinate that is no finite number")
+    if np.abs(values).max(initial=0) > LARGEST:
+        raise ValueError("a polygon with a coordinate that is larger than any image")
     if values.size < 6:
         raise ValueError(f"a polygon of {values.size // 2} points; three or more are expected")
     return values.reshape(-1, 2)

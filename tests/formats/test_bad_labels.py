@@ -421,3 +421,17 @@ def test_names_cannot_act_on_the_terminal(tmp_path):
     done = run_command("import", file, "--out", tmp_path / "out")
     assert done.returncode == 3 and "\x1b" not in done.stdout
     assert "stain" in done.stdout and "none" in done.stdout
+
+
+@pytest.mark.parametrize("write", [sets.labelme, sets.cvat, sets.label_studio])
+def test_a_size_that_no_image_has_takes_no_memory(tmp_path, write):
+    source = write(tmp_path / "set")
+    files = [source] if source.is_file() else [source / "boxed.json"]
+    for file in files:
+        text = file.read_text().replace("96", "9600000").replace("64", "6400000")
+        patch = '"shape_type": "mask", "mask": "iVBORw0KGgo="'
+        text = text.replace('"shape_type": "rectangle"', patch)
+        mask = '<mask label="scratch" rle="0, 9" left="0" top="0" width="3" height="3"></mask>'
+        file.write_text(text.replace("</image>\n</annotations>", f"{mask}</image></annotations>"))
+    report = import_labels(source, tmp_path / "out")
+    assert report.dropped
