@@ -29,7 +29,8 @@ class ImageFinder:
 
     def __init__(self, source: Path, images: Path | None = None) -> None:
         self.root = source if source.is_dir() else source.parent
-        self.roots = [*([images] if images else []), self.root]
+        folders = [*([images] if images else []), self.root]
+        self.roots = [Path(os.path.abspath(folder)) for folder in folders]
         self._by_name: dict[str, list[Path]] | None = None
 
     def find(self, image: LabelledImage) -> Path:
@@ -50,27 +51,30 @@ class ImageFinder:
                 f"its image is the address {name[:80]!r}; nothing is downloaded, so save the "
                 "images and name their files"
             )
-        if not self._is_inside(image.name, image.folder):
+        if self._below(image.folder, image.name) is None:
             raise NotFound(
                 f"its image {image.name[:80]!r} leads out of the folder {self.root}; name a folder "
                 "that holds labels and images, or that of the images with --images"
             )
         paths = (path for name in names for path in self._candidates(name, image.folder))
         found = next((path for path in paths if os.path.isfile(path)), None)  # also of odd names
-        return found or self._find_by_end(names)
+        return Path(found) if found else self._find_by_end(names)
 
-    def _is_inside(self, name: str, folder: Path) -> bool:
+    def _below(self, base: str | Path, name: str) -> str | None:
+        """Return the path that a name means in a folder; None if it leads out of all folders."""
         if DRIVE.match(name) or name.startswith("/"):
-            return False
-        path = Path(os.path.normpath(folder / name))
-        return any(path.is_relative_to(os.path.normpath(root)) for root in self.roots)
+            return None
+        path = os.path.abspath(os.path.join(base, name))
+        is_inside = any(path.startswith(os.path.join(root, "")) for root in self.roots)
+        return path if is_inside else None
 
-    def _candidates(self, name: str, folder: Path) -> Iterator[Path]:
+    def _candidates(self, name: str, folder: Path) -> Iterator[str]:
         """Yield the paths, below the folders, that a name may mean."""
         for base in (folder, *self.roots):
             for beside in BESIDE:
-                if self._is_inside(name, base / beside):
-                    yield Path(os.path.normpath(base / beside / name))
+                path = self._below(os.path.join(base, beside), name)
+                if path is not None:
+                    yield path
 
     def _find_by_end(self, names: list[str]) -> Path:
         if self._by_name is None:
@@ -90,6 +94,7 @@ class ImageFinder:
 
     def name_of(self, image: LabelledImage, file: Path) -> PurePosixPath:
         """Return the path that an image has below its folder, and below images/ in it."""
+        file = Path(os.path.abspath(file))
         for root in self.roots:
             if file.is_relative_to(root):
                 parts = file.relative_to(root).parts

@@ -113,7 +113,7 @@ def link_or_copy(source: Path, path: Path) -> bool:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        os.link(source.resolve(), path)
+        os.link(source.resolve() if source.is_symlink() else source, path)
         return True
     except OSError:  # another disk, or a file system without links
         shutil.copyfile(source, path)
