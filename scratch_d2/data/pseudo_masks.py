@@ -13,7 +13,7 @@ import numpy as np
 
 from scratch_d2.data.catalog import XYXY_ABS
 from scratch_d2.data.coco import to_coco
-from scratch_d2.structures.dataset_dict import has_unknown_scratches, mask_of
+from scratch_d2.structures.dataset_dict import crowds_of, has_unknown_scratches, mask_of
 from scratch_d2.structures.masks import decode_rle, mask_to_box, mask_to_polygons, split_regions
 from scratch_d2.utils.files import write_atomically
 
@@ -68,14 +68,26 @@ def detector_training_dicts(dicts: Sequence[DatasetDict], pseudo_masks: str) -> 
         mask = marked.get(str(Path(item["file_name"]).resolve()))
         if not has_unknown_scratches(item):
             usable.append(item)
-        elif mask is not None and mask.shape == (item["height"], item["width"]) and mask.any():
-            usable.append(with_pseudo_mask(item, mask | mask_of(item)))
+        elif mask is not None and mask.shape == (item["height"], item["width"]):
+            usable += _confirmed(item, mask)
     pseudo = sum(_is_pseudo(item) for item in usable)
     if pseudo:
         logger.info("%d Bad images have pseudo-masks of %s", pseudo, pseudo_masks)
     if len(usable) < len(dicts):
         logger.info("%d Bad images without a mask are left out", len(dicts) - len(usable))
     return usable
+
+
+def _confirmed(item: DatasetDict, mask: np.ndarray) -> list[DatasetDict]:
+    """Return an image with what a pseudo-mask marks in its boxes, and with its own mask.
+
+    An image is left out where a box stays empty: its scratch would be taken for background. Without
+    a box, the whole image is one.
+    """
+    regions = crowds_of(item)
+    if not all((mask & region).any() for region in regions):
+        return []
+    return [with_pseudo_mask(item, mask & np.logical_or.reduce(regions) | mask_of(item))]
 
 
 def _is_pseudo(item: Mapping[str, Any]) -> bool:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from scratch_d2.structures.labels import BAD, GOOD
-from scratch_d2.structures.masks import to_rle, union_of_rles
+from scratch_d2.structures.masks import decode_rle, to_rle, union_of_rles
 
 
 def has_unknown_scratches(dataset_dict: Mapping[str, Any]) -> bool:
@@ -31,6 +31,12 @@ def mask_of(item: Mapping[str, Any]) -> np.ndarray:
     """Return the union of the scratches of a dataset dict, polygons or RLE, as HxW bool."""
     rles = [annotation_rle(item, scratch) for scratch in scratches_of(item)]
     return union_of_rles(rles, item["height"], item["width"])
+
+
+def crowds_of(item: Mapping[str, Any]) -> list[np.ndarray]:
+    """Return the regions, HxW bool each, that hold scratches which nobody outlined."""
+    crowds = [a for a in item.get("annotations", []) if a.get("iscrowd", 0)]
+    return [decode_rle(annotation_rle(item, crowd)) for crowd in crowds]
 
 
 def annotation_rle(item: Mapping[str, Any], annotation: Mapping[str, Any]) -> dict[str, Any]:

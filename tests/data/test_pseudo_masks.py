@@ -3,6 +3,7 @@ import json
 import numpy as np
 import pytest
 
+from scratch_d2.data.boxes_file import write_boxes
 from scratch_d2.data.catalog import find_dataset_dicts
 from scratch_d2.data.pseudo_masks import (
     detector_training_dicts,
@@ -42,6 +43,20 @@ def test_pseudo_masks_come_back_bit_by_bit_and_only_where_there_is_no_mask(unmar
     assert has_unknown_scratches(first)
     real = [item for item in usable if item["verdict"] == "bad" and item is not found]
     assert not any(a.get("pseudo") for item in real for a in item["annotations"])
+
+
+@pytest.mark.parametrize(("boxes", "used"), [([(0, 0, 12, 12)], True), ([(60, 40, 70, 50)], False)])
+def test_a_pseudo_mask_counts_in_the_boxes_of_an_image(tmp_path, boxes, used):
+    labels = write_dataset(tmp_path / "labels", good=1, bad=1)
+    (labels / "masks/bad0.png").unlink()
+    write_boxes({"bad/bad0.png": [*boxes, (18, 4, 40, 8)]}, labels)
+    bad = next(d for d in find_dataset_dicts(str(labels)) if d["verdict"] == "bad")
+    mask = rectangles(64, 96, (3, 4, 9, 8), (20, 5, 30, 6), (80, 50, 90, 60))
+    file = write_pseudo_masks([with_pseudo_mask(bad, mask)], tmp_path / "pseudo_masks.json")
+    usable = detector_training_dicts([bad], str(file))
+    assert len(usable) == used
+    inside = rectangles(64, 96, (3, 4, 9, 8), (20, 5, 30, 6))
+    assert all(np.array_equal(mask_of(item), inside) for item in usable)
 
 
 def test_a_pseudo_mask_of_another_size_is_not_used(unmarked, tmp_path):
