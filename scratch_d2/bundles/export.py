@@ -11,6 +11,7 @@ import numpy as np
 from fvcore.common.config import CfgNode
 
 from scratch_d2.bundles.checking import SCORES, Difference, check_images, compare_detectors
+from scratch_d2.bundles.loading import FAMILIARITY_FILE
 from scratch_d2.bundles.manifest import Manifest
 from scratch_d2.bundles.models import BundleDetector, BundleGate
 from scratch_d2.bundles.readme import write_readme
@@ -57,6 +58,7 @@ def _export_models(cfg: CfgNode, models: ModelBundle, folder: Path, kind: str) -
     suffix, lines = SUFFIXES[kind], []
     if models.gate is not None:
         lines.append(export_gate_file(models.gate, folder / f"gate{suffix}", kind))
+        _save_familiarity(models.gate, folder / FAMILIARITY_FILE)
     lines.append(export_detector_file(cfg, models.detector, folder / f"detector{suffix}", kind))
     return lines
 
@@ -74,6 +76,13 @@ def _describe(cfg: CfgNode, models: ModelBundle, folder: Path, kind: str) -> Man
         calibrated_on=models.calibrated_on,
         **models.hash_weights(),  # type: ignore[arg-type]
     )
+
+
+def _save_familiarity(weights: Path, file: Path) -> None:
+    from scratch_d2.gate import Gate
+
+    if (known := Gate.load(weights).familiarity) is not None:
+        np.savez(file, **known.to_dict())
 
 
 def _gate_metadata(weights: Path) -> dict[str, Any]:

@@ -4,12 +4,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from scratch_d2.bundles.manifest import Manifest, read_manifest
 from scratch_d2.bundles.models import BundleDetector, BundleGate
 from scratch_d2.bundles.sessions import SUFFIXES, open_session, pick_runtime
 from scratch_d2.checkpoints.bundle import CONFIG_KEYS, model_id, override_thresholds
 from scratch_d2.config import RENAMED_KEYS, load_config
+from scratch_d2.gate.familiarity import Familiarity
 from scratch_d2.structures.thresholds import THRESHOLDS_FILE, Thresholds, read_thresholds
+
+# What the features of Good training images look like, as `Familiarity.to_dict` returns it.
+FAMILIARITY_FILE = "familiarity.npz"
 
 
 @dataclass(frozen=True)
@@ -64,10 +70,18 @@ def load_bundle(
     suffix = SUFFIXES[manifest.kind]
     gate = None
     if manifest.gate is not None:
-        gate = BundleGate(open_session(folder / f"gate{suffix}", runtime, threads), manifest.gate)
+        session = open_session(folder / f"gate{suffix}", runtime, threads)
+        gate = BundleGate(session, manifest.gate, _read_familiarity(folder / FAMILIARITY_FILE))
     session = open_session(folder / f"detector{suffix}", runtime, threads)
     detector = BundleDetector(session, **manifest.detector)
     return LoadedBundle(folder, gate, detector, thresholds, manifest, runtime)
+
+
+def _read_familiarity(file: Path) -> Familiarity | None:
+    if not file.is_file():
+        return None
+    with np.load(file, allow_pickle=False) as values:
+        return Familiarity.from_dict(values)
 
 
 def _thresholds(folder: Path, opts: Sequence[str]) -> Thresholds:

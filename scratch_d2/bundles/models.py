@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from scratch_d2.bundles.sessions import Session
+from scratch_d2.gate.familiarity import Familiarity
 from scratch_d2.gate.preprocess import STRIDE, Preprocessing
 from scratch_d2.structures.images import check_rgb
 from scratch_d2.structures.masks import encode_rle
@@ -22,12 +23,18 @@ class BundleGate:
 
     Attributes:
         info: the metadata of the checkpoint.
+        familiarity: what the features of Good training images look like; None if not known.
     """
 
     def __init__(
-        self, session: Session, info: Mapping[str, Any], batch_size: int = GATE_BATCH
+        self,
+        session: Session,
+        info: Mapping[str, Any],
+        familiarity: Familiarity | None = None,
+        batch_size: int = GATE_BATCH,
     ) -> None:
         self.session, self.info, self.batch_size = session, dict(info), batch_size
+        self.familiarity = familiarity
         self.preprocessing = Preprocessing.from_dict(info["preprocessing"])
 
     def __call__(self, images: list[np.ndarray]) -> np.ndarray:
@@ -36,20 +43,26 @@ class BundleGate:
         Raises ValueError for an array of another kind, FloatingPointError where a score is no
         finite number.
         """
+        return self.look(images)[0]
+
+    def look(self, images: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+        """Return p(Bad) [N] and features [N, C], float32, of N images, as a call takes them."""
         letterboxed = [self.preprocessing.letterbox(image) for image in images]
-        p_bad = np.zeros(len(images), np.float32)
+        p_bad, features = np.zeros(len(images), np.float32), [np.zeros(0, np.float32)] * len(images)
         for members in group_by_padding([each.shape[:2] for each in letterboxed], STRIDE):
             for start in range(0, len(members), self.batch_size):
                 chunk = members[start : start + self.batch_size]
                 stacked = np.stack([letterboxed[index] for index in chunk])
-                (p_bad[chunk],) = self.session(_channels_first(stacked))
+                p_bad[chunk], found = self.session(_channels_first(stacked))
+                for index, row in zip(chunk, found, strict=True):
+                    features[index] = row
         if not np.isfinite(p_bad).all():
             index = int(np.flatnonzero(~np.isfinite(p_bad))[0])
             raise FloatingPointError(
                 f"the gate's score of image {index} is {p_bad[index]:g}, no finite number; the "
                 "bundle is damaged"
             )
-        return p_bad
+        return p_bad, np.stack(features) if images else np.zeros((0, 0), np.float32)
 
 
 class BundleDetector:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from scratch_d2.bundles.loading import FAMILIARITY_FILE
 from scratch_d2.bundles.manifest import MANIFEST_FILE, Manifest
 from scratch_d2.bundles.sessions import SUFFIXES
 from scratch_d2.gate.preprocess import LETTERBOX
@@ -95,5 +96,7 @@ def _scale(manifest: Manifest) -> str:
 
 
 def _describe(name: str) -> str:
+    if name == FAMILIARITY_FILE:
+        return "what the gate's features of Good training images look like"
     what = "the gate" if name.startswith("gate") else "the detector"
     return f"weights of {what}" if name.endswith(".bin") else what

@@ -15,7 +15,7 @@ from scratch_d2.gate.network import max_pool_logits
 from scratch_d2.gate.preprocess import LETTERBOX, STRIDE
 from scratch_d2.utils.onnx_files import add_metadata, import_onnx, trace_to_onnx
 
-INPUT, OUTPUT = "images", "p_bad"
+INPUT, OUTPUTS = "images", ("p_bad", "features")
 # The largest accepted difference of p(Bad).
 TOLERANCE = 1e-4
 CHECKED_BATCHES = (1, 2, 5)
@@ -28,9 +28,11 @@ class _FromPixels(nn.Module):
         super().__init__()
         self.network, self.preprocessing = gate.model, gate.preprocessing
 
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """Return p(Bad) [N] float32 of letterboxed [N, 3, H, W] uint8 RGB."""
-        return max_pool_logits(self.network(self.preprocessing.normalise(images))).sigmoid()
+    def forward(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return p(Bad) [N] and features [N, C], float32, of letterboxed [N, 3, H, W] uint8 RGB."""
+        final, finer = self.network.features(self.preprocessing.normalise(images))
+        p_bad = max_pool_logits(self.network.judge(final, finer)).sigmoid()
+        return p_bad, final.mean(dim=(2, 3))
 
 
 def export_gate(weights: str | Path, output: str | Path) -> float:
@@ -65,8 +67,8 @@ def export_gate(weights: str | Path, output: str | Path) -> float:
 
 def _write(network: nn.Module, size: int, path: Path) -> None:
     example = torch.zeros(2, 3, size, size, dtype=torch.uint8)
-    axes = {INPUT: {0: "count", 2: "height"}, OUTPUT: {0: "count"}}
-    trace_to_onnx(network, example, path, INPUT, (OUTPUT,), axes)
+    axes = {INPUT: {0: "count", 2: "height"}, **{name: {0: "count"} for name in OUTPUTS}}
+    trace_to_onnx(network, example, path, INPUT, OUTPUTS, axes)
 
 
 def _metadata(gate: Gate) -> dict[str, str]:
@@ -85,7 +87,7 @@ def _largest_difference(onnxruntime: Any, path: Path, gate: Gate) -> float:
         images = random.integers(0, 256, (count, 3, height, size), dtype=np.uint8)
         # Noise alone would give equal scores: half of the images get a large dark area.
         images[::2, ..., : size // 2] //= 8
-        (p_bad,) = session.run([OUTPUT], {INPUT: images})
+        (p_bad,) = session.run(OUTPUTS[:1], {INPUT: images})
         expected = gate.logits(torch.from_numpy(images)).sigmoid().numpy()
         largest = max(largest, float(np.abs(p_bad - expected).max()))
     return largest

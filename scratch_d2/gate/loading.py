@@ -25,6 +25,18 @@ def load_gate(
     return Gate.load(weights, device, precision)
 
 
+def score_images(gate: GateScorer, images: list[np.ndarray]) -> tuple[np.ndarray, list[str | None]]:
+    """Return p(Bad) [N] in 0..1 of N images, and for each why it cannot be called Good, or None.
+
+    A gate that does not know what Good images look like doubts none.
+    """
+    familiarity, look = (getattr(gate, name, None) for name in ("familiarity", "look"))
+    if familiarity is None or look is None:
+        return gate(images), [None] * len(images)
+    p_bad, features = look(images)
+    return p_bad, [familiarity.doubt(distance) for distance in familiarity.distances(features)]
+
+
 def image_check_of(gate: GateScorer | None) -> ImageCheck | None:
     """Return the limits that a gate learnt; None without a gate, or for one that has none."""
     limits = getattr(gate, "info", {}).get("image_check")

@@ -63,7 +63,14 @@ class GateNetwork(nn.Module):
 
         The map of stride 32 comes first, then those of `STRIDES`.
         """
-        final, features = self.trunk.forward_intermediates(inputs, indices=self.levels)
+        return self.judge(*self.features(inputs))
+
+    def features(self, inputs: torch.Tensor) -> tuple[torch.Tensor, list[torch.Tensor]]:
+        """Return the trunk's last features [N, C, h, w] of images, and those of `levels`."""
+        return self.trunk.forward_intermediates(inputs, indices=self.levels)
+
+    def judge(self, final: torch.Tensor, features: list[torch.Tensor]) -> list[torch.Tensor]:
+        """Return the maps of `forward` for what `features` returns."""
         finer = [head(level)[:, 0] for head, level in zip(self.heads, features, strict=True)]
         return [patch_logits(self.trunk, final), *finer]
 

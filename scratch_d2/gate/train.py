@@ -3,7 +3,6 @@
 import logging
 import math
 import time
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,26 +10,19 @@ import torch
 from fvcore.common.config import CfgNode
 from torch.utils.data import DataLoader
 
-from scratch_d2.checkpoints.files import read_checkpoint
 from scratch_d2.data.catalog import save_training_splits
-from scratch_d2.data.images import read_image
 from scratch_d2.gate.checkpoints import check_resumable, read_last, save_resumable
 from scratch_d2.gate.examples import Examples, collect, make_augmentation, make_batches, make_loader
-from scratch_d2.gate.image_check import ImageCheck, measure_image
-from scratch_d2.gate.model import gate_info
+from scratch_d2.gate.good_images import add_familiarity, learn_image_check
 from scratch_d2.gate.network import max_pool_logits, patch_loss
 from scratch_d2.gate.preprocess import Preprocessing
 from scratch_d2.gate.state import Training, set_up
 from scratch_d2.gate.validation import rank, validate
-from scratch_d2.structures.labels import GOOD
 from scratch_d2.utils.files import prepare_output_dir, save_atomically
 from scratch_d2.utils.logging import MetricWriter, command_line, setup_logger
-from scratch_d2.utils.progress import track
 from scratch_d2.utils.shared_memory import workers_that_fit
 
 LOG_PERIOD = 20
-# So many Good images say what photographs look like.
-CHECKED_IMAGES = 1000
 logger = logging.getLogger(__name__)
 
 
@@ -58,7 +50,7 @@ def train_gate(cfg: CfgNode, resume: bool = False) -> Path:
     save_training_splits(*datasets, folder, cfg.GATE.WEIGHTS, resume)
     per_epoch = len(make_batches(examples.heights, cfg.GATE.BATCH_SIZE, seed, 0))
     info = _metadata(cfg, examples, seed)
-    info["image_check"] = _learn_image_check(cfg, examples.dicts).to_dict()
+    info["image_check"] = learn_image_check(cfg, examples.dicts).to_dict()
     training = set_up(cfg, info, cfg.GATE.EPOCHS * per_epoch, last)
     if last is None:
         # Until this run has written its own, an interrupted run must not resume an older one.
@@ -82,7 +74,10 @@ def train_gate(cfg: CfgNode, resume: bool = False) -> Path:
                 _log_validation(training, writer)
             _save(training, folder)
     final = save_atomically(training.weights(), folder / "model_final.pth")
-    return final if training.best is None else folder / "model_best.pth"
+    best = final if training.best is None else folder / "model_best.pth"
+    for weights in {final, best}:
+        add_familiarity(weights, cfg, examples.dicts)
+    return best
 
 
 def train_epoch(training: Training, loader: DataLoader, writer: MetricWriter) -> None:
@@ -197,19 +192,6 @@ def _metadata(cfg: CfgNode, examples: Examples, seed: int) -> dict[str, Any]:
         "seed": seed,
         "validation": {},
     }
-
-
-def _learn_image_check(cfg: CfgNode, dicts: Sequence[Mapping[str, Any]]) -> ImageCheck:
-    """Return the limits of Good training images, or of what the first gate knew beside these."""
-    good = [item["file_name"] for item in dicts if item["verdict"] == GOOD]
-    files = good[:: -(-len(good) // CHECKED_IMAGES)]
-    white = cfg.SCRATCH.WHITE_LEVEL
-    measured = track(files, "measuring Good images")
-    check = ImageCheck.learn([measure_image(read_image(file, white)) for file in measured])
-    if not cfg.GATE.WEIGHTS:
-        return check
-    start = gate_info(read_checkpoint(cfg.GATE.WEIGHTS), cfg.GATE.WEIGHTS).get("image_check")
-    return check.widened(ImageCheck.from_dict(start)) if start else check
 
 
 def _save(training: Training, folder: Path) -> None:

@@ -16,15 +16,16 @@ from scratch_d2.config import load_config
 from scratch_d2.engines import get_engine
 from scratch_d2.engines.base import Detector, Engine
 from scratch_d2.gate.image_check import ImageCheck
-from scratch_d2.gate.loading import GateScorer, image_check_of, load_gate
+from scratch_d2.gate.loading import GateScorer, image_check_of, load_gate, score_images
 from scratch_d2.inspection.margins import MARGINS, Margins, gate_is_close, verdict_is_close
 from scratch_d2.inspection.result import Inspection
 from scratch_d2.inspection.sources import Image, is_image, path_of, to_rgb
 from scratch_d2.inspection.stopwatch import Stopwatch
 from scratch_d2.structures.images import check_rgb
+from scratch_d2.structures.labels import GOOD
 from scratch_d2.structures.prediction import Prediction
 from scratch_d2.structures.thresholds import Thresholds
-from scratch_d2.structures.verdict import judge, needs_detector, not_judged
+from scratch_d2.structures.verdict import gate_label, judge, needs_detector, not_judged
 from scratch_d2.utils.bundled import PRETRAINED, reference_weights
 
 GPU_BATCH = 8
@@ -204,8 +205,8 @@ class Inspector:
         for image in images:
             check_rgb(image)
         with stopwatch("gate"):
-            doubts = self._doubt(images)
-            p_bad = self._score(images)
+            p_bad, unlike = self._score(images)
+            doubts = self._doubt(images, p_bad, unlike)
         doubtful = [
             i for i, p in enumerate(p_bad) if i not in doubts and needs_detector(p, self.thresholds)
         ]
@@ -222,24 +223,40 @@ class Inspector:
             results.append(Inspection(verdict, prediction, self.thresholds, image))
         return results
 
-    def _doubt(self, images: list[np.ndarray]) -> dict[int, str]:
-        """Return why images cannot be judged, by their index; most are not in it."""
+    def _doubt(
+        self,
+        images: list[np.ndarray],
+        p_bad: Sequence[float | None],
+        unlike: Sequence[str | None],
+    ) -> dict[int, str]:
+        """Return why images cannot be judged, by their index; most are not in it.
+
+        That an image is unlike Good ones is a reason only if the gate calls it Good.
+        """
         if self.image_check is None:
             return {}
-        doubts = {index: self.image_check.doubt(image) for index, image in enumerate(images)}
-        return {index: doubt for index, doubt in doubts.items() if doubt is not None}
+        doubts = {}
+        for index, (image, p) in enumerate(zip(images, p_bad, strict=True)):
+            good = gate_label(p, self.thresholds) == GOOD
+            if doubt := self.image_check.doubt(image) or (unlike[index] if good else None):
+                doubts[index] = doubt
+        return doubts
 
-    def _score(self, images: list[np.ndarray]) -> Sequence[float | None]:
-        if self.models.gate is None:
-            return [None] * len(images)
-        scores = [float(p) for p in self.models.gate(images)] if images else []
+    def _score(
+        self, images: list[np.ndarray]
+    ) -> tuple[Sequence[float | None], Sequence[str | None]]:
+        """Return p(Bad) of images, and why they cannot be called Good; None without a gate."""
+        if self.models.gate is None or not images:
+            return [None] * len(images), [None] * len(images)
+        first, unlike = score_images(self.models.gate, images)
+        scores = [float(p) for p in first]
         if self.exact is not None and self.exact.gate is not None:
             near = (self.thresholds, self.margins)
             close = [i for i, p in enumerate(scores) if gate_is_close(p, *near)]
             again = [float(p) for p in self.exact.gate([images[i] for i in close])] if close else []
             for index, score in zip(close, again):
                 scores[index] = score
-        return scores
+        return scores, unlike
 
     def _detect(self, images: list[np.ndarray]) -> list[Prediction]:
         found = self._run(self.models.detector, images)

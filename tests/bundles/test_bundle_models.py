@@ -15,15 +15,18 @@ def test_the_gate_scores_by_padding_in_batches_and_keeps_the_order():
 
     def session(images):
         shapes.append(images.shape)
-        return [images.reshape(len(images), -1).min(axis=1).astype(np.float32)]
+        least = images.reshape(len(images), -1).min(axis=1).astype(np.float32)
+        return [least, np.stack([least, -least], axis=1)]
 
     images = [np.full((h, 80, 3), level, np.uint8) for level, h in enumerate([20, 75, 20, 20])]
-    np.testing.assert_array_equal(BundleGate(session, INFO, batch_size=2)(images), [0, 1, 2, 3])
+    p_bad, features = BundleGate(session, INFO, batch_size=2).look(images)
+    np.testing.assert_array_equal(p_bad, [0, 1, 2, 3])
+    np.testing.assert_array_equal(features, [[0, 0], [1, -1], [2, -2], [3, -3]])
     assert shapes == [(2, 3, 32, 64), (1, 3, 32, 64), (1, 3, 64, 64)]
 
 
 def test_a_network_that_overflows_is_refused():
-    gate = BundleGate(lambda images: [np.array([0.5, np.nan], np.float32)], INFO)
+    gate = BundleGate(lambda images: [np.array([0.5, np.nan], np.float32), np.zeros((2, 3))], INFO)
     with pytest.raises(FloatingPointError, match="score of image 1 is nan"):
         gate([IMAGE, IMAGE])
     nothing = [np.zeros((0, 4)), np.zeros(0), np.zeros((0, 28, 28)), np.array(False)]

@@ -3,6 +3,7 @@ import pytest
 import torch
 
 from scratch_d2.engines.embedded import MaskRCNN
+from scratch_d2.gate.familiarity import Familiarity
 from scratch_d2.gate.image_check import ImageCheck
 from scratch_d2.inspection.inspector import Inspector, Models
 from scratch_d2.inspection.margins import MARGINS
@@ -66,6 +67,36 @@ def test_what_cannot_be_judged_is_for_review_and_spares_the_detector():
         "cannot be judged: it is too dark (brightest grey level 10, limit 100)" in results[1].reason
     )
     assert results[1].p_bad == pytest.approx(0.01) and len(seen) == 1
+
+
+class KnowingGate:
+    """Scores images by their grey level, which is also their only feature."""
+
+    familiarity = Familiarity.learn(np.linspace(190, 210, 60, dtype=np.float32)[:, None])
+
+    def look(self, images):
+        grey = np.array([image.mean() for image in images], np.float32)
+        return np.where(grey > 205, 0.9, 0.01).astype(np.float32), grey[:, None]
+
+    def __call__(self, images):
+        return self.look(images)[0]
+
+
+@pytest.mark.parametrize(
+    ("grey", "label"),
+    [(200, "good"), (90, "review"), (209, "bad"), (250, "bad")],  # what is not Good needs no doubt
+)
+def test_a_good_image_has_to_look_like_those_of_the_training(grey, label):
+    check = ImageCheck(low={}, high={})
+    inspector = Inspector(KnowingGate(), bright_detector, THRESHOLDS, image_check=check)
+    (result,) = inspector.inspect(images_of(grey))
+    assert result.label == label
+    assert ("looks unlike the Good images" in result.reason) == (label == "review")
+
+
+def test_without_the_image_check_a_strange_image_may_be_good():
+    (result,) = Inspector(KnowingGate(), bright_detector, THRESHOLDS).inspect(images_of(90))
+    assert result.label == "good"
 
 
 def test_without_a_gate_the_detector_sees_all():
