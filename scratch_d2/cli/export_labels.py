@@ -23,7 +23,8 @@ LISTED = 20
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = command_parser("export-labels", __doc__)
     words = "a dataset's name or folder, or a folder of results"
-    parser.add_argument("source", nargs="+", metavar="SOURCE [KEY VALUE ...]", help=words)
+    parser.add_argument("source", nargs="+", metavar="SOURCE", help=words)
+    parser.usage = "%(prog)s SOURCE [KEY VALUE ...] --format FORMAT --out FOLDER [options]"
     parser.add_argument("--format", choices=FORMATS, required=True, help="of the labels")
     words = "folder to write, new or empty"
     parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help=words)

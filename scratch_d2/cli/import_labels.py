@@ -69,9 +69,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 def format_report(report: "ImportReport") -> str:
     """Return the lines for the terminal: what was left out, and counts."""
     lines = []
+    most = LISTED if report.images else None  # without images there is no import.json
     for title, sentences in (("left out", report.left_out), ("not used", report.dropped)):
-        lines += [printable(f"{title}: {sentence}") for sentence in sentences[:LISTED]]
-        if len(sentences) > LISTED:
+        lines += [printable(f"{title}: {sentence}") for sentence in sentences[:most]]
+        if most and len(sentences) > most:
             lines.append(f"{title}: {len(sentences) - LISTED} more, all in import.json")
     if report.unknown:
         classes = ", ".join(f"{name!r} ({n})" for name, n in report.unknown.most_common(LISTED))

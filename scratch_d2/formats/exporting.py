@@ -7,6 +7,7 @@ from pathlib import Path, PurePosixPath
 from scratch_d2.formats.table import WRITERS
 from scratch_d2.formats.tree import link_or_copy, prepare_empty
 from scratch_d2.formats.values import LabelledImage, Labels, Problem
+from scratch_d2.structures.labels import GOOD
 from scratch_d2.utils.progress import track
 
 MASKS = ("polygon", "rle")
@@ -77,7 +78,7 @@ def _place_images(
 
 def _lacks_outlines(item: LabelledImage) -> bool:
     has_all = all(shape.rle for shape in item.shapes)
-    return not has_all or ("bad" in item.tags and not item.shapes)
+    return not has_all or (GOOD not in item.tags and not item.shapes)
 
 
 def _free_name(wanted: PurePosixPath, taken: set[str]) -> PurePosixPath:

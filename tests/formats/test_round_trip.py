@@ -130,6 +130,12 @@ def test_results_become_predictions_of_label_studio(labels, tmp_path):
     assert tasks[1]["predictions"][0]["result"][0]["value"] == {"choices": ["good"]}
 
 
+def test_an_image_for_review_without_scratches_is_no_background_of_yolo(labels, tmp_path):
+    results = write_results(tmp_path / "results", labels)
+    export_labels(read_predictions(results, 0.95), tmp_path / "out", "yolo", by_model=True)
+    assert [path.stem for path in (tmp_path / "out/labels").rglob("*.txt")] == ["ring"]
+
+
 @pytest.mark.parametrize(("score", "count"), [(None, 1), (0.2, 2), (0.95, 0)])
 def test_detections_count_by_their_score(labels, tmp_path, score, count):
     results = write_results(tmp_path / "results", labels)
