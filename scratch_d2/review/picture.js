@@ -11,9 +11,11 @@ function outlineInWords(shown, outline) {
 
 /** The paths of one outline: a dark casing, the line, its number at hand for clicks. */
 function drawOutline(outline, number) {
+  const [x, y, stepX, stepY] = outline.place;
+  const transform = `translate(${x} ${y}) scale(${stepX} ${stepY})`;
   return svgNode(
     "g",
-    { class: "scratch", "data-index": outline.index },
+    { class: "scratch", "data-index": outline.index, transform },
     svgNode("path", { class: "outline casing", d: outline.path }),
     svgNode("path", { class: "outline line", d: outline.path }),
     svgNode("path", { class: "hit", d: outline.path }, svgNode("title", {}, `scratch ${number}`)),
@@ -22,7 +24,7 @@ function drawOutline(outline, number) {
 
 /** The SVG of a photograph; large outlines lie below small ones, so that each can be clicked. */
 function drawReviewed(shown) {
-  const [width, height] = shown.grid;
+  const [width, height] = shown.size;
   const frame = { x: -0.5, y: -0.5, width, height, preserveAspectRatio: "none" };
   const image = svgNode("image", frame);
   const svg = svgNode("svg", { class: "photograph", role: "img", viewBox: `-0.5 -0.5 ${width} ${height}` }, image);

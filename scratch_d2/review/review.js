@@ -126,7 +126,7 @@ async function show(imageId) {
   const { svg, image } = drawReviewed(shown);
   byId("stage").replaceChildren(svg);
   byId("stage").classList.add("loading");
-  state.zoom = makeZoom(svg, ...shown.grid);
+  state.zoom = makeZoom(svg, ...shown.size);
   state.zoom.reset();
   showFacts(shown);
   showDecision(shown.decision);
