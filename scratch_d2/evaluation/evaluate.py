@@ -163,9 +163,8 @@ def _notes(
         "the thresholds were chosen on these very images; expect less on others": calibrated_here,
         "there is no Bad image: recall, AUC and AP say nothing": not bad,
         "there is no Good image: false positives and AUC cannot be known": bad == len(images),
-        f"{unmarked} of {bad} Bad images have no mask: they count for Good/Bad, not for AP": (
-            unmarked
-        ),
+        f"{unmarked} of {bad} Bad images have scratches without a mask: these count for Good/Bad, "
+        "not for AP": unmarked,
         "the detector found nothing on any image": not any(map(len, predictions.values())),
     }
     return [sentence for sentence, holds in notes.items() if holds]
