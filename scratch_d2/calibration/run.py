@@ -74,5 +74,10 @@ def run_calibration(
     alike = measures_alike(bundle.thresholds, source.thresholds)
     start = bundle.thresholds if alike else source.thresholds
     calibration = calibrate(source.images, start, parsed, review_share)
-    calibration = replace(calibration, warnings=source.warnings + calibration.warnings)
+    chosen = calibration.thresholds
+    calibration = replace(
+        calibration,
+        thresholds=replace(chosen, gate_threshold=max(chosen.gate_threshold, source.lowest_gate)),
+        warnings=source.warnings + calibration.warnings,
+    )
     return CalibrationRun(calibration, source, bundle.thresholds, bundle.hash_weights(), folder)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from fvcore.common.config import CfgNode
 
 from scratch_d2.calibration.goal import Goal
@@ -31,6 +32,8 @@ class Source:
             not known.
         notes: the notes of the evaluation, one sentence each.
         warnings: what speaks against calibrating on them, likewise.
+        lowest_gate: the detector has not seen images with a lower p(Bad), so that no lower gate
+            threshold can be chosen; 0 if it has seen all. Their p(Bad) is 0 in `images`.
     """
 
     images: ImageTable
@@ -40,6 +43,7 @@ class Source:
     weights: dict[str, str | None]
     notes: tuple[str, ...]
     warnings: tuple[str, ...]
+    lowest_gate: float = 0.0
 
     def measure(self, thresholds: Thresholds) -> VerdictMetrics | None:
         """Return the metrics of other thresholds; None if they measure areas in another way."""
@@ -78,10 +82,13 @@ def read_source(folder: str | Path) -> Source:
             "evaluate again"
         )
     refuse_test_set(dataset)
-    if "unseen_below" in metadata:
-        raise ValueError(
-            f"{folder}: the detector has not seen the images with p(Bad) below "
-            f"{metadata['unseen_below']:g}; calibrate on an evaluation of all (--dataset)"
+    notes, lowest = list(metadata.get("notes", ())), float(metadata.get("unseen_below", 0.0))
+    if lowest and images.p_bad is not None:
+        # Whatever threshold is chosen from `lowest` on, these are Good.
+        images = replace(images, p_bad=np.where(images.p_bad < lowest, 0.0, images.p_bad))
+        notes.append(
+            f"the detector has not seen the images with p(Bad) below {lowest:g}: a lower gate "
+            "threshold was not tried; calibrate with --dataset to try all"
         )
     seen = int(results.get("leak", {}).get("test_images", 0))
     warning = (
@@ -95,8 +102,9 @@ def read_source(folder: str | Path) -> Source:
         weights={
             key: metadata[key] for key in ("weights_sha256", "gate_sha256") if key in metadata
         },
-        notes=tuple(metadata.get("notes", ())),
+        notes=tuple(notes),
         warnings=(warning,) if seen else (),
+        lowest_gate=lowest,
     )
 
 

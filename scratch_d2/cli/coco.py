@@ -9,6 +9,7 @@ import argparse
 from collections.abc import Sequence
 
 from scratch_d2.cli.common import command_parser
+from scratch_d2.utils.counting import count_of
 
 SPLITS = ("train", "val", "test", "all")
 
@@ -31,5 +32,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     dicts = get_dataset_dicts("to_write")
     path = write_coco_json(dicts, args.output)
     scratches = sum(len(item["annotations"]) for item in dicts)
-    print(f"{len(dicts)} photographs, {scratches} scratches: {path}")
+    photographs = count_of(len(dicts), "photograph")
+    print(f"{photographs}, {count_of(scratches, 'scratch', 'scratches')}: {path}")
     return 0

@@ -15,6 +15,7 @@ from scratch_d2.data.drawing import COLOURS, draw_mask, fit, font, shorten, wrap
 from scratch_d2.data.images import read_batches
 from scratch_d2.structures.dataset_dict import mask_of, scratches_of, verdict_of
 from scratch_d2.structures.labels import BAD, GOOD
+from scratch_d2.utils.counting import count_of
 from scratch_d2.utils.files import prepare_output_dir, write_atomically
 from scratch_d2.utils.progress import track
 
@@ -89,7 +90,7 @@ def _draw_pages(
 
 def _summarise(dicts: Sequence[Dict]) -> str:
     bad = [verdict_of(item) for item in dicts].count(BAD)
-    return f"{len(dicts)} photographs: {len(dicts) - bad} Good, {bad} Bad"
+    return f"{count_of(len(dicts), 'photograph')}: {len(dicts) - bad} Good, {bad} Bad"
 
 
 def _draw_cells(dicts: Sequence[Dict], size: int) -> Iterator[Image.Image]:
@@ -125,7 +126,7 @@ def caption_of(item: Dict, mask: np.ndarray) -> str:
     """Return the verdict on an image, the coverage of its HxW bool mask, and its regions."""
     verdict, count = verdict_of(item), len(scratches_of(item))
     if count:
-        regions = "1 region" if count == 1 else f"{count} regions"
+        regions = count_of(count, "region")
         return f"{verdict.capitalize()}: {mask.mean():.2%}, {regions}"
     return "Bad: no mask" if verdict == BAD else "Good"
 

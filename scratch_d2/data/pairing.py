@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from scratch_d2.structures.labels import BAD, GOOD
+from scratch_d2.utils.counting import count_of
 from scratch_d2.utils.folders import describe_left_out, walk_images
 from scratch_d2.utils.image_names import is_image_name
 
@@ -142,8 +143,8 @@ def _not_used(root: Path, folders: dict[str, list[Path]]) -> list[str]:
     notes = []
     if loose:
         notes.append(
-            f"{root}: {len(loose)} photographs outside of good/ and bad/ are not used, like "
-            f"{loose[0].name}"
+            f"{root}: {count_of(len(loose), 'photograph is', 'photographs are')} outside of good/ "
+            f"and bad/ and not used, like {loose[0].name}"
         )
     for name, paths in folders.items():
         if name in (GOOD, BAD, MASKS):

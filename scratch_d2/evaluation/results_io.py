@@ -13,6 +13,7 @@ from scratch_d2.evaluation.row_names import match_names
 from scratch_d2.structures.labels import UNJUDGED
 from scratch_d2.structures.masks import rle_areas, to_rle
 from scratch_d2.structures.prediction import Prediction
+from scratch_d2.utils.counting import count_of
 
 ROWS = "results.jsonl"
 Entry = Mapping[str, Any]
@@ -97,8 +98,8 @@ def _read_rows(path: Path, dicts: Sequence[Mapping[str, Any]]) -> LoadedResults:
     notes += [_left_out(len(unknown), unknown[0])] if unknown else []
     if unjudged:
         notes.append(
-            f"{len(unjudged)} images could not be judged and are for review, as {unjudged[0]}; "
-            "here their gate score alone counts, as the detector has not seen them"
+            f"{count_of(len(unjudged), 'image')} could not be judged, as {unjudged[0]}; here the "
+            "gate score alone counts, since the detector has not seen them"
         )
     return LoadedResults(predictions, p_bad, notes)
 
@@ -127,7 +128,8 @@ def _parse_rows(path: Path) -> list[tuple[str, dict[str, Any]]]:
 
 
 def _left_out(count: int, first: str) -> str:
-    return f"results for {count} images that the dataset does not have were left out, as {first}"
+    images = count_of(count, "image")
+    return f"results for {images} that the dataset does not have were left out, as {first}"
 
 
 def to_predictions(

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from scratch_d2.utils.counting import count_of
+
 Dicts = Sequence[Mapping[str, Any]]
 
 
@@ -68,12 +70,13 @@ def _notes(doubles: Sequence[str], moved: Sequence[str]) -> list[str]:
     notes = []
     if doubles:
         notes.append(
-            f"{len(doubles)} results are for an image under another name, as {doubles[0]}; the "
+            f"{count_of(len(doubles), 'result is', 'results are')} for an image under another "
+            f"name, as {doubles[0]}; the "
             "first result of an image counts"
         )
     if moved:
         notes.append(
-            f"{len(moved)} results were matched by the end of their path, as {moved[0]}: their "
-            "photographs are not where they were inspected"
+            f"{count_of(len(moved), 'result was', 'results were')} matched by the end of the path, "
+            f"as {moved[0]}: the photographs are not where they were inspected"
         )
     return notes

@@ -10,6 +10,7 @@ from scratch_d2.formats.sources import ROWS, SCRATCH, score_threshold, short_nam
 from scratch_d2.formats.values import LabelledImage, Labels, Problem, Shape
 from scratch_d2.structures.labels import BAD, GOOD
 from scratch_d2.structures.masks import to_rle
+from scratch_d2.utils.counting import count_of
 
 
 def is_review(source: Path) -> bool:
@@ -44,7 +45,7 @@ def read_review(source: Path) -> Labels:
             except (ValueError, KeyError, TypeError) as error:
                 yield Problem(where, f"not a row of results ({type(error).__name__}: {error})")
     if judged:
-        answers = "1 answer is" if len(judged) == 1 else f"{len(judged)} answers are"
+        answers = count_of(len(judged), "answer is", "answers are")
         yield Problem(str(source / REVIEWS), f"{answers} about other results than {ROWS} holds now")
 
 

@@ -21,6 +21,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from scratch_d2.inspection.rows import Row
+from scratch_d2.utils.counting import count_of
 from scratch_d2.utils.progress import say
 
 CAPACITY = 1000  # rows that may wait
@@ -91,7 +92,7 @@ class Notifier:
         self._stop.set()
         failed = self.failed + Counter({LEFT: self.count_waiting()})
         kinds = "".join(f"; {count} {kind}" for kind, count in failed.items())
-        rows = "1 row" if self.delivered == 1 else f"{self.delivered} rows"
+        rows = count_of(self.delivered, "row")
         return f"--on-verdict: {rows} delivered{kinds}"
 
     def _run(self) -> None:

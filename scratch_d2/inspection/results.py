@@ -18,6 +18,7 @@ from scratch_d2.inspection.pictures import FOLDERS
 from scratch_d2.inspection.rows import RowFile
 from scratch_d2.inspection.watch import fingerprint
 from scratch_d2.structures.thresholds import RENAMED
+from scratch_d2.utils.counting import count_of
 from scratch_d2.utils.files import prepare_output_dir, write_atomically
 
 SETTINGS, LOCK = "settings.json", ".lock"
@@ -152,7 +153,7 @@ def _drop_repaired(rows: RowFile) -> list[InputFile]:
     if repaired:
         kept = (row for row in rows if row["file"] not in repaired or row["status"] != "error")
         write_atomically("".join(json.dumps(row) + "\n" for row in kept), rows.path)
-        files = "1 file" if len(repaired) == 1 else f"{len(repaired)} files"
+        files = count_of(len(repaired), "file")
         logger.warning("inspecting %s again that could not be read before", files)
     return [InputFile(paths[name]) for name in paths if name in repaired]
 

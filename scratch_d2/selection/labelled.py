@@ -12,6 +12,7 @@ from scratch_d2.checkpoints.bundle import record_beside
 from scratch_d2.data.catalog import find_dataset_dicts
 from scratch_d2.data.split import read_splits
 from scratch_d2.evaluation.leaks import Images
+from scratch_d2.utils.counting import count_of
 
 # So many labelled photographs are embedded at most, evenly drawn.
 MOST_EMBEDDED = 2000
@@ -57,7 +58,7 @@ def find_labelled(datasets: Sequence[str], weights: str | Path) -> Labelled:
         )
     images = list({image["sha256"]: image for image in images}.values())
     files = [path for image in images if (path := Path(image["file"])).is_file()]
-    note = f"{len(images):,} photographs have a label, by {where}"
+    note = f"{count_of(len(images), 'photograph has', 'photographs have')} a label, by {where}"
     if len(files) < len(images):
         note += f"; {len(images) - len(files):,} of them are not there to compare with"
     if len(files) > MOST_EMBEDDED:

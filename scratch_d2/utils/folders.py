@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
+from scratch_d2.utils.counting import count_of
 from scratch_d2.utils.image_names import is_image_name
 
 Choose = Callable[[Sequence[str], Sequence[str]], Sequence[str]]
@@ -70,5 +71,5 @@ def describe_left_out(folder: str | Path, paths: Sequence[Path]) -> str:
         return ""
     kinds = Counter(path.suffix.lower() or "no suffix" for path in paths)
     counts = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common())
-    files = "1 file is" if len(paths) == 1 else f"{len(paths)} files are"
+    files = count_of(len(paths), "file is", "files are")
     return f"{folder}: {files} not used ({counts}), like {paths[0].name}"

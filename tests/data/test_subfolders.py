@@ -63,5 +63,5 @@ def test_what_is_not_used_is_counted_and_named(tmp_path):
     assert "2 files are not used (2 .json), like bad0.json; labels in text files are not" in lines
     assert "1 file is not used (1 .doc), like notes.doc" in lines
     assert "a.HEIC': HEIC, which is not read" in lines
-    assert "1 photographs outside of good/ and bad/ are not used, like loose.png" in lines
+    assert "1 photograph is outside of good/ and bad/ and not used, like loose.png" in lines
     assert "unsorted: holds photographs that are not used, like later.png" in lines

@@ -90,8 +90,9 @@ def test_what_the_gate_hid_from_the_detector_is_not_judged(dicts, tmp_path):
     assert math.isnan(gate["recall_lost"])
     assert not any(name.startswith("area_") for name in made.results["image"])
     assert "has not seen the images with p(Bad) below 0.2" in made.metadata["notes"][0]
-    with pytest.raises(ValueError, match="calibrate on an evaluation of all"):
-        read_source(tmp_path / "out")
+    source = read_source(tmp_path / "out")
+    assert source.lowest_gate == 0.2 and source.images.p_bad.tolist() == [0.0] * 7 + [0.9] * 3
+    assert "a lower gate threshold was not tried" in source.notes[-1]
     opts = ["GATE.THRESHOLD", "0.05"]
     with pytest.raises(ValueError, match="GATE.THRESHOLD is 0.05, but the detector has not seen"):
         evaluate_results("tests_labels", folder, tmp_path / "o3", settings_of(folder, *opts))
@@ -123,7 +124,7 @@ def test_what_is_no_mask_is_named(dicts, entries, tmp_path, mask):
 def test_unknown_images_are_left_out_and_missing_ones_named(dicts, entries, tmp_path):
     file = write(tmp_path / "r.json", [*entries, {**entries[0], "image_id": 99}])
     saved = read_results(file, dicts)
-    assert len(saved.predictions) == 10 and "1 images that the dataset" in saved.notes[0]
+    assert len(saved.predictions) == 10 and "1 image that the dataset" in saved.notes[0]
     folder = write_rows(tmp_path / "run", dicts[:-1])
     with pytest.raises(ValueError, match="1 of 10 images have no result.*bad3.png.*allow-missing"):
         evaluate_results("tests_labels", folder, tmp_path / "out")
@@ -141,7 +142,7 @@ def test_images_that_could_not_be_judged_are_told(dicts, tmp_path):
     rows[0]["reason"] = f"{UNJUDGED}, it is dark"
     (folder / "results.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     (note,) = read_results(folder, dicts).notes
-    assert note.startswith("1 images could not be judged") and rows[0]["file"] in note
+    assert note.startswith("1 image could not be judged") and rows[0]["file"] in note
 
 
 def test_relative_names_hold_where_they_were_written(dicts, labels, tmp_path, monkeypatch):

@@ -20,7 +20,7 @@ def test_two_names_of_one_file_are_two_images(tmp_path):
     assert match_names(files, dicts) == ([0, 1, 2], [])
     matched, notes = match_names(files, [dicts[0], dicts[2]])
     assert matched == [0, None, 2]
-    assert notes[0].startswith("1 results are for an image under another name, as ")
+    assert notes[0].startswith("1 result is for an image under another name, as ")
     assert notes[0].split("as ")[1].startswith(files[1])
 
 
@@ -37,7 +37,7 @@ def test_a_copied_folder_matches_by_the_path_below_its_root(tmp_path):
     files = ["/disk/labels/bad/1.png", "/disk/labels/good/night/1.png", "/disk/labels/good/1.png"]
     matched, notes = match_names(files, dicts)
     assert matched == [2, 1, 0]
-    assert notes[0].startswith("3 results were matched by the end of their path, as /disk/labels/")
+    assert notes[0].startswith("3 results were matched by the end of the path, as /disk/labels/")
 
 
 def test_an_end_that_two_files_share_matches_neither(tmp_path):
