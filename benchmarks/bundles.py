@@ -102,9 +102,9 @@ def measure(models: dict[str, Model], batches: list, rounds: int) -> dict[str, l
 def print_table(title: str, seconds: dict[str, list[float]], apart: dict[str, str]) -> None:
     slowest = float(np.median(seconds["torch, exact"]))
     rows = []
-    for name, values in seconds.items():
-        median = float(np.median(values))
-        rows.append([name, f"{1000 * median:.1f}", f"{slowest / median:.2f}", apart[name]])
+    for name, differs in apart.items():
+        median = float(np.median(seconds[name]))
+        rows.append([name, f"{1000 * median:.1f}", f"{slowest / median:.2f}", differs])
     headers = [title, "ms of processor time per image", "times as fast as torch, exact", "differs"]
     print(format_table(rows, headers, markdown=True), end="\n\n")
 
