@@ -38,16 +38,17 @@ class _Check:
     name: str
 
     def __call__(self, head: nn.Module, _: Any, output: Any) -> None:
-        if not head.training and not all(bool(t.isfinite().all()) for t in _tensors(output)):
+        if not head.training and not all(bool(t.isfinite().all()) for t in flat_tensors(output)):
             raise FloatingPointError(
                 f"{self.name} returns values that are no finite numbers (NaN or infinity) for an "
                 "image; the weights are damaged, or their training failed"
             )
 
 
-def _tensors(output: Any) -> Iterator[torch.Tensor]:
+def flat_tensors(output: Any) -> Iterator[torch.Tensor]:
+    """Yield the tensors of what a head returns: one, or lists and tuples of them."""
     if isinstance(output, torch.Tensor):
         yield output
     elif isinstance(output, (list, tuple)):
         for item in output:
-            yield from _tensors(item)
+            yield from flat_tensors(item)

@@ -1,6 +1,7 @@
 """Write the embedded detector as ONNX: from a resized image to boxes, scores and masks."""
 
 import json
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -11,7 +12,7 @@ from torchvision.ops import nms
 from scratch_d2.checkpoints.loading import load_weights
 from scratch_d2.engines.embedded.model import MaskRCNN
 from scratch_d2.engines.embedded.settings import check_settings
-from scratch_d2.engines.finite import HEADS
+from scratch_d2.engines.finite import HEADS, flat_tensors
 from scratch_d2.utils.onnx_files import add_metadata, import_onnx, trace_to_onnx
 
 INPUT, OUTPUTS = "images", ("boxes", "scores", "masks", "finite")
@@ -28,14 +29,13 @@ class DetectorGraph(nn.Module):
         super().__init__()
         self.model, self.swap = model, cfg.INPUT.FORMAT == "BGR"
         self.sound: list[torch.Tensor] = []
-        model.proposal_generator.nms = _NmsByLevel(len(cfg.MODEL.RPN.IN_FEATURES))
+        model.proposal_generator.nms = partial(_nms_by_level, len(cfg.MODEL.RPN.IN_FEATURES))
         for name, part in model.named_modules():
             if HEADS.fullmatch(name):
                 part.register_forward_hook(self._note)
 
     def _note(self, part: nn.Module, inputs: object, output: object) -> None:
-        tensors = [output] if isinstance(output, torch.Tensor) else _flatten(output)
-        self.sound += [tensor.isfinite().all() for tensor in tensors]
+        self.sound += [tensor.isfinite().all() for tensor in flat_tensors(output)]
 
     def forward(self, images: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """Detect in one resized image, [1, 3, H, W] uint8 RGB.
@@ -50,31 +50,19 @@ class DetectorGraph(nn.Module):
         return found.boxes, found.scores, found.masks, torch.stack(self.sound).all()
 
 
-class _NmsByLevel:
-    """Non-maximum suppression level by level, without the branches of torchvision's.
+def _nms_by_level(
+    count: int, boxes: torch.Tensor, scores: torch.Tensor, levels: torch.Tensor, threshold: float
+) -> torch.Tensor:
+    """Suppress doubles within each of `count` levels; returns what is kept, best first.
 
-    Torchvision picks one of two ways by the number of boxes; a trace cannot.
+    Torchvision's batched_nms picks one of two ways by the number of boxes; a trace cannot.
     """
-
-    def __init__(self, levels: int) -> None:
-        self.levels = levels
-
-    def __call__(
-        self, boxes: torch.Tensor, scores: torch.Tensor, levels: torch.Tensor, threshold: float
-    ) -> torch.Tensor:
-        kept = []
-        for level in range(self.levels):
-            rows = (levels == level).nonzero()[:, 0]
-            kept.append(rows[nms(boxes[rows], scores[rows], threshold)])
-        indices = torch.cat(kept)
-        return indices[scores[indices].argsort(descending=True)]
-
-
-def _flatten(output: object) -> list[torch.Tensor]:
-    if isinstance(output, torch.Tensor):
-        return [output]
-    assert isinstance(output, list | tuple)
-    return [tensor for part in output for tensor in _flatten(part)]
+    kept = []
+    for level in range(count):
+        rows = (levels == level).nonzero()[:, 0]
+        kept.append(rows[nms(boxes[rows], scores[rows], threshold)])
+    indices = torch.cat(kept)
+    return indices[scores[indices].argsort(descending=True)]
 
 
 def write_detector(cfg: CfgNode, weights: str | Path, path: Path) -> None:
