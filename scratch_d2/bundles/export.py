@@ -1,21 +1,21 @@
-"""Export gate, detector, or both with their thresholds as a bundle, and compare them with torch."""
+"""Export both models of a config with their thresholds as a bundle."""
 
-import shutil
-import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from fvcore.common.config import CfgNode
 
-from scratch_d2.bundles.checking import SCORES, Difference, check_images, compare_detectors
 from scratch_d2.bundles.loading import FAMILIARITY_FILE
 from scratch_d2.bundles.manifest import Manifest
-from scratch_d2.bundles.models import BundleDetector, BundleGate
+from scratch_d2.bundles.model_files import (
+    export_detector_file,
+    export_gate_file,
+    scratch_folder,
+)
 from scratch_d2.bundles.readme import write_readme
-from scratch_d2.bundles.sessions import SUFFIXES, open_session, pick_runtime
+from scratch_d2.bundles.sessions import SUFFIXES
 from scratch_d2.checkpoints.bundle import ModelBundle, resolve_bundle
 from scratch_d2.structures.thresholds import THRESHOLDS_FILE, read_thresholds
 from scratch_d2.utils.files import file_sha256
@@ -42,7 +42,7 @@ def export_bundle(
     output, models = Path(output), resolve_bundle(cfg, opts)
     if output.exists():
         raise FileExistsError(f"{str(output)!r} exists; choose another folder for the bundle")
-    with _scratch_folder(output) as part:
+    with scratch_folder(output) as part:
         folder = part / output.name
         folder.mkdir()
         lines = _export_models(cfg, models, folder, kind)
@@ -99,110 +99,3 @@ def _calibration(models: ModelBundle) -> Mapping[str, Any] | None:
         return None
     saved, calibration = read_thresholds(file)
     return calibration or None if saved == models.thresholds else None
-
-
-def export_gate_file(weights: str | Path, output: Path, kind: str = "onnx") -> str:
-    """Write a gate's checkpoint as one file, or for OpenVINO as .xml and .bin.
-
-    Returns how far it is from torch. Raises what `scratch_d2.gate.export.export_gate` raises.
-    """
-    from scratch_d2.gate import Gate
-    from scratch_d2.gate.export import export_gate
-
-    _check_suffix(output, kind)
-    with _scratch_folder(output) as part:
-        difference = export_gate(weights, part / f"{output.stem}.onnx")
-        made = _convert(part / f"{output.stem}.onnx", kind)
-        if kind == "openvino":
-            gate, images = Gate.load(weights), check_images()
-            exported = BundleGate(open_session(made, kind), gate.info)
-            difference = float(np.abs(exported(images) - gate(images)).max())
-            _refuse(weights, f"p(Bad) by {difference:.1e}", difference <= SCORES)
-        _move(made, output)
-    return f"gate: p(Bad) differs from torch by {difference:.1e} at most"
-
-
-def export_detector_file(
-    cfg: CfgNode, weights: str | Path, output: Path, kind: str = "onnx"
-) -> str:
-    """Write a detector's checkpoint as one file, or for OpenVINO as .xml and .bin.
-
-    Returns how far it is from torch. Raises what
-    `scratch_d2.engines.embedded.export.write_detector` raises, and ValueError if it differs.
-    """
-    from scratch_d2.engines.embedded.export import write_detector
-
-    _check_suffix(output, kind)
-    with _scratch_folder(output) as part:
-        raw = part / f"{output.stem}.onnx"
-        write_detector(cfg, weights, raw)
-        made = _convert(raw, kind)
-        difference = _compare_detector(cfg, weights, made, kind)
-        _refuse(weights, str(difference), difference.accepted)
-        _move(made, output)
-    return f"detector: {difference}"
-
-
-def _compare_detector(cfg: CfgNode, weights: str | Path, file: Path, kind: str) -> Difference:
-    from scratch_d2.engines.embedded import EmbeddedEngine
-    from scratch_d2.engines.embedded.export import detector_input
-
-    cfg = cfg.clone()
-    cfg.defrost()
-    cfg.MODEL.DEVICE = "cpu"
-    session = open_session(file, pick_runtime("auto", kind))
-    exported = BundleDetector(session, **detector_input(cfg))
-    return compare_detectors(EmbeddedEngine().load(cfg, weights), exported, check_images())
-
-
-def _refuse(weights: str | Path, difference: str, accepted: bool) -> None:
-    if not accepted:
-        raise ValueError(
-            f"the export of {str(weights)!r} differs from torch ({difference}); it was not kept"
-        )
-
-
-def _convert(file: Path, kind: str) -> Path:
-    """Return the file in the format asked for, beside the ONNX file."""
-    if kind == "onnx":
-        return file
-    try:
-        import openvino
-    except ImportError:
-        raise ImportError(
-            "export to OpenVINO needs openvino: pip install 'scratch_d2[openvino]'"
-        ) from None
-    import onnx
-
-    model = openvino.convert_model(str(file))
-    for entry in onnx.load(file).metadata_props:
-        model.set_rt_info(entry.value, ["scratch_d2", entry.key])
-    made = file.with_suffix(".xml")
-    # Half precision, the default, would cost parity and gain only the size of the file.
-    openvino.save_model(model, str(made), compress_to_fp16=False)
-    return made
-
-
-def _check_suffix(output: Path, kind: str) -> None:
-    if output.suffix != SUFFIXES[kind]:
-        raise ValueError(
-            f"output {str(output)!r}: a model of kind {kind!r} needs the suffix {SUFFIXES[kind]}"
-        )
-
-
-def _move(made: Path, output: Path) -> None:
-    if made.suffix == ".xml":
-        made.with_suffix(".bin").replace(output.with_suffix(".bin"))
-    made.replace(output)
-
-
-@contextmanager
-def _scratch_folder(output: Path) -> Iterator[Path]:
-    """Yield a hidden folder beside an output, which is gone afterwards."""
-    parent = output.absolute().parent
-    parent.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix=f".{output.name}.", dir=parent))
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)

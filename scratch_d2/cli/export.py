@@ -45,7 +45,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def export(args: argparse.Namespace) -> list[str]:
     """Export what the options ask for; returns how far the models are from torch."""
-    from scratch_d2.bundles.export import export_bundle, export_detector_file, export_gate_file
+    from scratch_d2.bundles.export import export_bundle
+    from scratch_d2.bundles.model_files import export_detector_file, export_gate_file
     from scratch_d2.config import load_config
 
     if args.gate:

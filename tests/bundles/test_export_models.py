@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from scratch_d2.bundles import export as exporting
+from scratch_d2.bundles import model_files
 from scratch_d2.bundles.checking import Difference, compare_predictions
 from scratch_d2.config import load_config
 from scratch_d2.data.images import read_image
@@ -46,7 +46,7 @@ def test_channels_and_sizes_are_those_of_the_config(work, tmp_path, opts):
     done = export(work, "--detector", work / "detector.pth", "--output", tmp_path / "d.onnx", *opts)
     assert done.returncode == 0, done.stderr
     cfg = load_config(TINY, ["MODEL.DEVICE", "cpu", *opts])
-    found = exporting._compare_detector(cfg, work / "detector.pth", tmp_path / "d.onnx", "onnx")
+    found = model_files._compare_detector(cfg, work / "detector.pth", tmp_path / "d.onnx", "onnx")
     assert found.accepted and found.detections > 50
     assert [path.name for path in tmp_path.iterdir()] == ["d.onnx"]
 
@@ -114,7 +114,7 @@ def test_what_cannot_be_exported_is_one_sentence(work, options, said):
 
 def test_a_detector_that_differs_is_not_kept(work, tmp_path, monkeypatch):
     far = Difference(12, 84, 1, 0.0, 0.0, 1.0)
-    monkeypatch.setattr(exporting, "compare_detectors", lambda *_: far)
+    monkeypatch.setattr(model_files, "compare_detectors", lambda *_: far)
     done = export(work, "--detector", work / "detector.pth", "--output", tmp_path / "d.onnx")
     assert done.returncode == 2 and "1 found by one only" in done.stderr
     assert "was not kept" in done.stderr and list(tmp_path.iterdir()) == []
