@@ -13,7 +13,7 @@ from scratch_d2.cli.common import run
 COMMANDS = (
     *("predict", "evaluate", "calibrate", "fine-tune", "train-gate", "train-detector"),
     *("render", "split", "browse", "describe", "coco", "compare", "convert", "export", "review"),
-    *("import", "export-labels", "select", "serve"),
+    *("import", "export-labels", "select", "serve", "merge"),
 )
 MODULES = {"import": "import_labels"}  # no module may be named as a keyword
 

@@ -7,11 +7,13 @@ r"""Judge photographs Good or Bad and find their scratches.
         --output results GATE.WEIGHTS run/gate/model_best.pth
 
     scratch-d2 predict --watch /data/line --output results --on-verdict 'python3 sort_out.py'
+    scratch-d2 predict --shard 2/8 --input /data/archive --output shard2
 
 Writes results.jsonl, results.csv, coco_instances_results.json, summary.json, overlays/ and masks/.
 --bundle takes what scratch-d2 export wrote and needs no torch; KEY VALUE pairs then set thresholds.
 A run with --watch prints a line per verdict and ends with Ctrl-C or SIGTERM. --on-verdict runs a
 program for each row, with the row as JSON on its standard input, or sends it to an address.
+--shard NUMBER/COUNT inspects one part of the inputs; scratch-d2 merge joins the results.
 
 Exit codes: 0 done; 2 wrong usage or config; 3 done, but some files were unreadable (each has its
 row); 4 nothing was readable; 10 Bad found, only with --fail-on-bad (it overrides 3);
@@ -60,6 +62,8 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         "program that gets each row as JSON on its standard input, or address that gets it by POST"
     )
     parser.add_argument("--on-verdict", metavar="COMMAND|URL", help=words)
+    words = "inspect one of COUNT parts of the inputs, NUMBER from 1 (scratch-d2 merge joins them)"
+    parser.add_argument("--shard", metavar="NUMBER/COUNT", help=words)
     parser.add_argument("--resume", action="store_true", help="complete the results in DIR")
     parser.add_argument("--overwrite", action="store_true", help="replace the results in DIR")
     parser.add_argument(
@@ -69,6 +73,8 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     args = parser.parse_args(argv)
     args.input, keys = split_keys(args.input or [])
     args.opts = keys + args.opts
+    if args.shard is not None and args.watch:
+        parser.error("--shard needs --input; a watched folder has no parts")
     check_models(parser, args)
     return args
 
@@ -77,10 +83,12 @@ def make_options(args: argparse.Namespace, inspector: "Inspector") -> "Options":
     """Return the options of the run; workers that were not named are as the device allows."""
     from scratch_d2.inspection.options import Options
     from scratch_d2.inspection.pictures import Pictures
+    from scratch_d2.inspection.shards import Shard
 
     workers = count_workers(args, inspector)
     pictures = Pictures.parse(args.save)
-    return Options(args.batch_size, workers, pictures, args.resume, args.overwrite)
+    shard = None if args.shard is None else Shard.parse(args.shard)
+    return Options(args.batch_size, workers, pictures, args.resume, args.overwrite, shard)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -90,10 +98,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     from scratch_d2.inspection.notifier import notifying
     from scratch_d2.inspection.pictures import Pictures
     from scratch_d2.inspection.predict import predict_files, predict_watched
+    from scratch_d2.inspection.shards import Shard
     from scratch_d2.inspection.summary import exit_code, format_summary
     from scratch_d2.inspection.watch import Watch
 
     Pictures.parse(args.save)  # a wrong option is refused before the models are loaded
+    if args.shard is not None:
+        Shard.parse(args.shard)
     on_stop(interrupt, SIGTERM)
     watch = Watch(args.watch) if args.watch else None
     files = find_files(args.input, sys.stdin) if watch is None else iter(())

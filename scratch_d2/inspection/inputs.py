@@ -28,10 +28,12 @@ class InputFile(NamedTuple):
         path: as it was given, or found in a folder.
         stamp: its `file_stamp` in a watched folder, where a name may come again with other content;
             rows of earlier versions hold only size and time of modification.
+        image_id: that of its row, if it is given; None takes the next.
     """
 
     path: Path
     stamp: Stamp | None = None
+    image_id: int | None = None
 
 
 def find_files(

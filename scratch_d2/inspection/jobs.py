@@ -121,5 +121,8 @@ class PredictionPipeline:
 
 def _make_jobs(batches: Iterable[list[InputFile]], next_id: int) -> Iterator[list[ImageJob]]:
     for batch in batches:
-        yield [ImageJob(image_id, input_file) for image_id, input_file in enumerate(batch, next_id)]
+        yield [
+            ImageJob(following if file.image_id is None else file.image_id, file)
+            for following, file in enumerate(batch, next_id)
+        ]
         next_id += len(batch)

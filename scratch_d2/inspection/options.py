@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from scratch_d2.inspection.pictures import Pictures
+from scratch_d2.inspection.shards import Shard
 
 
 @dataclass(frozen=True)
@@ -15,6 +16,7 @@ class Options:
         pictures: which overlays and masks are saved.
         resume: keep existing rows and inspect the remaining files.
         overwrite: replace existing results.
+        shard: the part of the files to inspect; None inspects all.
 
     Raises ValueError naming a number below 1.
     """
@@ -24,6 +26,7 @@ class Options:
     pictures: Pictures = Pictures()
     resume: bool = False
     overwrite: bool = False
+    shard: Shard | None = None
 
     def __post_init__(self) -> None:
         for name in ("batch_size", "workers"):

@@ -11,6 +11,7 @@ from scratch_d2.inspection.jobs import Deliver, PredictionPipeline
 from scratch_d2.inspection.options import DEFAULT_OPTIONS, Options
 from scratch_d2.inspection.results import open_results, read_taken, skip_done
 from scratch_d2.inspection.rows import Row, RowFile, write_derived, writing
+from scratch_d2.inspection.shards import ShardFiles
 from scratch_d2.inspection.stopwatch import Stopwatch
 from scratch_d2.inspection.table import ResultsTable
 from scratch_d2.inspection.watch import Watch
@@ -36,15 +37,20 @@ def predict_files(
     Args:
         output: receives results.jsonl, results.csv, coco_instances_results.json, summary.json,
             settings.json, overlays/ and masks/.
+        input_files: in order; of a shard, all files of the run.
         total: number of input files, for the progress.
         deliver: called with the rows of each batch, after they are on the disk.
 
     Returns the summary and the times of the stages. Raises what `open_results` raises, and OSError
     if results cannot be written.
     """
-    settings = _settings(inspector, options)
+    settings, shard = _settings(inspector, options), options.shard
+    part = ShardFiles(input_files, shard, options.batch_size) if shard else None
+    if shard and total is not None:
+        total = len(shard.image_ids(total, options.batch_size))
     with open_results(output, settings, options.resume, options.overwrite) as rows:
-        done, left = skip_done(rows, input_files, options.batch_size)
+        following, left = skip_done(rows, part or input_files, options.batch_size, bool(part))
+        done = rows.count()
         table = _begin_table(rows, output)
         with Progress("inspecting", total, done=done) as progress:
 
@@ -56,13 +62,14 @@ def predict_files(
 
             pipeline = PredictionPipeline(inspector, output, options, Stopwatch())
             try:
-                pipeline.run(in_batches(left, options.batch_size), rows, done, take)
+                pipeline.run(in_batches(left, options.batch_size), rows, following, take)
             except KeyboardInterrupt:
                 raise KeyboardInterrupt(
                     f"the {done + pipeline.stopwatch.images} rows in {rows.path} are complete, "
                     "--resume continues after them"
                 ) from None
-        return _finish(rows, table, output, settings), pipeline.stopwatch
+        inputs = part.describe() if part else None
+        return _finish(rows, table, output, settings, inputs), pipeline.stopwatch
 
 
 def predict_watched(
@@ -106,12 +113,16 @@ def _begin_table(rows: RowFile, output: Path) -> ResultsTable:
 
 
 def _finish(
-    rows: RowFile, table: ResultsTable, output: Path, settings: dict[str, Any]
+    rows: RowFile,
+    table: ResultsTable,
+    output: Path,
+    settings: dict[str, Any],
+    inputs: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Write all files that are derived from the rows; return the summary."""
     with writing(table.path):
         table.rewrite(rows)
-    return write_derived(rows, output, settings)
+    return write_derived(rows, output, settings, inputs)
 
 
 def _settings(inspector: Inspector, options: Options) -> dict[str, Any]:
@@ -124,4 +135,5 @@ def _settings(inspector: Inspector, options: Options) -> dict[str, Any]:
         "image_check": inspector.image_check is not None,
         "batch_size": options.batch_size,
         "pictures": str(options.pictures),
+        "shard": options.shard and str(options.shard),
     }

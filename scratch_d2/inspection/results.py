@@ -15,7 +15,7 @@ from filelock import FileLock, Timeout
 from scratch_d2.data.images import try_read
 from scratch_d2.inspection.inputs import RESULTS, InputFile
 from scratch_d2.inspection.pictures import FOLDERS
-from scratch_d2.inspection.rows import RowFile
+from scratch_d2.inspection.rows import Row, RowFile
 from scratch_d2.inspection.watch import fingerprint
 from scratch_d2.structures.thresholds import RENAMED
 from scratch_d2.utils.counting import count_of
@@ -30,6 +30,7 @@ EARLIER = {
     "gate_upper_threshold": None,
     "review_disagreement": False,
     "pixels_per_mm": 0.0,
+    "shard": None,
 }
 logger = logging.getLogger(__name__)
 
@@ -106,7 +107,7 @@ def _check_unchanged(file: Path, settings: dict[str, Any]) -> None:
 
 
 def skip_done(
-    rows: RowFile, input_files: Iterable[InputFile], batch_size: int
+    rows: RowFile, input_files: Iterable[InputFile], batch_size: int, keep_ids: bool = False
 ) -> tuple[int, Iterable[InputFile]]:
     """Return the image_id of the next row, and the input files that have no row.
 
@@ -114,10 +115,15 @@ def skip_done(
     rows of an unfinished batch are removed, because a network gives the same numbers to the last
     bit only in the same batches; this needs memory for one batch only. Files that could not be read
     before, and now can, lose their row and come first.
+
+    Args:
+        keep_ids: these files keep the image_id of their row.
+
+    Raises ValueError, when it comes to such a file, if a file with an image_id had another one.
     """
     left = _skip_known_batches(rows, input_files, batch_size)
     following = 1 + max((row["image_id"] for row in rows), default=-1)
-    return following, chain(_drop_repaired(rows), left)
+    return following, chain(_drop_repaired(rows, keep_ids), left)
 
 
 def _skip_known_batches(
@@ -127,7 +133,7 @@ def _skip_known_batches(
     last: deque[InputFile] = deque(maxlen=batch_size)
     for row in rows:
         input_file = next(input_files, None)
-        if input_file is None or str(input_file.path) != row["file"]:
+        if input_file is None or not _is_of(row, input_file):
             return _skip_known(rows, chain([input_file] if input_file else [], input_files))
         last.append(input_file)
         count += 1
@@ -141,21 +147,43 @@ def _skip_known_batches(
     return chain(again, [following], input_files)
 
 
+def _is_of(row: Row, input_file: InputFile) -> bool:
+    same_place = input_file.image_id in (None, row["image_id"])
+    return same_place and str(input_file.path) == row["file"]
+
+
 def _skip_known(rows: RowFile, input_files: Iterable[InputFile]) -> Iterable[InputFile]:
-    known = {row["file"] for row in rows}
-    return (input_file for input_file in input_files if str(input_file.path) not in known)
+    known = {row["file"]: row["image_id"] for row in rows}
+    taken = {image_id: file for file, image_id in known.items()}
+
+    def is_new(input_file: InputFile) -> bool:
+        file, image_id = str(input_file.path), input_file.image_id
+        if image_id is not None and (
+            known.get(file, image_id) != image_id or taken.get(image_id, file) != file
+        ):
+            raise ValueError(
+                f"the inputs have changed since the run of {str(rows.path)!r} began: their file "
+                f"{image_id + 1} is now {file!r}; give the same inputs, or pass --overwrite"
+            )
+        return file not in known
+
+    return filter(is_new, input_files)
 
 
-def _drop_repaired(rows: RowFile) -> list[InputFile]:
+def _drop_repaired(rows: RowFile, keep_ids: bool = False) -> list[InputFile]:
     """Remove the rows of files that could not be read before and now can; return these files."""
-    paths = {row["file"]: Path(row["file"]) for row in rows if row["status"] == "error"}
-    repaired = {name for name, path in paths.items() if try_read(path)[0] is not None}
+    ids = {row["file"]: row["image_id"] for row in rows if row["status"] == "error"}
+    repaired = {name for name in ids if try_read(Path(name))[0] is not None}
     if repaired:
         kept = (row for row in rows if row["file"] not in repaired or row["status"] != "error")
         write_atomically("".join(json.dumps(row) + "\n" for row in kept), rows.path)
         files = count_of(len(repaired), "file")
         logger.warning("inspecting %s again that could not be read before", files)
-    return [InputFile(paths[name]) for name in paths if name in repaired]
+    return [
+        InputFile(Path(name), image_id=image_id if keep_ids else None)
+        for name, image_id in ids.items()
+        if name in repaired
+    ]
 
 
 def read_taken(rows: RowFile) -> tuple[int, set[int]]:

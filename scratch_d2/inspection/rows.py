@@ -16,18 +16,18 @@ from scratch_d2.structures.areas import counts, instance_areas
 from scratch_d2.structures.thresholds import Thresholds
 
 BLOCK = 1 << 16
+RESUMABLE = "the rows before are saved, --resume continues after them"
 Row = dict[str, Any]
 
 
 @contextmanager
-def writing(path: Path) -> Iterator[None]:
-    """Turn a failure to write, as on a full disk, into an OSError that says what is saved."""
+def writing(path: Path, advice: str = RESUMABLE) -> Iterator[None]:
+    """Turn a failure to write, as on a full disk, into an OSError that says what to do."""
     try:
         yield
     except OSError as error:
         raise OSError(
-            f"{str(path)!r} cannot be written: {error.strerror or error}; the rows before are "
-            "saved, --resume continues after them"
+            f"{str(path)!r} cannot be written: {error.strerror or error}; {advice}"
         ) from None
 
 
@@ -120,6 +120,13 @@ class RowFile:
                 end = begin
             file.truncate(end)
 
+    def count(self) -> int:
+        """Return the number of rows."""
+        if not self.path.is_file():
+            return 0
+        with open(self.path, "rb") as file:
+            return sum(1 for _ in file)
+
     def keep(self, count: int) -> None:
         """Remove all rows after the first `count`."""
         with open(self.path, "rb+") as file:
@@ -138,15 +145,25 @@ class RowFile:
                     raise ValueError(f"{self.path}, line {number}: not JSON ({error})") from None
 
 
-def write_derived(rows: RowFile, folder: Path, settings: dict[str, Any]) -> dict[str, Any]:
+def write_derived(
+    rows: RowFile,
+    folder: Path,
+    settings: dict[str, Any],
+    inputs: dict[str, Any] | None = None,
+    advice: str = RESUMABLE,
+) -> dict[str, Any]:
     """Write coco_instances_results.json and summary.json from the rows.
+
+    Args:
+        inputs: of a shard, what it says of all inputs; goes into the summary.
+        advice: what to do if they cannot be written.
 
     Returns the summary: counts by verdict, the unreadable files, and the settings.
     """
     verdicts: Counter[str] = Counter({"good": 0, "bad": 0, "review": 0})
     errors = []
     coco_path = folder / "coco_instances_results.json"
-    with writing(folder), open(coco_path, "w", encoding="utf-8") as coco:
+    with writing(folder, advice), open(coco_path, "w", encoding="utf-8") as coco:
         coco.write("[")
         separator = ""
         for row in rows:
@@ -166,6 +183,8 @@ def write_derived(rows: RowFile, folder: Path, settings: dict[str, Any]) -> dict
         "unreadable": errors,
         "settings": settings,
     }
-    with writing(folder):
+    if inputs is not None:
+        summary["inputs"] = inputs
+    with writing(folder, advice):
         (folder / "summary.json").write_text(json.dumps(summary, indent=2) + "\n", "utf-8")
     return summary

@@ -17,6 +17,8 @@ def exit_code(summary: Mapping[str, Any], fail_on_bad: bool = False) -> int:
     Args:
         fail_on_bad: return BAD_FOUND if an image is Bad.
     """
+    if not summary["images"] and summary["settings"].get("shard"):
+        return DONE  # there are fewer batches than shards
     if not sum(summary["verdicts"].values()):
         return NOTHING_READABLE
     if fail_on_bad and summary["verdicts"]["bad"]:
@@ -24,15 +26,16 @@ def exit_code(summary: Mapping[str, Any], fail_on_bad: bool = False) -> int:
     return SOME_UNREADABLE if summary["unreadable"] else DONE
 
 
-def format_summary(summary: Mapping[str, Any], stopwatch: Stopwatch) -> str:
-    """Return the lines for the terminal: unreadable files, counts, times."""
+def format_summary(summary: Mapping[str, Any], stopwatch: Stopwatch | None = None) -> str:
+    """Return the lines for the terminal: unreadable files, counts, and times if there are."""
     unreadable = summary["unreadable"]
     lines = [f"unreadable: {entry['error']}" for entry in unreadable[:LISTED]]
     if len(unreadable) > LISTED:
         lines.append(f"unreadable: {len(unreadable) - LISTED} more, all in summary.json")
     counts = ", ".join(f"{count} {label}" for label, count in summary["verdicts"].items())
     lines.append(f"{summary['images']} images: {counts}, {len(unreadable)} unreadable")
-    return "\n".join([*lines, format_times(stopwatch)])
+    times = [] if stopwatch is None else [format_times(stopwatch)]
+    return "\n".join([*lines, *times])
 
 
 def format_verdict(row: Mapping[str, Any], folder: str | Path = "") -> str:

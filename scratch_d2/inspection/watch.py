@@ -95,5 +95,4 @@ def _is_taken(input_file: InputFile, taken: set[int]) -> bool:
 
 def fingerprint(input_file: InputFile) -> int:
     """Return a hash of a file's path and stamp, valid within this process."""
-    path, stamp = input_file
-    return hash((str(path), *(stamp or ())))
+    return hash((str(input_file.path), *(input_file.stamp or ())))

@@ -198,11 +198,42 @@ def test_a_full_disk_is_one_sentence_and_loses_no_row(work, whole, tmp_path):
     assert files_of(tmp_path / "out") == files_of(tmp_path / "none")
 
 
+def test_shards_are_merged_to_an_unbroken_run(work, whole, tmp_path):
+    shards = [tmp_path / f"shard{number}" for number in range(1, 9)]
+    for number, shard in enumerate(shards, 1):
+        options = ("--input", work / "in", "--shard", f"{number}/8")
+        done = run_command(*predict(work, shard, *options))
+        assert done.returncode == (3 if number == 3 else 0), done.stderr
+    assert "0 images: " in done.stdout  # of the eighth; there are six batches
+    assert run_command("merge", *shards[1:], "--output", tmp_path / "out").returncode == 2
+    done = run_command("merge", *shards, "--output", tmp_path / "out")
+    assert done.returncode == 3 and "12 images: " in done.stdout and "seconds" not in done.stdout
+    assert files_of(tmp_path / "out") == files_of(whole)
+
+
+def test_a_merge_onto_a_full_disk_is_one_sentence_and_is_made_again(work, whole, tmp_path):
+    run_command(*predict(work, tmp_path / "1", "--input", work / "in", "--shard", "1/1"))
+    size = (whole / "results.jsonl").stat().st_size
+    merge = ["merge", str(tmp_path / "1"), "--output", str(tmp_path / "out")]
+
+    def limit():
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size // 2, size // 2))
+
+    full = call_process(merge, preexec_fn=limit)
+    assert full.returncode == 2 and len(full.stderr.strip().splitlines()) == 1
+    assert "File too large; merge again with --overwrite; the results of the shar" in full.stderr
+    assert run_command(*merge, "--overwrite").returncode == 3
+    assert files_of(tmp_path / "out") == files_of(whole)
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [
         (["--input", "setup.py", "--save", "masks,everything"], "'everything' is not accepted"),
         (["--input", "setup.py", "--batch-size", "0"], "batch_size is 0; accepted is 1 or more"),
+        (["--input", "setup.py", "--shard", "3/2"], "shard '3/2' is not accepted; accepted are NU"),
+        (["--input", "setup.py", "--shard", ""], "shard '' is not accepted"),
         (["--watch", "nothing"], "watched folder 'nothing': no such folder"),
         (["--input", "nothing/*.png"], "input 'nothing/*.png': no such file or folder"),
     ],
