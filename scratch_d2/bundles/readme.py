@@ -52,7 +52,8 @@ print(boxes[scores >= {score:g}] / scale, scores[scores >= {score:g}])
 ```
 """
 GATE_TEXT = """
-The gate takes letterboxed images, uint8 [N, 3, H, {width}] RGB, and returns p(Bad) [N]. To
+The gate takes letterboxed images, uint8 [N, 3, H, {width}] RGB, and returns p(Bad) [N]
+and features [N, C], by which scratch_d2 tells unfamiliar images. To
 letterbox an image, {letterbox}.
 
 Below {threshold:g} (`gate_threshold`) a label is Good and the detector need not look.
