@@ -35,6 +35,8 @@ CONFIG_KEYS = {
 }
 # The value of SCRATCH.AREA_THRESHOLD that stands for the default of the unit.
 UNSTATED = -1
+# No scratch is smaller: a contour of three pixels has this area.
+LEAST_PIXELS = 0.5
 logger = logging.getLogger(__name__)
 
 
@@ -92,13 +94,14 @@ def resolve_bundle(cfg: CfgNode, opts: Sequence[str] = ()) -> ModelBundle:
     Raises FileNotFoundError where no weights are named, ValueError for a damaged thresholds.json.
     """
     detector, gate = find_detector_weights(cfg, opts), gate_weights(cfg)
-    thresholds = thresholds_from_config(cfg)
     calibration: dict[str, Any] = {}
     file = detector.parent / THRESHOLDS_FILE
     if file.is_file():
         saved, calibration = read_thresholds(file)
         thresholds = override_thresholds(saved, cfg, opts)
         _warn_of_other_weights(file, calibration, detector, gate)
+    else:
+        thresholds = thresholds_from_config(cfg)
     record = cfg.SCRATCH.TRAINED_ON
     return ModelBundle(
         detector,
@@ -158,19 +161,45 @@ def _stated(cfg: CfgNode) -> dict[str, Any]:
 def override_thresholds(saved: Thresholds, cfg: CfgNode, opts: Sequence[str]) -> Thresholds:
     """Return saved thresholds, with those that KEY VALUE pairs set taken from the config.
 
-    A saved area means nothing in another unit. Where only the unit is set, the area is the default
-    of that unit, and the log says so.
+    Saved areas mean nothing in another unit. Where only the unit is set, the area is the default
+    of that unit and the saved review band is left out, and the log says so.
+
+    Raises ValueError for an area threshold that is a share of a pixel because the saved unit is
+    pixels.
     """
     stated = _stated(cfg)
     keys = [RENAMED_KEYS.get(key, key) for key in opts[::2]]
     names = {CONFIG_KEYS[key] for key in keys if key in CONFIG_KEYS}
-    if "area_unit" in names and stated["area_unit"] != saved.area_unit and "area" not in names:
-        names.add("area")
+    if "area_unit" in names and stated["area_unit"] != saved.area_unit:
+        names |= _areas_of_the_unit(saved, stated, names)
+    elif "area" in names and saved.area_unit == "pixel" and 0 < stated["area"] < LEAST_PIXELS:
+        raise ValueError(
+            f"SCRATCH.AREA_THRESHOLD is {stated['area']:g}, but the saved thresholds are in "
+            f"pixels; accepted is 0, or {LEAST_PIXELS} and more. A fraction of the image needs "
+            "SCRATCH.AREA_UNIT fraction"
+        )
+    if "pixels_per_mm" in names and "area_unit" not in names and saved.area_unit != "mm2":
+        logger.warning(
+            "SCRATCH.PIXELS_PER_MM changes nothing: the saved thresholds are in %s; areas in mm2 "
+            "need SCRATCH.AREA_UNIT mm2 as well",
+            saved.area_unit,
+        )
+    return Thresholds.from_dict({**asdict(saved), **{name: stated[name] for name in names}})
+
+
+def _areas_of_the_unit(saved: Thresholds, stated: Mapping[str, Any], names: set[str]) -> set[str]:
+    """Return which areas of another unit replace the saved ones, besides those in `names`."""
+    if "area" not in names:
         logger.warning(
             "the area threshold was %g in %s; in %s it is %g until you calibrate or set it",
             *(saved.area, saved.area_unit, stated["area_unit"], stated["area"]),
         )
-    return Thresholds.from_dict({**asdict(saved), **{name: stated[name] for name in names}})
+    if "review_band" not in names and saved.review_band:
+        logger.warning(
+            "the review band was %g to %g in %s and is not used in %s",
+            *(*saved.review_band, saved.area_unit, stated["area_unit"]),
+        )
+    return {"area", "review_band"}
 
 
 def _warn_of_other_weights(

@@ -1,9 +1,10 @@
 """The files that hold labels: found in a folder, read as JSON or XML with their limits."""
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+from scratch_d2.utils.strict_json import parse_json
 
 MOST_JSON = 256 << 20  # bytes; Python needs about ten times as much to hold what is in them
 MOST_XML = 4 << 30  # bytes; these are read image by image
@@ -49,7 +50,7 @@ def read_json(path: Path) -> Any:
                 f"{size >> 20} MB of JSON; accepted are {MOST_JSON >> 20} MB. Export it in several "
                 "files, by images"
             )
-        return json.loads(path.read_bytes())
+        return parse_json(path.read_bytes())
     except OSError as error:
         raise LabelsError(f"cannot be read ({error.strerror})") from None
     except LabelsError:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from scratch_d2.utils.files import write_atomically
+from scratch_d2.utils.strict_json import parse_json
 
 AREA_METHODS = ("contour", "pixel", "weighted")
 # By unit, the area threshold of a config that states none.
@@ -105,6 +106,11 @@ class Thresholds:
             raise ValueError(
                 f"review_band is {self.review_band!r}; accepted are two areas, the lower one first"
             )
+        if self.area_unit == "fraction" and self.review_band and self.review_band[0] > 1:
+            raise ValueError(
+                f"review_band is {self.review_band!r}, fractions of the image; accepted are areas "
+                "of 0 to 1, because no image would be in this band"
+            )
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "Thresholds":
@@ -164,7 +170,7 @@ def read_thresholds(file: str | Path) -> tuple[Thresholds, dict[str, Any]]:
     Raises ValueError naming the file, and the key, where it holds anything else.
     """
     try:
-        values = json.loads(Path(file).read_text("utf-8"))
+        values = parse_json(Path(file).read_bytes())
         if not isinstance(values, dict):
             raise ValueError(f"a dict is expected, not {values!r}")
         calibration = values.pop(CALIBRATION, {})

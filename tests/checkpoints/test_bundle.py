@@ -115,8 +115,37 @@ def test_areas_that_mean_nothing_in_their_unit_are_refused(opts, message):
 
 
 def test_an_area_threshold_stays_in_the_unit_of_its_file():
-    cfg = load_config(None, LIMIT)
-    assert override_thresholds(Thresholds(area=700.0), cfg, LIMIT) == Thresholds(area=0.3)
+    opts = ["SCRATCH.AREA_THRESHOLD", "400"]
+    cfg = load_config(None, opts)
+    assert override_thresholds(Thresholds(area=700.0), cfg, opts) == Thresholds(area=400.0)
+
+
+def test_an_area_threshold_in_pixels_is_accepted_for_weights_whose_thresholds_are_in_pixels(
+    tmp_path,
+):
+    Thresholds(area=700.0).save(tmp_path)
+    opts = ["SCRATCH.AREA_THRESHOLD", "400", "MODEL.WEIGHTS", str(tmp_path / "model_final.pth")]
+    assert resolve_bundle(load_config(None, opts), opts).thresholds == Thresholds(area=400.0)
+
+
+def test_a_fraction_is_not_taken_for_a_share_of_a_pixel():
+    with pytest.raises(ValueError, match="is 0.3, but the saved thresholds are in pixels; accep"):
+        override_thresholds(Thresholds(area=700.0), load_config(None, LIMIT), LIMIT)
+
+
+def test_a_scale_that_changes_nothing_is_named(log):
+    opts = ["SCRATCH.PIXELS_PER_MM", "20"]
+    override_thresholds(Thresholds(), load_config(None, opts), opts)
+    assert "SCRATCH.PIXELS_PER_MM changes nothing: the saved thresholds are in pixel" in log.text
+
+
+@pytest.mark.parametrize(("band", "kept"), [([], None), (["0.005", "0.02"], (0.005, 0.02))])
+def test_a_saved_review_band_is_left_out_in_another_unit(log, band, kept):
+    opts = ["SCRATCH.AREA_UNIT", "fraction"]
+    opts += ["SCRATCH.REVIEW_BAND", f"[{','.join(band)}]"] if band else []
+    saved = Thresholds(review_band=(400, 900))
+    assert override_thresholds(saved, load_config(None, opts), opts).review_band == kept
+    assert ("band was 400 to 900 in pixel and is not used in fraction" in log.text) == (not band)
 
 
 def test_another_unit_takes_its_default_area_and_says_so(log):

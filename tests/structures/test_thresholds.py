@@ -24,6 +24,10 @@ FILE = "thresholds.json"
         ({"review_band": (5, math.nan)}, "review_band is"),
         ({"review_band": (5,)}, "review_band is"),
         (
+            {"area_unit": "fraction", "area": 0.01, "review_band": (400, 900)},
+            r"review_band is \(400, 900\), fractions of the image; accepted are areas of 0 to 1",
+        ),
+        (
             {"gate_threshold": 0.6, "gate_upper_threshold": 0.5},
             "gate_upper_threshold is 0.5, below",
         ),
@@ -67,6 +71,7 @@ def test_the_rule_seed_is_the_one_of_the_former_system():
         ('{"gate_threshold": "0.05"}', "gate_threshold is '0.05'"),
         ('{"review_band": 5}', "review_band is 5"),
         ('{"review_band": [1, "2"]}', "review_band is"),
+        ('{"area": 500, "area": 5}', "the key 'area' is there 2 times"),
         ('{"calibration": []}', r"calibration is \[\]; accepted is a dict"),
         ('{"calibration": {"data_sha256": 5}}', "calibration.data_sha256 is 5; accepted is text"),
     ],
@@ -75,6 +80,12 @@ def test_a_damaged_file_of_thresholds_is_named(tmp_path, content, said):
     (tmp_path / FILE).write_text(content)
     with pytest.raises(ValueError, match=rf"thresholds\.json: not a file of thresholds \(.*{said}"):
         Thresholds.load(tmp_path / FILE)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_a_file_that_an_editor_of_windows_saved_is_read(tmp_path, encoding):
+    (tmp_path / FILE).write_text('{"area": 400}', encoding=encoding)
+    assert Thresholds.load(tmp_path / FILE) == Thresholds(area=400)
 
 
 def test_a_file_of_before_is_read(tmp_path):
