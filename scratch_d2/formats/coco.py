@@ -1,7 +1,7 @@
 """COCO: one JSON file of images, annotations and categories; polygons, RLE, or boxes alone."""
 
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -40,17 +40,28 @@ def _read_file(file: Path) -> Labels:
         images, annotations, categories = (
             _list(content, key) for key in ("images", "annotations", "categories")
         )
+        _check_categories(categories)
     except LabelsError as error:
         yield Problem(str(file), str(error))
         return
     names = {_id(each.get("id")): str(each.get("name")) for each in categories}
+    count_of_id = Counter(_id(image.get("id")) for image in images)
     of_image = defaultdict(list)
     for annotation in annotations:
         of_image[_id(annotation.get("image_id"))].append(annotation)
     del annotations, content
     for image in images:
-        own = of_image.pop(_id(image.get("id")), [])
+        image_id, own = image.get("id"), of_image.get(_id(image.get("id")), [])
+        if own and count_of_id[_id(image_id)] > 1:
+            yield Problem(
+                str(file),
+                f"the image {image.get('file_name')!r} has the id {image_id!r}, which others have "
+                "too: whose annotations these are is not known",
+            )
+            continue
         yield _to_image(file, image, [_to_shape(each, names) for each in own])
+    for image_id in count_of_id:
+        of_image.pop(image_id, None)
     for image_id, left in of_image.items():
         yield Problem(
             str(file),
@@ -64,6 +75,15 @@ def _list(content: Any, key: str) -> list[dict[str, Any]]:
     if not isinstance(values, list) or not all(isinstance(each, dict) for each in values):
         raise LabelsError(f"not COCO: {key!r} is no list of objects")
     return values
+
+
+def _check_categories(categories: list[dict[str, Any]]) -> None:
+    """Raise LabelsError for two categories of one id: what its annotations mark is not known."""
+    ids = Counter(_id(each.get("id")) for each in categories)
+    twice = [each for each in categories if ids[_id(each.get("id"))] > 1]
+    if len({str(each.get("name")) for each in twice}) > 1:
+        named = ", ".join(repr(each.get("name")) for each in twice)
+        raise LabelsError(f"the categories {named} have the id {twice[0].get('id')!r}")
 
 
 def _id(value: Any) -> str:

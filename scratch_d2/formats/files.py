@@ -1,5 +1,6 @@
 """The files that hold labels: found in a folder, read as JSON or XML with their limits."""
 
+import codecs
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -33,9 +34,18 @@ def read_head(path: Path) -> str:
     """Return the beginning of a text file; "" if it cannot be read or is no text."""
     try:
         with open(path, "rb") as file:
-            return file.read(HEAD).decode("utf-8-sig", errors="replace").lstrip()
+            return decode_text(file.read(HEAD)).lstrip()
     except OSError:
         return ""
+
+
+def decode_text(content: bytes) -> str:
+    """Decode text in UTF-8, or UTF-16 with a byte order mark, as editors of Windows save it.
+
+    What is neither is replaced.
+    """
+    is_wide = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    return content.decode("utf-16" if is_wide else "utf-8-sig", "replace")
 
 
 def read_json(path: Path) -> Any:

@@ -4,10 +4,11 @@ import os
 import re
 from collections import defaultdict
 from collections.abc import Iterator
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePath, PurePosixPath
 
 from scratch_d2.formats.values import LabelledImage
 from scratch_d2.utils.folders import walk_images
+from scratch_d2.utils.image_names import is_image_name
 
 ADDRESS = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]+:")  # https:, s3:, data:; not C:
 DRIVE = re.compile(r"^[A-Za-z]:[\\/]")
@@ -31,7 +32,7 @@ class ImageFinder:
         self.root = source if source.is_dir() else source.parent
         folders = [*([images] if images else []), self.root]
         self.roots = [Path(os.path.abspath(folder)) for folder in folders]
-        self._by_name: dict[str, list[Path]] | None = None
+        self._by_stem: dict[str, list[Path]] | None = None
 
     def find(self, image: LabelledImage) -> Path:
         """Return the file of an image.
@@ -77,20 +78,25 @@ class ImageFinder:
                     yield path
 
     def _find_by_end(self, names: list[str]) -> Path:
-        if self._by_name is None:
-            self._by_name = defaultdict(list)
-            for path in {p.resolve(): p for root in self.roots for p in walk_images(root)}.values():
-                self._by_name[path.name].append(path)
-        for name in names:
-            parts = PurePosixPath(os.path.normpath(name)).parts
-            same = [path for path in self._by_name[parts[-1]] if _ends_alike(path, parts)]
-            if len(same) == 1:
-                return same[0]
-            if same:
-                raise NotFound(
-                    f"its image {name!r} may be {same[0]} or {same[1]}; name the folder as well"
-                )
+        """Find the image whose path ends with a name, as it is written or `_is_alike`."""
+        for matches in (_ends_with, _is_alike):
+            for name in names:
+                path = PurePosixPath(os.path.normpath(name))
+                same = [each for each in self._images_by_stem()[_stem(path)] if matches(each, path)]
+                if len(same) == 1:
+                    return same[0]
+                if same:
+                    raise NotFound(
+                        f"its image {name!r} may be {same[0]} or {same[1]}; name the folder as well"
+                    )
         raise NotFound(f"its image {names[0]!r} is not there")
+
+    def _images_by_stem(self) -> dict[str, list[Path]]:
+        if self._by_stem is None:
+            self._by_stem = defaultdict(list)
+            for path in {p.resolve(): p for root in self.roots for p in walk_images(root)}.values():
+                self._by_stem[_stem(path)].append(path)
+        return self._by_stem
 
     def name_of(self, image: LabelledImage, file: Path) -> PurePosixPath:
         """Return the path that an image has below its folder, and below images/ in it."""
@@ -104,7 +110,17 @@ class ImageFinder:
         return PurePosixPath(Path(image.name).name)
 
 
-def _ends_alike(path: Path, parts: tuple[str, ...]) -> bool:
-    """Whether a path ends with a name, or the name with the path's last parts."""
-    named = [part for part in parts if part != ".."]
+def _stem(path: PurePath) -> str:
+    """Return the name of an image without its suffix, in lower case."""
+    return (path.stem if is_image_name(path) else path.name).casefold()
+
+
+def _ends_with(path: PurePath, name: PurePath) -> bool:
+    named = [part for part in name.parts if part != ".."]
     return path.parts[-len(named) :] == tuple(named)
+
+
+def _is_alike(path: PurePath, name: PurePath) -> bool:
+    """Whether a path ends with a name in other case, as Windows has it, or without its suffix."""
+    whole = path if is_image_name(name) else path.with_suffix("")
+    return _ends_with(PurePath(str(whole).casefold()), PurePath(str(name).casefold()))

@@ -2,7 +2,9 @@
 
 import errno
 import json
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from scratch_d2.data.decoding import ImageError, decode
@@ -16,6 +18,7 @@ from scratch_d2.formats.table import ONE_FILE, ONE_FILE_EACH, READERS, pick_form
 from scratch_d2.formats.tree import DatasetTree
 from scratch_d2.formats.values import LabelledImage, Problem
 from scratch_d2.structures.labels import BAD, GOOD
+from scratch_d2.utils.counting import count_of
 from scratch_d2.utils.folders import walk_images
 from scratch_d2.utils.progress import track
 
@@ -59,6 +62,7 @@ def import_labels(
     try:
         for item in track(READERS[format](source), "importing"):
             task.take(item)
+        task.take_unlabelled()
         if not (task.report.left_out or task.report.dropped or task.seen):
             task.report.dropped.append(f"{source}: no labels of the format {format} are in it")
         elif source.is_dir() and format in ONE_FILE_EACH + ONE_FILE:
@@ -100,24 +104,46 @@ class _Import:
     report: ImportReport = field(default_factory=ImportReport)
     seen: dict[Path, str] = field(default_factory=dict)
     _first_unlabelled: str = ""
+    _unlabelled: list[LabelledImage] = field(default_factory=list)
 
     def take(self, item: LabelledImage | Problem) -> None:
-        """Write one image, or note why it is left out."""
+        """Write one image, or note why it is left out, or that nobody labelled it."""
         if isinstance(item, Problem):
             self.report.dropped.append(f"{item.where}: {item.reason}")
             return
-        try:
+        with self._noting(item):
             _check_shapes(item)
             self.report.unknown.update(self.classes.unknown(item))
-            source, size = self._open(item)
-            verdict = self.classes.verdict(item) or self._unlabelled_verdict(item)
-            if verdict:
-                self._write(item, source, size, verdict)
+            source = self._find(item)
+            verdict = self.classes.verdict(item)
+            if verdict or isinstance(source, bytes):
+                self._take(item, source, verdict)
+            else:
+                self._unlabelled.append(replace(item, file=source, content=b""))
+
+    def take_unlabelled(self) -> None:
+        """Take the images that nobody labelled: other labels of the same image count first."""
+        for item in self._unlabelled:
+            with self._noting(item):
+                self._take(item, self._find(item), "")
+        self._unlabelled.clear()
+
+    @contextmanager
+    def _noting(self, item: LabelledImage) -> Iterator[None]:
+        """Note why an image is left out, where it cannot be used."""
+        try:
+            yield
         except (OSError, ValueError) as error:
             if isinstance(error, OSError) and error.errno in NO_SPACE:
                 raise
             name = "" if isinstance(error, NotFound | ImageError) else f"{item.name}: "
             self.report.left_out.append(f"{item.where}: {name}{error}")
+
+    def _take(self, item: LabelledImage, source: Path | bytes, verdict: str) -> None:
+        size = self._check(item, source)
+        verdict = verdict or self._unlabelled_verdict(item)
+        if verdict:
+            self._write(item, source, size, verdict)
 
     def take_unlisted(self, are_unlabelled: bool) -> None:
         """Take the images that no labels name for unlabelled ones, or only count them."""
@@ -130,6 +156,7 @@ class _Import:
                     self.take(LabelledImage(name, str(path), root, file=path))
                 else:
                     self.report.unlisted += 1
+        self.take_unlabelled()
 
     def _unlabelled_verdict(self, item: LabelledImage) -> str:
         """Return what an image is that nobody labelled, "" to leave it out."""
@@ -140,15 +167,17 @@ class _Import:
         self.report.skipped += 1
         return ""
 
-    def _open(self, item: LabelledImage) -> tuple[Path | bytes, tuple[int, int]]:
-        """Return the image, a file or bytes, and its size; it must be new and of the size told."""
-        source: Path | bytes
+    def _find(self, item: LabelledImage) -> Path | bytes:
+        """Return the image, a file or bytes of the labels."""
         try:
-            source = self.finder.find(item)
+            return self.finder.find(item)
         except NotFound:
             if not item.content:
                 raise
-            source = item.content
+            return item.content
+
+    def _check(self, item: LabelledImage, source: Path | bytes) -> tuple[int, int]:
+        """Return the size of an image, which must be new and of the size told."""
         if isinstance(source, Path):
             self._note(source.resolve(), item.where)
         size = read_size(source) if isinstance(source, Path) else _size_of(source)
@@ -156,7 +185,7 @@ class _Import:
             told = "the image is {} x {} pixels, its labels say {} x {}".format(*size, *item.size)
             turned = item.size == size[::-1]
             raise ValueError(told + ("; was it turned by its EXIF orientation?" if turned else ""))
-        return source, size
+        return size
 
     def _note(self, file: Path, where: str) -> None:
         """Note that labels name a file; raises ValueError if others did before."""
@@ -198,8 +227,9 @@ class _Import:
         """Move the folder to its place; raises ValueError if there is nothing to move."""
         report = self.report
         if report.unlabelled and self.unlabelled == "error":
+            count = count_of(report.unlabelled, "image has", "images have")
             raise ValueError(
-                f"{report.unlabelled} images have no labels, such as {self._first_unlabelled}; say "
+                f"{count} no labels, such as {self._first_unlabelled}; say "
                 "with --unlabelled good that they are Good, or leave them out with --unlabelled "
                 "skip"
             )

@@ -8,11 +8,12 @@ import yaml
 
 from scratch_d2.data.catalog import CLASSES
 from scratch_d2.data.images import ImageError, read_size
-from scratch_d2.formats.files import list_files, to_number
+from scratch_d2.formats.files import decode_text, list_files, to_number
 from scratch_d2.formats.polygons import outline
 from scratch_d2.formats.values import LabelledImage, Labels, Problem, Shape
 from scratch_d2.structures.masks import decode_rle
 from scratch_d2.utils.folders import walk_images
+from scratch_d2.utils.strict_yaml import parse_yaml
 
 IMAGES, LABELS = "images", "labels"
 YAML = (".yaml", ".yml")
@@ -53,8 +54,8 @@ def read_yolo(source: Path) -> Labels:
 
 
 def _find_yaml(folder: Path) -> Path | None:
-    files = sorted(file for file in folder.iterdir() if file.suffix in YAML)
-    return next((file for file in files if "names" in file.read_text("utf-8", "replace")), None)
+    files = sorted(file for file in folder.iterdir() if file.suffix in YAML and file.is_file())
+    return next((file for file in files if "names" in decode_text(file.read_bytes())), None)
 
 
 def _read_names(root: Path, source: Path) -> dict[int, str]:
@@ -62,8 +63,8 @@ def _read_names(root: Path, source: Path) -> dict[int, str]:
     file = source if source.is_file() else _find_yaml(root)
     if file is not None:
         try:
-            content = yaml.safe_load(file.read_text("utf-8"))
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            content = parse_yaml(file.read_bytes())
+        except yaml.YAMLError as error:
             raise ValueError(f"{file.name} is no YAML ({' '.join(str(error).split())})") from None
         names = content.get("names") if isinstance(content, Mapping) else None
         if isinstance(names, Mapping):
@@ -73,7 +74,7 @@ def _read_names(root: Path, source: Path) -> dict[int, str]:
         raise ValueError(f"{file.name} has no list of names")
     for name in NAMES:
         if (root / name).is_file():
-            lines = (root / name).read_text("utf-8", "replace").splitlines()
+            lines = decode_text((root / name).read_bytes()).splitlines()
             return dict(enumerate(line.strip() for line in lines))
     return {}
 
@@ -94,7 +95,7 @@ def _to_image(
     shapes: tuple[Shape, ...] = ()
     if labels.is_file():
         try:
-            lines = [line.split() for line in labels.read_text("utf-8", "replace").splitlines()]
+            lines = [line.split() for line in decode_text(labels.read_bytes()).splitlines()]
             size = read_size(image) if any(lines) else (1, 1)
         except (ImageError, OSError) as error:
             return Problem(str(labels), str(error))
@@ -112,6 +113,8 @@ def _to_shape(line: list[str], size: tuple[int, int], names: Mapping[int, str]) 
     label, (width, height) = "", size
     try:
         number = to_number(line[0])
+        if not number.is_integer():
+            raise ValueError(f"the class {line[0]!r} is no whole number")
         label = names.get(int(number), f"class {int(number)}")
         values = [to_number(value) for value in line[1:]]
     except ValueError as error:

@@ -7,6 +7,8 @@ from typing import Any
 import yaml
 from fvcore.common.config import BASE_KEY, CfgNode
 
+from scratch_d2.utils.strict_yaml import parse_yaml
+
 # Keys that may be null though their default is not, and values of lists that are empty by default.
 NULLABLE = ("SOLVER.WEIGHT_DECAY_NORM",)
 EXAMPLES = {
@@ -53,7 +55,7 @@ def _parse(path: Path) -> dict[str, Any]:
     if path.suffix == ".py":
         raise ValueError(f"{path}: a Python file, as Detectron2's LazyConfig has them; {accepted}")
     try:
-        content = yaml.safe_load(path.read_text("utf-8"))
+        content = parse_yaml(path.read_text("utf-8"))
     except UnicodeDecodeError:
         raise ValueError(f"{path}: not a text in UTF-8; {accepted}") from None
     except (yaml.YAMLError, ValueError, RecursionError) as error:

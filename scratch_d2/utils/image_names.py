@@ -1,6 +1,6 @@
 """Which files a person would take for a photograph, by their names."""
 
-from pathlib import Path
+from pathlib import PurePath
 
 SUFFIXES = frozenset(
     ".png .apng .jpg .jpeg .jpe .jfif .jif .mpo .bmp .dib .tif .tiff .webp .gif .avif .jp2 .j2k "
@@ -13,6 +13,6 @@ UNREAD = frozenset(
 )
 
 
-def is_image_name(path: Path) -> bool:
+def is_image_name(path: PurePath) -> bool:
     """Whether a file name ends like a photograph, readable or not; hidden files do not count."""
     return path.suffix.lower() in SUFFIXES | UNREAD and not path.name.startswith(".")

@@ -81,7 +81,7 @@ def test_an_image_without_labels_is_what_the_user_says(tmp_path, unlabelled, goo
 
 
 def test_an_image_without_labels_is_never_good_by_itself(tmp_path):
-    with pytest.raises(ValueError, match=r"1 images have no labels, such as clean.png; say .*good"):
+    with pytest.raises(ValueError, match=r"1 image has no labels, such as clean.png; say .*good"):
         import_labels(sets.voc(tmp_path / "set"), tmp_path / "out")
     assert [path.name for path in tmp_path.iterdir()] == ["set"]
 
