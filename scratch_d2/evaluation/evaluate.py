@@ -138,7 +138,7 @@ def score_by_gate(
     paths = [Path(item["file_name"]) for item in dicts]
     batches = read_batches(paths, settings.gate_batch_size, settings.white_level)
     steps = -(-len(paths) // settings.gate_batch_size)
-    for batch in track(batches, "scoring by the gate", steps, "batch"):
+    for batch in track(batches, "scoring by the gate", steps, "step"):
         broken = [reason for _, image, reason in batch if image is None]
         if broken:
             raise ImageError(broken[0])

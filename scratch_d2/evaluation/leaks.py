@@ -47,7 +47,7 @@ def training_images(settings: EvaluationSettings) -> tuple[Images | None, list[s
     if without:
         weights = f"the weights of the {' and the '.join(without)}"
         notes.insert(0, _unchecked(f"there is no {SPLITS_FILE} beside {weights}"))
-    return seen or None, notes
+    return seen or None, list(dict.fromkeys(notes))
 
 
 def _unchecked(reason: str) -> str:

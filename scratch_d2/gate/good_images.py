@@ -45,7 +45,7 @@ def add_familiarity(weights: Path, cfg: CfgNode, dicts: Dicts) -> None:
     gate, files = Gate.load(weights, cfg.MODEL.DEVICE), _checked_files(dicts)
     features = []
     starts = range(0, len(files), gate.batch_size)
-    for start in track(starts, "looking at Good images"):
+    for start in track(starts, "learning what Good images look like", unit="step"):
         chunk = files[start : start + gate.batch_size]
         images = [read_image(file, cfg.SCRATCH.WHITE_LEVEL) for file in chunk]
         features.append(gate.look(images).features)

@@ -10,10 +10,14 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 from typing import Any
 
-import timm
 import torch
 from torch import nn
 from torch.nn import functional as F
+
+from scratch_d2.utils.quiet_imports import quiet_imports
+
+with quiet_imports():
+    import timm
 
 # Strides of the features that are judged besides the last ones; small patches see fine scratches.
 STRIDES = (8, 16)

@@ -6,6 +6,11 @@ from pathlib import Path
 
 from fvcore.common.config import CfgNode
 
+from scratch_d2.utils.quiet_imports import quiet_imports
+
+with quiet_imports():  # the modules below import from it
+    import fvcore.nn  # noqa: F401
+
 from scratch_d2.checkpoints.loading import load_weights
 from scratch_d2.engines.embedded.detector import (
     EmbeddedDetector,
