@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from scratch_d2.selection.doubt import gate_middle, log_odds
+from scratch_d2.structures.areas import unit_scale
 from scratch_d2.structures.labels import BAD, GOOD, REVIEW
 from scratch_d2.structures.thresholds import Thresholds
 from scratch_d2.structures.verdict import area_label, gate_label
@@ -82,9 +83,7 @@ def _area_distance(area: float, thresholds: Thresholds) -> float:
 
 def _score_distance(row: Mapping[str, Any], thresholds: Thresholds) -> float:
     """Return how far the score threshold is from where the area rule would say the opposite."""
-    limit = thresholds.area
-    if thresholds.area_unit == "fraction":
-        limit *= row["width"] * row["height"]
+    limit = thresholds.area / unit_scale(row["height"], row["width"], thresholds)
     turning = _turning_score(row["instances"], limit)
     return math.inf if turning is None else _between(turning, thresholds.score)
 

@@ -40,6 +40,8 @@ def test_the_score_threshold_counts_where_the_areas_add_up_to_the_limit():
     assert doubt_of(row, thresholds).distance == pytest.approx(expected)
     fraction = replace(thresholds, area=400.0 / (64 * 96), area_unit="fraction")
     assert doubt_of(row, fraction).distance == pytest.approx(expected)
+    millimetres = replace(thresholds, area=4.0, area_unit="mm2", pixels_per_mm=10.0)
+    assert doubt_of(row, millimetres).distance == pytest.approx(expected)
 
 
 def test_doubtful_ones_come_first_and_are_read_again_from_their_place(tmp_path):
