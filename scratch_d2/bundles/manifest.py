@@ -11,7 +11,7 @@ from scratch_d2.utils.files import file_sha256, write_atomically
 from scratch_d2.utils.version import __version__
 
 # Raised whenever a file of this version could not be run by the release before.
-FORMAT = 1
+FORMAT = 2
 MANIFEST_FILE = "bundle.json"
 KINDS = ("onnx", "openvino")
 

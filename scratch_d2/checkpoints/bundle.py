@@ -3,6 +3,7 @@
 import hashlib
 import json
 import logging
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -144,7 +145,7 @@ def record_beside(weights: str | Path) -> Path | None:
 
 def thresholds_from_config(cfg: CfgNode) -> Thresholds:
     """Return the thresholds that a config states."""
-    return Thresholds.from_dict(_stated(cfg))
+    return _check_band(Thresholds.from_dict(_stated(cfg)))
 
 
 def _stated(cfg: CfgNode) -> dict[str, Any]:
@@ -184,7 +185,26 @@ def override_thresholds(saved: Thresholds, cfg: CfgNode, opts: Sequence[str]) ->
             "need SCRATCH.AREA_UNIT mm2 as well",
             saved.area_unit,
         )
-    return Thresholds.from_dict({**asdict(saved), **{name: stated[name] for name in names}})
+    values = {**asdict(saved), **{name: stated[name] for name in names}}
+    return _check_band(Thresholds.from_dict(values))
+
+
+def _check_band(thresholds: Thresholds) -> Thresholds:
+    """Return the thresholds; the log warns where a larger area has the milder verdict."""
+    low, high = thresholds.review_band or (0, math.inf)
+    if high < thresholds.area:
+        logger.warning(
+            "areas from %g to %g are Good, though those from %g on are for review; a review band "
+            "that reaches the area threshold leaves no such gap",
+            *(high, thresholds.area, low),
+        )
+    elif low > thresholds.area:
+        logger.warning(
+            "areas from %g to %g are Bad, though those from %g on are for review; a review band "
+            "that begins at the area threshold or below leaves no such gap",
+            *(thresholds.area, low, low),
+        )
+    return thresholds
 
 
 def _areas_of_the_unit(saved: Thresholds, stated: Mapping[str, Any], names: set[str]) -> set[str]:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
+from scratch_d2.data.images import ImageError, read_size
 from scratch_d2.formats.table import WRITERS
 from scratch_d2.formats.tree import link_or_copy, prepare_empty
 from scratch_d2.formats.values import LabelledImage, Labels, Problem
@@ -65,15 +66,33 @@ def _place_images(
         if needs_outlines and _lacks_outlines(item):
             report.left_out.append(f"{item.where}: a scratch has no outline, which cannot be told")
             continue
-        name = _free_name(PurePosixPath(item.name), taken)
+        name = _free_name(PurePosixPath(_writable(item.name)), taken)
+        file = item.file or item.folder / item.name
         try:
-            link_or_copy(item.file or item.folder / item.name, folder / name)
+            _check_size(file, item.size)
+            link_or_copy(file, folder / name)
+        except (ImageError, FileNotFoundError) as error:
+            report.left_out.append(f"{item.where}: {error}")
+            continue
         except OSError as error:
-            report.left_out.append(f"{item.where}: {item.file} cannot be read ({error.strerror})")
+            report.left_out.append(f"{item.where}: {file} cannot be read ({error.strerror})")
             continue
         report.images += 1
         report.scratches += len(item.shapes)
         yield replace(item, name=str(name))
+
+
+def _check_size(file: Path, size: tuple[int, int] | None) -> None:
+    """Raise ImageError for what is no image, or of another width and height than its labels."""
+    found = read_size(file)
+    if size and found != size:
+        told = "the image is {} x {} pixels, its labels are of {} x {}".format(*found, *size)
+        raise ImageError(f"{str(file)!r}: {told}; it is another than the labels were made on")
+
+
+def _writable(name: str) -> str:
+    """Return a name that every format can hold: no control characters, nothing but Unicode."""
+    return "".join(letter if letter.isprintable() else "_" for letter in name)
 
 
 def _lacks_outlines(item: LabelledImage) -> bool:

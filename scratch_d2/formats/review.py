@@ -6,7 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from scratch_d2.formats.review_file import REVIEWS, Review, read_reviews, row_key
-from scratch_d2.formats.sources import ROWS, SCRATCH, score_threshold, short_name
+from scratch_d2.formats.sources import (
+    ROWS,
+    SCRATCH,
+    counted_instances,
+    score_threshold,
+    short_name,
+)
 from scratch_d2.formats.values import LabelledImage, Labels, Problem, Shape
 from scratch_d2.structures.labels import BAD, GOOD
 from scratch_d2.structures.masks import to_rle
@@ -53,8 +59,8 @@ def _to_image(row: Mapping[str, Any], review: Review, where: str, least: float) 
     file, height, width = Path(row["file"]), row["height"], row["width"]
     kept = [
         each
-        for index, each in enumerate(row["instances"])
-        if review.decision == BAD and each["score"] >= least and index not in review.struck
+        for index, each in counted_instances(row, least).items()
+        if review.decision == BAD and index not in review.struck
     ]
     return LabelledImage(
         name=short_name(file),

@@ -7,7 +7,7 @@ from typing import Any
 
 from scratch_d2.formats.values import LabelledImage, Labels, Problem, Shape
 from scratch_d2.structures.dataset_dict import annotation_rle, verdict_of
-from scratch_d2.structures.labels import BAD, GOOD
+from scratch_d2.structures.labels import BAD, GOOD, REVIEW
 from scratch_d2.structures.masks import to_rle
 from scratch_d2.structures.thresholds import Thresholds
 
@@ -52,8 +52,15 @@ def read_predictions(folder: Path, score: float | None = None) -> Labels:
 
     Args:
         score: the lowest score of a detection, in 0..1; None takes the threshold of the run.
+
+    Raises ValueError for a score outside of 0..1.
     """
-    least = score_threshold(folder) if score is None else score
+    if score is not None and not 0 <= score <= 1:
+        raise ValueError(f"score is {score:g}; accepted is a number in 0..1")
+    return _read_rows(folder, score_threshold(folder) if score is None else score)
+
+
+def _read_rows(folder: Path, least: float) -> Labels:
     with open(folder / ROWS, encoding="utf-8") as file:
         for number, line in enumerate(file, 1):
             where = f"{folder / ROWS}, line {number}"
@@ -76,11 +83,12 @@ def _to_image(row: Mapping[str, Any], where: str, least: float) -> LabelledImage
     if row["status"] != "ok":
         return Problem(where, str(row.get("error")))
     verdict, height, width = row["verdict"], row["height"], row["width"]
-    instances = [] if verdict == GOOD else row["instances"]
+    if verdict not in (GOOD, BAD, REVIEW):
+        raise ValueError(f"verdict is {verdict!r}; accepted are {GOOD}, {BAD} and {REVIEW}")
     shapes = (
         Shape(SCRATCH, rle=to_rle(each["segmentation"], height, width), score=each["score"])
-        for each in instances
-        if each["score"] >= least
+        for each in counted_instances(row, least).values()
+        if verdict != GOOD
     )
     return LabelledImage(
         name=short_name(file),
@@ -91,6 +99,18 @@ def _to_image(row: Mapping[str, Any], where: str, least: float) -> LabelledImage
         size=(width, height),
         file=file,
     )
+
+
+def counted_instances(row: Mapping[str, Any], least: float) -> dict[int, Mapping[str, Any]]:
+    """Return the instances of a row with at least a score, by their index.
+
+    Raises ValueError for a score that is no number in 0..1: whether it counts is not known.
+    """
+    instances = dict(enumerate(row["instances"]))
+    for each in instances.values():
+        if not 0 <= each["score"] <= 1:
+            raise ValueError(f"a score is {each['score']!r}; accepted is a number in 0..1")
+    return {index: each for index, each in instances.items() if each["score"] >= least}
 
 
 def short_name(path: Path) -> str:

@@ -10,14 +10,14 @@ from typing import Any
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
 from scratch_d2.data.decoding import ImageError
 from scratch_d2.formats.review_file import DECISIONS, Review
 from scratch_d2.review.photograph import encode_picture
 from scratch_d2.review.session import Session
-from scratch_d2.web.answers import HANDLERS, Refused
+from scratch_d2.web.answers import HANDLERS, AsciiJson, Refused
 from scratch_d2.web.guard import Application, Guard
 
 LONGEST_BODY = 65_536
@@ -43,8 +43,8 @@ def make_app(session: Session) -> Application:
     ]
     handlers: Any = {
         **HANDLERS,
-        ValueError: lambda _, error: JSONResponse({"error": str(error)}, 409),
-        OSError: lambda _, error: JSONResponse({"error": str(error)}, 507),
+        ValueError: lambda _, error: AsciiJson({"error": str(error)}, 409),
+        OSError: lambda _, error: AsciiJson({"error": str(error)}, 507),
     }
     app = Starlette(routes=routes, exception_handlers=handlers)
     app.state.session = session
@@ -67,12 +67,12 @@ async def _nothing(_: Request) -> Response:
 
 
 async def _progress(request: Request) -> Response:
-    return JSONResponse(await run_in_threadpool(_session(request).progress))
+    return AsciiJson(await run_in_threadpool(_session(request).progress))
 
 
 async def _show(request: Request) -> Response:
     image_id = _image_id(request)
-    return JSONResponse(await run_in_threadpool(_session(request).photograph, image_id))
+    return AsciiJson(await run_in_threadpool(_session(request).photograph, image_id))
 
 
 async def _picture(request: Request) -> Response:
@@ -95,7 +95,7 @@ async def _undo(request: Request) -> Response:
     await _read_json(request)
     session = _session(request)
     image_id = await run_in_threadpool(session.undo)
-    return JSONResponse({**await run_in_threadpool(session.progress), "undone": image_id})
+    return AsciiJson({**await run_in_threadpool(session.progress), "undone": image_id})
 
 
 def _session(request: Request) -> Session:

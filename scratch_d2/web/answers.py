@@ -1,5 +1,6 @@
 """Errors as answers: each is JSON with the reason in `error`."""
 
+import json
 from typing import Any
 
 from starlette.exceptions import HTTPException
@@ -19,6 +20,13 @@ class Refused(Exception):
     ) -> None:
         super().__init__(reason)
         self.status, self.headers = status, headers
+
+
+class AsciiJson(JSONResponse):
+    """JSON in ASCII: names of files may hold bytes that are no Unicode, which UTF-8 cannot."""
+
+    def render(self, content: Any) -> bytes:
+        return json.dumps(content, allow_nan=False, separators=(",", ":")).encode("ascii")
 
 
 HANDLERS: dict[Any, Any] = {

@@ -125,7 +125,7 @@ def test_a_changed_model_is_refused(bundle):
         (
             {"format": 7, "written_by": "9.1"},
             r"has format 7, written by scratch_d2 9\.1; "
-            r"scratch_d2 \d+\.\d+\.\d+ reads format 1",
+            r"scratch_d2 \d+\.\d+\.\d+ reads format 2",
         ),
         ({"kind": "coreml"}, "kind is 'coreml'; accepted are onnx, openvino"),
         ({"spam": 1}, "unexpected keyword argument 'spam'"),

@@ -154,6 +154,21 @@ def test_another_unit_takes_its_default_area_and_says_so(log):
     assert "was 500 in pixel; in fraction it is 0.01 until you calibrate or set it" in log.text
 
 
+@pytest.mark.parametrize(
+    ("area", "band", "said"),
+    [
+        (0.05, "[0.01,0.02]", "areas from 0.02 to 0.05 are Good, though those from 0.01 on are"),
+        (0.01, "[0.02,0.05]", "areas from 0.01 to 0.02 are Bad, though those from 0.02 on are"),
+        (0.02, "[0.01,0.02]", ""),
+        (0.02, "[0.01,0.05]", ""),
+    ],
+)
+def test_a_review_band_beside_the_area_threshold_is_warned_of(log, area, band, said):
+    opts = ["SCRATCH.AREA_THRESHOLD", str(area), "SCRATCH.REVIEW_BAND", band]
+    thresholds_from_config(load_config(None, opts))
+    assert said in log.text and bool(log.text) == bool(said)
+
+
 def test_options_are_known_by_their_former_names_too():
     opts = ["GATE.SKIP_BELOW", "0.3"]
     assert override_thresholds(Thresholds(), load_config(None, opts), opts).gate_threshold == 0.3

@@ -121,7 +121,7 @@ def test_results_become_predictions_of_label_studio(labels, tmp_path):
     out = tmp_path / "out"
     done = run_command("export-labels", results, "--format", "label-studio", "--out", out)
     assert done.returncode == 3
-    assert "line 4: damaged image" in done.stdout and "gone.png cannot be read" in done.stdout
+    assert "line 4: damaged image" in done.stdout and "gone.png': no such image" in done.stdout
     tasks = json.loads((out / "tasks.json").read_text())
     (prediction,) = tasks[0]["predictions"]
     assert prediction["score"] == 0.9 and "annotations" not in tasks[0]

@@ -12,8 +12,9 @@ from PIL import Image
 
 from scratch_d2.formats.review_file import row_key
 from scratch_d2.review.session import open_session
+from tests.builders import save
 from tests.commands import ROOT
-from tests.review.results import lines, serving, write_results
+from tests.review.results import SCRATCH, lines, make_row, serving, write_results, write_rows
 from tests.web.servers import ask
 
 pytest.importorskip("uvicorn", reason="uvicorn is missing, run `pip install 'scratch_d2[review]'`")
@@ -70,6 +71,18 @@ def test_a_picture_is_the_photograph(results, tmp_path):
         for image_id, said in ((2, "not an image"), (3, "no such image file")):
             status, answer = ask(f"{url}/api/photographs/{image_id}/picture")
             assert status == 404 and said in answer["error"]
+
+
+def test_a_photograph_whose_name_is_no_unicode_is_shown_and_answered(tmp_path):
+    folder = write_rows(tmp_path / b"r\xfc".decode("utf-8", "surrogateescape"), [])
+    name = "\udcfc.png"
+    save(np.full((64, 96, 3), 200, np.uint8), tmp_path / "\udcfc.png")
+    write_rows(folder, [make_row(0, tmp_path / name, boxes={SCRATCH: 0.9})])
+    with serving(folder) as url:
+        status, shown = ask(f"{url}/api/photographs/0")
+        assert (status, shown["name"], len(shown["outlines"])) == (200, name, 1)
+        status, progress = ask(f"{url}/api/photographs/0", {"decision": "bad", "struck": []})
+        assert (status, progress["bad"]) == (200, 1)
 
 
 @pytest.mark.parametrize(
