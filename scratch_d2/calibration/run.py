@@ -8,7 +8,13 @@ from fvcore.common.config import CfgNode
 
 from scratch_d2.calibration.choice import Calibration, calibrate, read_goal
 from scratch_d2.calibration.metrics import VerdictMetrics
-from scratch_d2.calibration.source import Source, check_weights, evaluate_for, read_source
+from scratch_d2.calibration.source import (
+    Source,
+    check_measure,
+    check_weights,
+    evaluate_for,
+    read_source,
+)
 from scratch_d2.checkpoints.bundle import resolve_bundle
 from scratch_d2.engines.base import Engine
 from scratch_d2.structures.thresholds import RULES, Thresholds, measures_alike
@@ -64,13 +70,15 @@ def run_calibration(
         output: folder for thresholds.json; None means beside the detector's weights.
         opts: KEY VALUE pairs merged into `cfg`, which override saved thresholds.
 
-    Raises ValueError for an unknown goal, a test set, or an evaluation of other weights.
+    Raises ValueError for an unknown goal, a test set, or an evaluation of other weights or areas.
     """
     parsed = read_goal(goal, review_share)
     bundle = resolve_bundle(cfg, opts)
     folder = prepare_output_dir(output or bundle.detector.parent)
     source = read_source(inference or evaluate_for(parsed, cfg, engine, bundle, folder))
     check_weights(bundle, source)
+    if inference:
+        check_measure(opts, bundle.thresholds, source.thresholds)
     alike = measures_alike(bundle.thresholds, source.thresholds)
     start = bundle.thresholds if alike else source.thresholds
     calibration = calibrate(source.images, start, parsed, review_share)

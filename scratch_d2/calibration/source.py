@@ -1,6 +1,7 @@
 """The images that a calibration is made on, as an evaluation wrote them."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -10,13 +11,16 @@ from fvcore.common.config import CfgNode
 
 from scratch_d2.calibration.goal import Goal
 from scratch_d2.calibration.metrics import VerdictMetrics, measure
-from scratch_d2.checkpoints.bundle import ModelBundle
+from scratch_d2.checkpoints.bundle import CONFIG_KEYS, ModelBundle
 from scratch_d2.config import override
 from scratch_d2.engines.base import Engine
 from scratch_d2.evaluation.files import read_evaluation, record_weight_hashes
 from scratch_d2.evaluation.images import ImageTable
 from scratch_d2.evaluation.settings import EvaluationSettings
 from scratch_d2.structures.thresholds import RULES, Thresholds, measures_alike
+
+# The thresholds by which areas are measured.
+MEASURE = ("score", "area_method", "area_unit", "pixels_per_mm")
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,6 +147,19 @@ def check_weights(bundle: ModelBundle, source: Source) -> None:
             raise ValueError(
                 f"the images were evaluated with another {kind} than the one to calibrate; "
                 "evaluate again, or name the weights of that evaluation"
+            )
+
+
+def check_measure(opts: Sequence[str], asked: Thresholds, measured: Thresholds) -> None:
+    """Raise ValueError where KEY VALUE pairs ask for other areas than an evaluation measured."""
+    for key in opts[::2]:
+        name = CONFIG_KEYS.get(key, "")
+        if name not in MEASURE or (name == "pixels_per_mm" and measured.area_unit != "mm2"):
+            continue
+        if getattr(asked, name) != getattr(measured, name):
+            raise ValueError(
+                f"{key} is {getattr(asked, name)!r}, but the areas of the evaluation were measured "
+                f"with {getattr(measured, name)!r}; evaluate again, or leave the key out"
             )
 
 

@@ -71,7 +71,7 @@ def _place_images(
         try:
             _check_size(file, item.size)
             link_or_copy(file, folder / name)
-        except (ImageError, FileNotFoundError) as error:
+        except (ValueError, FileNotFoundError) as error:
             report.left_out.append(f"{item.where}: {error}")
             continue
         except OSError as error:

@@ -60,7 +60,7 @@ def draw(shapes: list[Shape], width: int, height: int) -> Marks:
         except ValueError as error:
             marks.dropped.append(f"{shape.label}: {error}")
             known = _known_box(shape)
-            box = _fit(known, width, height) if known else None
+            box = _fit(known, width, height) if known and not _is_tiny(known) else None
             marks.boxes += [box] if box else []
             marks.is_partial |= box is None
     return marks
@@ -82,6 +82,11 @@ def _draw(shape: Shape, width: int, height: int, marks: Marks) -> None:
     inside = _fit(box, width, height)
     if inside is None:
         raise Outside(width, height)
+    if _is_tiny(box):
+        size = f"{abs(box[2] - box[0]):g} x {abs(box[3] - box[1]):g}"
+        raise ValueError(
+            f"its box of {size} pixels is smaller than one; are these fractions of the image?"
+        )
     marks.clipped += bool(np.abs(np.subtract(box, inside)).max() > ROUNDING)
     marks.boxes.append(inside)
 
@@ -130,6 +135,11 @@ def _known_box(shape: Shape) -> Box | None:
 def _around(rles: list[dict]) -> Box:
     x, y, width, height = coco_mask.toBbox(coco_mask.merge(rles)).tolist()
     return x, y, x + width, y + height
+
+
+def _is_tiny(box: Box) -> bool:
+    """Whether a box is smaller than a pixel in both directions."""
+    return max(abs(box[2] - box[0]), abs(box[3] - box[1])) < 1
 
 
 def _fit(box: Box, width: int, height: int) -> Box | None:

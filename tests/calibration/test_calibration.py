@@ -1,5 +1,6 @@
 import json
 import math
+from contextlib import nullcontext
 from dataclasses import replace
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 from scratch_d2.calibration import calibrate
 from scratch_d2.calibration.choice import deal_folds
 from scratch_d2.calibration.metrics import give_verdicts
-from scratch_d2.calibration.source import read_source, refuse_test_set
+from scratch_d2.calibration.source import check_measure, read_source, refuse_test_set
 from scratch_d2.calibration.table import format_calibration
 from scratch_d2.evaluation.images import ImageTable
 from scratch_d2.structures.thresholds import RULES, Thresholds, read_thresholds
@@ -193,3 +194,19 @@ def test_an_upper_gate_threshold_that_gains_nothing_elsewhere_is_not_chosen():
     assert calibrate(images, Thresholds(), "f1").thresholds.gate_upper_threshold is None
     without_gate = replace(images, p_bad=None)
     assert calibrate(without_gate, Thresholds(), "f1").thresholds.gate_upper_threshold is None
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("SCRATCH.PIXELS_PER_MM", {"pixels_per_mm": 10.0}, "is 10.0, but .* measured with 20.0"),
+        ("SCRATCH.AREA_METHOD", {"area_method": "pixel"}, "is 'pixel', but .* with 'contour'"),
+        ("SCRATCH.SCORE_THRESHOLD", {"score": 0.3}, "is 0.3, but .* measured with 0.5"),
+        ("SCRATCH.AREA_THRESHOLD", {"area": 3.0}, ""),
+        ("GATE.WEIGHTS", {"score": 0.3}, ""),
+    ],
+)
+def test_areas_that_were_measured_otherwise_than_asked_for_are_refused(key, value, said):
+    measured = Thresholds(area=1.0, area_unit="mm2", pixels_per_mm=20.0)
+    with pytest.raises(ValueError, match=f"{key} {said}") if said else nullcontext():
+        check_measure([key, ""], replace(measured, **value), measured)

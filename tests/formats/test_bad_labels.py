@@ -100,6 +100,13 @@ def test_a_shape_that_cannot_be_drawn_leaves_its_box(tmp_path, segmentation, sai
     assert boxes_of(tmp_path / "out")["outlined.png"] == [[20, 20, 50, 40]]
 
 
+def test_a_box_in_fractions_of_the_image_is_not_taken_for_pixels(tmp_path):
+    file = sets.coco(tmp_path / "set", segmentation=[], bbox=[0.1, 0.2, 0.3, 0.1])
+    report = import_labels(file, tmp_path / "out")
+    assert "its box of 0.3 x 0.1 pixels is smaller than one; are these fra" in report.dropped[0]
+    assert (report.bad, report.boxes, report.unmarked) == (2, 1, 1)
+
+
 def test_a_mask_that_lacks_a_scratch_is_not_used(tmp_path):
     def add(content):
         first = content["annotations"][0]
