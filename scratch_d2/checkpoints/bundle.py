@@ -185,6 +185,13 @@ def override_thresholds(saved: Thresholds, cfg: CfgNode, opts: Sequence[str]) ->
             "need SCRATCH.AREA_UNIT mm2 as well",
             saved.area_unit,
         )
+    method = stated["area_method"] if "area_method" in names else saved.area_method
+    if method != saved.area_method and "area" not in names:
+        logger.warning(
+            "the area threshold of %g was chosen for areas by the method %r; calibrate again, or "
+            "set SCRATCH.AREA_THRESHOLD, for the method %r",
+            *(saved.area, saved.area_method, method),
+        )
     values = {**asdict(saved), **{name: stated[name] for name in names}}
     return _check_band(Thresholds.from_dict(values))
 

@@ -139,6 +139,15 @@ def test_a_scale_that_changes_nothing_is_named(log):
     assert "SCRATCH.PIXELS_PER_MM changes nothing: the saved thresholds are in pixel" in log.text
 
 
+@pytest.mark.parametrize(("more", "is_said"), [([], True), (LIMIT, False)])
+def test_another_method_than_the_area_was_chosen_for_is_named(log, more, is_said):
+    opts = ["SCRATCH.AREA_METHOD", "pixel", *more]
+    saved = Thresholds(area=0.006, area_method="weighted", area_unit="fraction")
+    assert override_thresholds(saved, load_config(None, opts), opts).area_method == "pixel"
+    said = "the area threshold of 0.006 was chosen for areas by the method 'weighted'"
+    assert (said in log.text) == is_said
+
+
 @pytest.mark.parametrize(("band", "kept"), [([], None), (["0.005", "0.02"], (0.005, 0.02))])
 def test_a_saved_review_band_is_left_out_in_another_unit(log, band, kept):
     opts = ["SCRATCH.AREA_UNIT", "fraction"]
