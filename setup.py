@@ -14,6 +14,7 @@ report = ["matplotlib>=3.7"]
 review = ["starlette>=0.37", "uvicorn>=0.29"]
 serve = [*review, "python-multipart>=0.0.13", "prometheus-client>=0.20"]
 export = ["onnx>=1.15", "onnxruntime>=1.17"]
+ray = ["ray>=2.9", "fsspec>=2023.1"]
 openvino = ["openvino>=2024.1"]
 
 setup(
@@ -65,11 +66,14 @@ setup(
         "openvino": openvino,
         "review": review,
         "serve": serve,
+        # A cluster, and photographs at addresses such as s3:// (which needs s3fs as well).
+        "ray": ray,
         "dev": [
             *report,
             *export,
             *openvino,
             *serve,
+            *ray,
             *("pytest>=7", "pytest-xdist>=3", "hypothesis>=6", "playwright>=1.40"),
             *("mini-racer>=0.12", "nbclient>=0.8", "nbformat>=5", "ipykernel>=6"),
             *("ruff>=0.4", "import-linter>=2", "mypy>=1.10", "types-PyYAML", "types-tqdm"),

@@ -8,12 +8,15 @@ r"""Judge photographs Good or Bad and find their scratches.
 
     scratch-d2 predict --watch /data/line --output results --on-verdict 'python3 sort_out.py'
     scratch-d2 predict --shard 2/8 --input /data/archive --output shard2
+    scratch-d2 predict --ray local --input s3://bucket/labels --output results
 
 Writes results.jsonl, results.csv, coco_instances_results.json, summary.json, overlays/ and masks/.
 --bundle takes what scratch-d2 export wrote and needs no torch; KEY VALUE pairs then set thresholds.
 A run with --watch prints a line per verdict and ends with Ctrl-C or SIGTERM. --on-verdict runs a
 program for each row, with the row as JSON on its standard input, or sends it to an address.
 --shard NUMBER/COUNT inspects one part of the inputs; scratch-d2 merge joins the results.
+--ray inspects on a cluster of Ray, or in several processes of this machine. Inputs may be addresses
+that fsspec reads.
 
 Exit codes: 0 done; 2 wrong usage or config; 3 done, but some files were unreadable (each has its
 row); 4 nothing was readable; 10 Bad found, only with --fail-on-bad (it overrides 3);
@@ -22,7 +25,7 @@ row); 4 nothing was readable; 10 Bad found, only with --fail-on-bad (it override
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from signal import SIGINT, SIGTERM
@@ -39,6 +42,7 @@ from scratch_d2.cli.models import add_models, check_models, count_workers, load_
 from scratch_d2.utils.progress import say
 
 if TYPE_CHECKING:
+    from scratch_d2.inspection.inputs import InputFile
     from scratch_d2.inspection.inspector import Inspector
     from scratch_d2.inspection.jobs import Deliver
     from scratch_d2.inspection.options import Options
@@ -51,7 +55,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     add_models(parser)
     what = parser.add_mutually_exclusive_group(required=True)
     words = 'what to inspect; "-" reads file names from standard input'
-    what.add_argument("--input", nargs="+", metavar="FOLDER|FILE|GLOB|-", help=words)
+    what.add_argument("--input", nargs="+", metavar="FOLDER|FILE|GLOB|ADDRESS|-", help=words)
     what.add_argument("--watch", metavar="FOLDER", help="inspect each file that appears, once")
     parser.add_argument(
         "--output", required=True, type=Path, metavar="DIR", help="folder for the results"
@@ -62,6 +66,8 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         "program that gets each row as JSON on its standard input, or address that gets it by POST"
     )
     parser.add_argument("--on-verdict", metavar="COMMAND|URL", help=words)
+    words = "inspect on a cluster of Ray, or with one process per processor of this machine"
+    parser.add_argument("--ray", metavar="local|HOST:PORT", help=words)
     words = "inspect one of COUNT parts of the inputs, NUMBER from 1 (scratch-d2 merge joins them)"
     parser.add_argument("--shard", metavar="NUMBER/COUNT", help=words)
     parser.add_argument("--resume", action="store_true", help="complete the results in DIR")
@@ -75,6 +81,8 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     args.opts = keys + args.opts
     if args.shard is not None and args.watch:
         parser.error("--shard needs --input; a watched folder has no parts")
+    if args.ray is not None and (args.watch or args.shard is not None):
+        parser.error("--ray needs --input, and takes neither --watch nor --shard")
     check_models(parser, args)
     return args
 
@@ -108,6 +116,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     on_stop(interrupt, SIGTERM)
     watch = Watch(args.watch) if args.watch else None
     files = find_files(args.input, sys.stdin) if watch is None else iter(())
+    if args.ray is not None:
+        return _predict_on_cluster(args, files)
     with notifying(args.on_verdict) as notify:
         inspector = load_inspector(args)
         options = make_options(args, inspector)
@@ -121,6 +131,28 @@ def main(argv: Sequence[str] | None = None) -> int:
             total = count_files(args.input)
             summary, stopwatch = predict_files(
                 inspector, files, args.output, options, total, notify
+            )
+    print(format_summary(summary, stopwatch))
+    print(f"written: {args.output}")
+    return exit_code(summary, args.fail_on_bad)
+
+
+def _predict_on_cluster(args: argparse.Namespace, files: "Iterator[InputFile]") -> int:
+    from scratch_d2.inspection.cluster import connected
+    from scratch_d2.inspection.inputs import count_files
+    from scratch_d2.inspection.notifier import notifying
+    from scratch_d2.inspection.options import Options
+    from scratch_d2.inspection.pictures import Pictures
+    from scratch_d2.inspection.predict import predict_on_cluster
+    from scratch_d2.inspection.summary import exit_code, format_summary
+
+    pictures = Pictures.parse(args.save)
+    options = Options(args.batch_size, 1, pictures, args.resume, args.overwrite)
+    load, total = partial(load_inspector, args), count_files(args.input)
+    with notifying(args.on_verdict) as notify:
+        with connected(args.ray, load, options, args.workers) as crew:
+            summary, stopwatch = predict_on_cluster(
+                crew, files, args.output, options, total, notify
             )
     print(format_summary(summary, stopwatch))
     print(f"written: {args.output}")

@@ -10,8 +10,18 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import NamedTuple, TextIO
 
+from scratch_d2.data.decoding import ImageError
+from scratch_d2.data.images import MAX_BYTES, Reading, read_content, try_read
 from scratch_d2.utils.folders import describe_left_out, walk_images
 from scratch_d2.utils.image_names import is_image_name
+from scratch_d2.utils.remote import (
+    SEPARATOR,
+    AnyPath,
+    RemotePath,
+    list_images,
+    read_bytes,
+    to_path,
+)
 
 STDIN = "-"
 BOM = "\ufeff"
@@ -25,13 +35,13 @@ class InputFile(NamedTuple):
     """A file to inspect.
 
     Attributes:
-        path: as it was given, or found in a folder.
+        path: as it was given, or found in a folder or below an address.
         stamp: its `file_stamp` in a watched folder, where a name may come again with other content;
             rows of earlier versions hold only size and time of modification.
         image_id: that of its row, if it is given; None takes the next.
     """
 
-    path: Path
+    path: AnyPath
     stamp: Stamp | None = None
     image_id: int | None = None
 
@@ -45,7 +55,8 @@ def find_files(
     which good/ comes first. Linked folders come last, each once. Hidden folders, the masks/ beside
     good/ and bad/, and pictures of earlier runs are left out. A folder that cannot be entered is
     returned itself. A pattern may contain *, ? and **. A file is taken whatever its name. "-" reads
-    file names from `stdin`, one per line, without checking that they exist.
+    file names from `stdin`, one per line, without checking that they exist. An address such as
+    s3://bucket/folder means the images below it.
 
     Raises FileNotFoundError, before the first file is returned, for an input that names none.
     """
@@ -56,6 +67,17 @@ def find_files(
 def count_files(inputs: Sequence[str]) -> int | None:
     """Return the number of files that `find_files` returns; None if stdin is among the inputs."""
     return None if STDIN in inputs else sum(1 for _ in find_files(inputs, log=False))
+
+
+def read_input(path: AnyPath, white: float = 0.0) -> Reading:
+    """Read a photograph from a file or an address, or say why it cannot be read."""
+    if not isinstance(path, RemotePath):
+        return try_read(path, white)
+    try:
+        pixels, note = read_content(read_bytes(path, MAX_BYTES), str(path), white)
+    except (ImageError, OSError) as error:
+        return Reading(None, " ".join(str(error).splitlines()), "")
+    return Reading(pixels, "", note)
 
 
 def in_batches(input_files: Iterable[InputFile], size: int) -> Iterator[list[InputFile]]:
@@ -87,10 +109,12 @@ def _walk(folder: Path, log: bool) -> Iterator[Path]:
         logger.warning(sentence)
 
 
-def _resolve(text: str, stdin: TextIO | None, log: bool) -> Iterable[Path]:
+def _resolve(text: str, stdin: TextIO | None, log: bool) -> Iterable[AnyPath]:
     """Return the files that one input names."""
     if text == STDIN:
         return _read_names(stdin or io.StringIO())
+    if SEPARATOR in text:
+        return list_images(text)
     path = Path(text)
     if path.is_file():
         return [path]
@@ -113,11 +137,11 @@ def _not_empty(paths: Iterator[Path], message: str) -> Iterator[Path]:
     return chain([first], paths)
 
 
-def _read_names(stdin: TextIO) -> Iterator[Path]:
+def _read_names(stdin: TextIO) -> Iterator[AnyPath]:
     for line in _decode_lines(stdin):
         name = line.rstrip("\r\n")
         if name.strip():
-            yield Path(name)
+            yield to_path(name)
 
 
 def _decode_lines(stdin: TextIO) -> Iterable[str]:
@@ -134,7 +158,7 @@ def _decode_lines(stdin: TextIO) -> Iterable[str]:
     return (os.fsdecode(line.removeprefix(codecs.BOM_UTF8)) for line in octets)
 
 
-def _each_once(paths: Iterable[Path]) -> Iterator[Path]:
+def _each_once(paths: Iterable[AnyPath]) -> Iterator[AnyPath]:
     seen: set[str] = set()
     for path in paths:
         if str(path) not in seen:

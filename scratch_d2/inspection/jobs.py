@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from scratch_d2.data.images import try_read
-from scratch_d2.inspection.inputs import InputFile
+from scratch_d2.inspection.inputs import InputFile, read_input
 from scratch_d2.inspection.inspector import Inspection, Inspector
 from scratch_d2.inspection.options import Options
 from scratch_d2.inspection.pipeline import Stage, run_stages
@@ -46,12 +46,7 @@ class PredictionPipeline:
         """Run batches through all stages, append their rows and have them taken."""
         from scratch_d2.inspection.processors import shared_by
 
-        def append(batch: list[Row]) -> None:
-            with self.stopwatch("rows"):
-                rows.append(batch)
-            self.stopwatch.images += len(batch)
-            take(batch)
-
+        append = partial(append_rows, rows=rows, take=take, stopwatch=self.stopwatch)
         workers = self.options.workers
         with shared_by(workers) as begin, self.stopwatch("all"):
             stages = [
@@ -59,13 +54,13 @@ class PredictionPipeline:
                 Stage(self.inspect, workers, begin),
                 Stage(self.write_outputs, WRITERS),
             ]
-            run_stages(_make_jobs(batches, next_id), stages, append, ahead=2 * workers + 2)
+            run_stages(make_jobs(batches, next_id), stages, append, ahead=2 * workers + 2)
 
     def read(self, batch: list[ImageJob]) -> list[ImageJob]:
         """Read the images of a batch; a file that cannot be read gets an error."""
         with self.stopwatch("read"):
             for job in batch:
-                job.image, job.error, job.note = try_read(
+                job.image, job.error, job.note = read_input(
                     job.input_file.path, self.inspector.white_level
                 )
         return batch
@@ -119,7 +114,16 @@ class PredictionPipeline:
         return {**row, **noted, **written}
 
 
-def _make_jobs(batches: Iterable[list[InputFile]], next_id: int) -> Iterator[list[ImageJob]]:
+def append_rows(batch: list[Row], rows: RowFile, take: Deliver, stopwatch: Stopwatch) -> None:
+    """Append rows to the file, and have them taken when they are on the disk."""
+    with stopwatch("rows"):
+        rows.append(batch)
+    stopwatch.images += len(batch)
+    take(batch)
+
+
+def make_jobs(batches: Iterable[list[InputFile]], next_id: int) -> Iterator[list[ImageJob]]:
+    """Number the files of batches from `next_id`, but for those that have an image_id."""
     for batch in batches:
         yield [
             ImageJob(following if file.image_id is None else file.image_id, file)

@@ -14,6 +14,7 @@ from scratch_d2.inspection.rows import writing
 from scratch_d2.structures.areas import scratch_mask
 from scratch_d2.structures.thresholds import Thresholds
 from scratch_d2.utils.opencv import cv2
+from scratch_d2.utils.remote import AnyPath
 
 FOLDERS = RESULT_FOLDERS
 WORDS = (*FOLDERS, "none", "all", "bad")
@@ -86,7 +87,7 @@ class Pictures:
         return written
 
 
-def picture_name(image_id: int, file: Path) -> str:
+def picture_name(image_id: int, file: AnyPath) -> str:
     """Return the name of overlay and mask: unique by the id, valid on every file system."""
     return f"{image_id:06d}_{re.sub(r'[^A-Za-z0-9._-]+', '_', file.stem)[:100]}.png"
 
@@ -95,8 +96,13 @@ def _save(array: np.ndarray, path: Path) -> None:
     """Write HxWx3 uint8 RGB or HxW uint8."""
     bgr = cv2.cvtColor(array, cv2.COLOR_RGB2BGR) if array.ndim == 3 else array
     _, encoded = cv2.imencode(".png", bgr, FAST_PNG)
+    write_picture(encoded.data, path)
+
+
+def write_picture(content: bytes | memoryview, path: Path) -> None:
+    """Write an encoded picture, and wait until it is on the disk."""
     with writing(path), open(path, "wb") as file:
-        file.write(encoded.data)
+        file.write(content)
         # After a power failure there must be no row without its pictures.
         file.flush()
         os.fsync(file.fileno())

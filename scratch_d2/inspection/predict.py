@@ -1,23 +1,25 @@
 """Inspect files in parallel stages, and write results as they come."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from scratch_d2.inspection.cluster import ClusterPipeline
+from scratch_d2.inspection.crew import Crew
 from scratch_d2.inspection.inputs import InputFile, in_batches
 from scratch_d2.inspection.inspector import Inspector
 from scratch_d2.inspection.jobs import Deliver, PredictionPipeline
 from scratch_d2.inspection.options import DEFAULT_OPTIONS, Options
 from scratch_d2.inspection.results import open_results, read_taken, skip_done
 from scratch_d2.inspection.rows import Row, RowFile, write_derived, writing
+from scratch_d2.inspection.settings import run_settings
 from scratch_d2.inspection.shards import ShardFiles
 from scratch_d2.inspection.stopwatch import Stopwatch
 from scratch_d2.inspection.table import ResultsTable
 from scratch_d2.inspection.watch import Watch
 from scratch_d2.utils.progress import Progress
 
-__all__ = ["Options", "predict_files", "predict_watched"]
+__all__ = ["Options", "predict_files", "predict_on_cluster", "predict_watched"]
 
 
 def predict_files(
@@ -44,7 +46,38 @@ def predict_files(
     Returns the summary and the times of the stages. Raises what `open_results` raises, and OSError
     if results cannot be written.
     """
-    settings, shard = _settings(inspector, options), options.shard
+    pipeline = PredictionPipeline(inspector, output, options, Stopwatch())
+    settings = run_settings(inspector, options)
+    return _predict(pipeline, settings, input_files, output, options, total, deliver)
+
+
+def predict_on_cluster(
+    crew: Crew,
+    input_files: Iterable[InputFile],
+    output: Path,
+    options: Options = DEFAULT_OPTIONS,
+    total: int | None = None,
+    deliver: Deliver | None = None,
+) -> tuple[dict[str, Any], Stopwatch]:
+    """Inspect files on a crew as `predict_files` does here; the results are the same.
+
+    Raises also what `Crew.begin` and `Crew.run` raise.
+    """
+    settings = crew.begin()
+    pipeline = ClusterPipeline(crew, output, Stopwatch())
+    return _predict(pipeline, settings, input_files, output, options, total, deliver)
+
+
+def _predict(
+    pipeline: PredictionPipeline | ClusterPipeline,
+    settings: dict[str, Any],
+    input_files: Iterable[InputFile],
+    output: Path,
+    options: Options,
+    total: int | None,
+    deliver: Deliver | None,
+) -> tuple[dict[str, Any], Stopwatch]:
+    shard = options.shard
     part = ShardFiles(input_files, shard, options.batch_size) if shard else None
     if shard and total is not None:
         total = len(shard.image_ids(total, options.batch_size))
@@ -60,7 +93,6 @@ def predict_files(
                 if deliver is not None:
                     deliver(batch)
 
-            pipeline = PredictionPipeline(inspector, output, options, Stopwatch())
             try:
                 pipeline.run(in_batches(left, options.batch_size), rows, following, take)
             except KeyboardInterrupt:
@@ -88,7 +120,7 @@ def predict_watched(
     Args:
         begin: called once when the watch begins.
     """
-    settings = _settings(inspector, options)
+    settings = run_settings(inspector, options)
     with open_results(output, settings, options.resume, options.overwrite) as rows:
         done, taken = read_taken(rows)
         table = _begin_table(rows, output)
@@ -123,17 +155,3 @@ def _finish(
     with writing(table.path):
         table.rewrite(rows)
     return write_derived(rows, output, settings, inputs)
-
-
-def _settings(inspector: Inspector, options: Options) -> dict[str, Any]:
-    """Return everything that determines the bytes of the results."""
-    return {
-        **inspector.metadata,
-        **asdict(inspector.thresholds),
-        "review_band": list(inspector.thresholds.review_band or []),
-        "white_level": inspector.white_level,
-        "image_check": inspector.image_check is not None,
-        "batch_size": options.batch_size,
-        "pictures": str(options.pictures),
-        "shard": options.shard and str(options.shard),
-    }

@@ -12,14 +12,14 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from scratch_d2.data.images import try_read
-from scratch_d2.inspection.inputs import RESULTS, InputFile
+from scratch_d2.inspection.inputs import RESULTS, InputFile, read_input
 from scratch_d2.inspection.pictures import FOLDERS
 from scratch_d2.inspection.rows import Row, RowFile
 from scratch_d2.inspection.watch import fingerprint
 from scratch_d2.structures.thresholds import RENAMED
 from scratch_d2.utils.counting import count_of
 from scratch_d2.utils.files import prepare_output_dir, write_atomically
+from scratch_d2.utils.remote import to_path
 
 SETTINGS, LOCK = "settings.json", ".lock"
 OUTPUTS = (RESULTS, SETTINGS, "results.csv", "summary.json", "coco_instances_results.json")
@@ -173,14 +173,14 @@ def _skip_known(rows: RowFile, input_files: Iterable[InputFile]) -> Iterable[Inp
 def _drop_repaired(rows: RowFile, keep_ids: bool = False) -> list[InputFile]:
     """Remove the rows of files that could not be read before and now can; return these files."""
     ids = {row["file"]: row["image_id"] for row in rows if row["status"] == "error"}
-    repaired = {name for name in ids if try_read(Path(name))[0] is not None}
+    repaired = {name for name in ids if read_input(to_path(name)).pixels is not None}
     if repaired:
         kept = (row for row in rows if row["file"] not in repaired or row["status"] != "error")
         write_atomically("".join(json.dumps(row) + "\n" for row in kept), rows.path)
         files = count_of(len(repaired), "file")
         logger.warning("inspecting %s again that could not be read before", files)
     return [
-        InputFile(Path(name), image_id=image_id if keep_ids else None)
+        InputFile(to_path(name), image_id=image_id if keep_ids else None)
         for name, image_id in ids.items()
         if name in repaired
     ]

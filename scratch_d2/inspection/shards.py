@@ -67,7 +67,7 @@ class ShardFiles:
     def __iter__(self) -> Iterator[InputFile]:
         for image_id, input_file in enumerate(self._input_files):
             self.total += 1
-            self._digest.update(os.fsencode(input_file.path) + b"\0")
+            self._digest.update(os.fsencode(str(input_file.path)) + b"\0")
             if self._shard.holds(image_id, self._batch_size):
                 yield input_file._replace(image_id=image_id)
 

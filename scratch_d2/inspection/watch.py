@@ -6,8 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from scratch_d2.data.images import try_read
-from scratch_d2.inspection.inputs import InputFile, choose_folders
+from scratch_d2.inspection.inputs import InputFile, choose_folders, read_input
 from scratch_d2.utils.files import file_stamp
 from scratch_d2.utils.folders import walk_images
 
@@ -85,7 +84,7 @@ class Watch:
     def _is_complete(self, input_file: InputFile, age: float) -> bool:
         if age < self.settle:
             return False
-        return age >= self.patience or try_read(input_file.path)[0] is not None
+        return age >= self.patience or read_input(input_file.path).pixels is not None
 
 
 def _is_taken(input_file: InputFile, taken: set[int]) -> bool:

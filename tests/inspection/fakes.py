@@ -1,5 +1,7 @@
 """What tests of prediction share: an inspector of bright pixels, and folders for it."""
 
+import os
+import time
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +30,23 @@ def bright_detector(images: list[np.ndarray]) -> list[Prediction]:
 def bright_inspector() -> Inspector:
     """An inspector that calls bright images Bad."""
     return Inspector(None, bright_detector, THRESHOLDS, metadata={"weights": "a.pth"})
+
+
+def slow_inspector(folder: Path, deadly: bool = False) -> Inspector:
+    """A bright_inspector that leaves its process id in a folder, and may die of bright images."""
+
+    def detect(images):
+        (folder / str(os.getpid())).touch()
+        if deadly and any(image[0, 0, 0] > 128 for image in images):
+            os._exit(1)
+        time.sleep(0.1)
+        return bright_detector(images)
+
+    return Inspector(None, detect, THRESHOLDS, metadata={"weights": "a.pth"})
+
+
+def inspector_without_weights() -> Inspector:
+    raise FileNotFoundError("no weights for the detector")
 
 
 def photograph(bright: bool) -> np.ndarray:
