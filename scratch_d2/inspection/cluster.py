@@ -133,8 +133,8 @@ def connected(
         except Exception as error:
             reason = " ".join(str(error).split())
             raise ConnectionError(
-                f"cluster {address!r} cannot be used: {reason}; a cluster with authentication needs "
-                "its token in RAY_AUTH_TOKEN"
+                f"cluster {address!r} cannot be used: {reason}; a cluster with authentication "
+                "needs its token in RAY_AUTH_TOKEN"
             ) from None
     try:
         resources = ray.cluster_resources()

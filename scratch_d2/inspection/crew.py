@@ -126,7 +126,11 @@ class Crew:
         self._idle.append(worker)
 
     def _replace(self, ref: Any, error: Exception) -> None:
+        import ray
+
         reason = _last_line(error)
+        lost = self._starting.get(ref) or self._running[ref].worker
+        ray.kill(lost)  # it may only be out of reach, and would keep its processor
         if ref in self._starting:
             del self._starting[ref]
             self._failed_starts += 1
