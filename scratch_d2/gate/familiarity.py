@@ -19,7 +19,7 @@ IMAGES_PER_DIMENSION = 3
 FEWEST = 2 * IMAGES_PER_DIMENSION * 4
 # So many Good images may be odd themselves; others may be a little farther away than those.
 ODD_SHARE = 0.002
-TOLERANCE = 1.05
+TOLERANCE = 1.15
 SEED = 0
 
 
