@@ -47,8 +47,8 @@ WRITTEN = {
     "convert": "detector.pth",
     "export": "bundle/detector.onnx",
 }
-# These two run until they are stopped, and import needs what another program has written.
-OTHERS = {"review", "serve", "import"}
+# The first two run until they are stopped; import and merge need what others have written.
+OTHERS = {"review", "serve", "import", "merge"}
 SMALL = ("SOLVER.MAX_ITER", "2", "SOLVER.IMS_PER_BATCH", "2", "GATE.EPOCHS", "1")
 pytestmark = pytest.mark.slow
 

@@ -92,7 +92,7 @@ def test_a_gate_of_such_weights_or_such_scores_is_refused(tmp_path):
     torch.save(content, tmp_path / "nan.pth")
     with pytest.raises(ValueError, match=f"nan.pth': {name} holds values"):
         Gate.load(tmp_path / "nan.pth")
-    gate.logits = lambda strips: torch.tensor([0.0, torch.nan])
+    gate.model.judge = lambda *_: [torch.tensor([[[0.0]], [[torch.nan]]])]
     with pytest.raises(FloatingPointError, match="score of image 1 is nan"):
         gate([np.full((40, 60, 3), 90, np.uint8)] * 2)
 

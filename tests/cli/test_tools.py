@@ -20,7 +20,7 @@ from tests.cli.conftest import keys
 from tests.commands import ENGINES, ROOT, TINY, run_command
 
 ENV = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-WITHOUT_SCRIPT = ("fine-tune", "review", "import", "export-labels", "select", "serve")
+WITHOUT_SCRIPT = ("fine-tune", "review", "import", "export-labels", "select", "serve", "merge")
 SCRIPTS = sorted([*(ROOT / "tools").glob("*.py"), *(ROOT / "datasets").glob("*.py")])
 
 
