@@ -47,7 +47,7 @@ def test_keys_that_an_older_detectron2_lacks_are_left_out(older):
 
     cfg = to_d2_config(load_config(TINY, ["SOLVER.MAX_ITER", "7"]))
     assert cfg.SOLVER.MAX_ITER == 7 and "FLOAT32_PRECISION" not in cfg
-    assert cfg.DATALOADER.REPEAT_SQRT is False and cfg.SCRATCH.AREA_THRESHOLD == 500
+    assert cfg.DATALOADER.REPEAT_SQRT is False and cfg.SCRATCH.AREA_UNIT == "auto"
 
 
 def test_what_it_would_lose_is_refused_by_name(older):
