@@ -56,7 +56,7 @@ def read_file(path: str | Path, convert: Callable[[Decoded], T]) -> T:
 def read_content(content: bytes, name: str, white: float = 0.0) -> Photograph:
     """Read the bytes of a photograph as `read_photograph` reads a file.
 
-    Raises ImageError with the name for what is no image, as `read_file` does.
+    Raises ImageError naming a file that is not an image, as `read_file` does.
     """
 
     def take() -> bytes:

@@ -83,7 +83,7 @@ def _place_images(
 
 
 def _check_size(file: Path, size: tuple[int, int] | None) -> None:
-    """Raise ImageError for what is no image, or of another width and height than its labels."""
+    """Raise ImageError if a file is not an image or its size differs from its labels."""
     found = read_size(file)
     if size and found != size:
         told = "the image is {} x {} pixels, its labels are of {} x {}".format(*found, *size)

@@ -77,7 +77,7 @@ def row_key(row: Mapping[str, Any]) -> str:
     """Return 16 digits that stand for a row of results.jsonl: its photograph and what was found.
 
     Rows of one photograph by the same models are alike, whenever they were written. Raises KeyError
-    or TypeError for what is no row of an inspected photograph.
+    or TypeError if it is not the row of an inspected photograph.
     """
     found = [[each["score"], each["segmentation"]] for each in row["instances"]]
     content = [row["image_id"], row["file"], row.get("p_bad"), found]

@@ -74,7 +74,7 @@ def read_queue(folder: str | Path, count: int | None = None) -> Queue:
         count: how many of the most doubtful photographs to take; None takes all.
 
     Raises FileNotFoundError where the folder holds no results, and ValueError naming file and line
-    for what is no row, or where no photograph could be read.
+    if a line is not a row, or if no photograph could be read.
     """
     folder = Path(folder)
     if not (folder / RESULTS).is_file():
@@ -105,7 +105,7 @@ def read_lines(path: Path) -> Iterator[tuple[int, bytes, Mapping[str, Any]]]:
     """Yield offset in bytes, line and row of results.jsonl.
 
     A last line without a line break, which a run may be writing, is left out. Raises ValueError
-    naming file and line for what is no row.
+    naming file and line if a line is not a row.
     """
     offset = 0
     with open(path, "rb") as file:

@@ -9,7 +9,7 @@ from typing import Any
 def parse_json(content: bytes) -> Any:
     """Parse JSON in UTF-8, UTF-16 or UTF-32.
 
-    Raises ValueError for what is no JSON, and for an object with two values of one key: whoever
+    Raises ValueError for text that is not JSON, and for an object with two values of one key: whoever
     edited it expects either of them to count.
     """
     return json.loads(content, object_pairs_hook=_to_dict)
