@@ -19,7 +19,7 @@ FARTHEST = 400  # px along an outline from one corner to the next
 def to_points(polygon: Any) -> np.ndarray:
     """Return the corners of [x0, y0, x1, y1, ...] as [N, 2] float64.
 
-    Raises ValueError for fewer than three corners, an odd count, or a coordinate that is not finite.
+    Raises ValueError for fewer than three corners, an odd count, or a coordinate not finite.
     """
     try:
         values = np.asarray(polygon, np.float64)

@@ -9,8 +9,8 @@ from typing import Any
 def parse_json(content: bytes) -> Any:
     """Parse JSON in UTF-8, UTF-16 or UTF-32.
 
-    Raises ValueError for text that is not JSON, and for an object with two values of one key: whoever
-    edited it expects either of them to count.
+    Raises ValueError for text that is not JSON, and for an object with two values of one key, as
+    either of them may be the one that was meant.
     """
     return json.loads(content, object_pairs_hook=_to_dict)
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from scratch_d2.data.catalog import find_dataset_dicts
 from tests.builders import draw_label, rectangles, save
 
 NAMES = ("clean", "outlined", "boxed")
@@ -165,3 +166,17 @@ def mvtec(root: Path) -> Path:
     write_images(root / "test" / "scratch", ("outlined", "boxed"))
     save(MASK.astype(np.uint8) * 255, root / "ground_truth" / "scratch" / "outlined_mask.png")
     return root
+
+
+def change(file, edit):
+    content = json.loads(file.read_text())
+    edit(content)
+    file.write_text(json.dumps(content))
+    return file
+
+
+def boxes_of(out):
+    return {
+        d["file_name"].split("/")[-1]: [a["bbox"] for a in d["annotations"] if a["iscrowd"]]
+        for d in find_dataset_dicts(str(out))
+    }
