@@ -1,10 +1,8 @@
 """Scratch areas: of a mask, of each instance, and of a whole prediction in any unit."""
 
-from collections.abc import Callable
-
 import numpy as np
 
-from scratch_d2.structures.masks import decode_rle, union_of_rles
+from scratch_d2.structures.masks import decode_rle, rle_areas, union_of_rles
 from scratch_d2.structures.prediction import Prediction
 from scratch_d2.structures.thresholds import Thresholds
 from scratch_d2.utils.opencv import cv2
@@ -41,10 +39,13 @@ def measure_area(prediction: Prediction, thresholds: Thresholds) -> float:
 
 def instance_areas(prediction: Prediction, thresholds: Thresholds) -> list[float]:
     """Return the area of each instance in pixels, by the method of the thresholds."""
-    return [
-        scratch_area(decode_rle(mask), thresholds.area_method, float(score))
-        for mask, score in zip(prediction.masks, prediction.scores, strict=True)
-    ]
+    method = thresholds.area_method
+    if method == "contour":
+        return [scratch_area(decode_rle(mask), method) for mask in prediction.masks]
+    areas = rle_areas(prediction.masks)
+    if method == "weighted":
+        areas = areas * prediction.scores.astype(float) ** SCORE_POWER
+    return areas.tolist()
 
 
 def unit_scale(height: int, width: int, thresholds: Thresholds) -> float:
@@ -54,23 +55,21 @@ def unit_scale(height: int, width: int, thresholds: Thresholds) -> float:
     return 1 / thresholds.pixels_per_mm**2 if thresholds.area_unit == "mm2" else 1.0
 
 
-def scratch_area(mask: np.ndarray, method: str = "contour", score: float = 1.0) -> float:
+def scratch_area(mask: np.ndarray, method: str = "contour") -> float:
     """Measure the scratch area of an HxW mask in pixels.
 
     `contour` sums `cv2.contourArea` over the external contours: the polygon through the centres
     of the border pixels, so holes count and lines one pixel wide have area 0. `pixel` counts
-    the mask's pixels, `weighted` counts them with the fourth power of their score in 0..1.
+    the mask's pixels.
     """
-    if method not in METHODS:
-        raise ValueError(f"area method {method!r} is unknown; accepted are {', '.join(METHODS)}")
-    return METHODS[method](mask, score)
-
-
-def _contour_area(mask: np.ndarray, _: float) -> float:
-    contours, _hierarchy = cv2.findContours(
-        mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE
-    )
-    return float(sum(cv2.contourArea(contour) for contour in contours))
+    if method == "pixel":
+        return float(np.count_nonzero(mask))
+    if method == "contour":
+        contours, _ = cv2.findContours(
+            mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE
+        )
+        return float(sum(cv2.contourArea(contour) for contour in contours))
+    raise ValueError(f"area method {method!r} of a mask is unknown; accepted are contour, pixel")
 
 
 def _weighted_area(prediction: Prediction, thresholds: Thresholds) -> float:
@@ -79,10 +78,3 @@ def _weighted_area(prediction: Prediction, thresholds: Thresholds) -> float:
         mask = decode_rle(prediction.masks[index])
         np.maximum(weights, float(prediction.scores[index]) ** SCORE_POWER, weights, where=mask)
     return float(weights.sum())
-
-
-METHODS: dict[str, Callable[[np.ndarray, float], float]] = {
-    "contour": _contour_area,
-    "pixel": lambda mask, _: float(np.count_nonzero(mask)),
-    "weighted": lambda mask, score: float(np.count_nonzero(mask)) * score**SCORE_POWER,
-}
