@@ -61,7 +61,10 @@ def write_evaluation(
         content[task] = {key: None if math.isnan(v) else v for key, v in values.items()}
     write_atomically(json.dumps(content, indent=2) + "\n", folder / EVALUATION)
     evaluation.images.save(folder, evaluation.thresholds)
-    judged = judge_images(evaluation.images, evaluation.thresholds)
+    judged = dict(judge_images(evaluation.images, evaluation.thresholds))
+    if "unseen_below" in evaluation.metadata:
+        # What the area rule alone would say of images that the detector has not seen is not known.
+        del judged["area"]
     write_plots(folder, evaluation.images.y_true, judged)
 
 

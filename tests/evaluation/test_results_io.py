@@ -82,13 +82,16 @@ def test_the_folder_of_predict_is_matched_by_file_and_brings_its_thresholds(dict
     assert made.results["image"]["both_recall_bad"] == 0.0
 
 
-def test_what_the_gate_hid_from_the_detector_is_not_judged(dicts, tmp_path):
+def test_what_the_gate_hid_from_the_detector_is_not_judged(dicts, tmp_path, monkeypatch):
+    plotted = []
+    monkeypatch.setattr("scratch_d2.evaluation.files.write_plots", lambda *a: plotted.append(a[2]))
     folder = write_rows(tmp_path / "run", dicts, [0.1] * 7 + [0.9] * 3)
     made = evaluate_results("tests_labels", folder, tmp_path / "out", settings_of(folder))
     gate = made.results["gate"]
     assert gate["good_below_threshold"] == 6 and gate["bad_below_threshold"] == 1
     assert math.isnan(gate["recall_lost"])
     assert not any(name.startswith("area_") for name in made.results["image"])
+    assert set(plotted[0]) == {"gate", "both"}
     assert "has not seen the images with p(Bad) below 0.2" in made.metadata["notes"][0]
     source = read_source(tmp_path / "out")
     assert source.lowest_gate == 0.2 and source.images.p_bad.tolist() == [0.0] * 7 + [0.9] * 3
