@@ -79,10 +79,12 @@ def _describe(cfg: CfgNode, models: ModelBundle, folder: Path, kind: str) -> Man
 
 
 def _save_familiarity(weights: Path, file: Path) -> None:
-    from scratch_d2.gate import Gate
+    from scratch_d2.checkpoints.files import read_checkpoint
+    from scratch_d2.gate.model import FAMILIARITY
 
-    if (known := Gate.load(weights).familiarity) is not None:
-        np.savez(file, **known.to_dict())
+    if known := read_checkpoint(weights).get(FAMILIARITY):
+        arrays: dict[str, Any] = {name: np.asarray(value) for name, value in known.items()}
+        np.savez(file, **arrays)
 
 
 def _gate_metadata(weights: Path) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """What Good training images look like: limits and features that a gate's checkpoint carries."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -40,22 +40,24 @@ def _checked_files(dicts: Dicts) -> list[str]:
     return good[:: -(-len(good) // CHECKED_IMAGES)]
 
 
-def add_familiarity(weights: Path, cfg: CfgNode, dicts: Dicts) -> None:
-    """Add to a gate's checkpoint what its features of Good training images look like."""
-    gate, files = Gate.load(weights, cfg.MODEL.DEVICE), _checked_files(dicts)
-    features = []
-    starts = range(0, len(files), gate.batch_size)
+def add_familiarity(weights: Collection[Path], cfg: CfgNode, dicts: Dicts) -> None:
+    """Add to checkpoints of a gate what their features of Good training images look like."""
+    gates = {path: Gate.load(path, cfg.MODEL.DEVICE) for path in weights}
+    files, size = _checked_files(dicts), next(iter(gates.values())).batch_size
+    features: dict[Path, list[np.ndarray]] = {path: [] for path in gates}
+    starts = range(0, len(files), size)
     for start in track(starts, "learning what Good images look like", unit="step"):
-        chunk = files[start : start + gate.batch_size]
-        images = [read_image(file, cfg.SCRATCH.WHITE_LEVEL) for file in chunk]
-        features.append(gate.look(images).features)
-    known = Familiarity.learn(np.concatenate(features))
-    if known is None:
-        logger.warning("%d Good images are too few to learn what is unlike them", len(files))
-        return
-    content = read_checkpoint(weights)
-    content[FAMILIARITY] = {
-        name: torch.from_numpy(value) if isinstance(value, np.ndarray) else value
-        for name, value in known.to_dict().items()
-    }
-    save_atomically(content, weights)
+        images = [read_image(f, cfg.SCRATCH.WHITE_LEVEL) for f in files[start : start + size]]
+        for path, gate in gates.items():
+            features[path].append(gate.look(images).features)
+    for path, found in features.items():
+        known = Familiarity.learn(np.concatenate(found))
+        if known is None:
+            logger.warning("%d Good images are too few to learn what is unlike them", len(files))
+            return
+        content = read_checkpoint(path)
+        content[FAMILIARITY] = {
+            name: torch.from_numpy(value) if isinstance(value, np.ndarray) else value
+            for name, value in known.to_dict().items()
+        }
+        save_atomically(content, path)

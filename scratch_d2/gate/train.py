@@ -75,8 +75,7 @@ def train_gate(cfg: CfgNode, resume: bool = False) -> Path:
             _save(training, folder)
     final = save_atomically(training.weights(), folder / "model_final.pth")
     best = final if training.best is None else folder / "model_best.pth"
-    for weights in {final, best}:
-        add_familiarity(weights, cfg, examples.dicts)
+    add_familiarity({final, best}, cfg, examples.dicts)
     return best
 
 
