@@ -2,7 +2,7 @@
 
 Renders 1,000 and 4,000 labels with one worker and with two, each in a fresh interpreter; plans and
 describes a folder of 100,000 images that are links to these; kills a run half way and lets it go
-on. Prints the tables of docs/benchmarks.md. Memory is the sum of the peaks of a process and its
+on. Prints tables of docs/benchmarks/speed.md. Memory is the sum of the peaks of a process and its
 workers.
 """
 

@@ -13,7 +13,7 @@ from scratch_d2.config import default_config, flatten
 
 ROOT = Path(__file__).parents[1]
 NAMES = ("README.md", "ARCHITECTURE.md", "MODEL_ZOO.md", "datasets/README.md", "weights/README.md")
-PAGES = [*(ROOT / name for name in NAMES), *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [*(ROOT / name for name in NAMES), *sorted((ROOT / "docs").rglob("*.md"))]
 
 
 def anchors(page: Path) -> set[str]:

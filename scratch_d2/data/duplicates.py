@@ -1,8 +1,8 @@
 """Near-duplicates: photographs whose perceptual hashes differ in few bits.
 
 A hash is an `imagehash.phash` in hex. Codes recur in one typeface, so a coarse hash would confuse
-different labels: it has 16 x 16 bits, and accepted distances are small. `docs/benchmarks.md` has
-the measurements.
+different labels: it has 16 x 16 bits, and accepted distances are small. `docs/benchmarks/data.md`
+has the measurements.
 
 Hashes are compared by a matrix product. scikit-learn's radius neighbours take twice as long with
 Euclidean distances (20,000 hashes: 20.7 s against 10.0 s) and longer with Hamming distances.

@@ -13,7 +13,7 @@ from scratch_d2.structures.masks import decode_rle, union_of_rles
 from scratch_d2.utils.progress import track
 
 # A detection is believed from this score on; those of lower scores, which are more, teach the
-# detector to see scratches where there are none (docs/benchmarks.md) ...
+# detector to see scratches where there are none (docs/benchmarks/fine_tuning.md) ...
 MIN_SCORE = 0.5
 # ... if the gate, too, calls some place in its mask Bad.
 MIN_PROBABILITY = 0.5

@@ -118,7 +118,7 @@ def _prepare(out: Path, parameters: dict) -> None:
 
 
 def _libraries() -> dict[str, str]:
-    """What the pixels may depend on beside the parameters; docs/benchmarks.md says how much."""
+    """Versions that the pixels depend on beside the parameters (docs/benchmarks/speed.md)."""
     return {
         "numpy": np.__version__,
         "opencv": cv2.__version__,

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Draw docs/overlays.png: four labels of datasets/examples as the reference models judge them.
+"""Draw docs/pictures/overlays.png: labels of datasets/examples, judged by the reference models.
 
-python docs/make_overlays.py
+python docs/making/overlays.py
 """
 
 from pathlib import Path
@@ -12,7 +12,7 @@ from PIL import Image
 
 from scratch_d2 import Inspector
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 WIDTH, GAP, COLOURS = 620, 8, 64
 COLUMNS = (
     ("good/*08_13_03*", "bad/*12_46_31*"),
@@ -32,7 +32,7 @@ def main() -> None:
             top += image.shape[0] + GAP
     # A palette keeps the file small.
     picture = Image.fromarray(page[:-GAP]).quantize(COLOURS, dither=Image.Dither.NONE)
-    picture.save(ROOT / "docs/overlays.png", optimize=True)
+    picture.save(ROOT / "docs/pictures/overlays.png", optimize=True)
 
 
 def draw(inspector: Inspector, pattern: str) -> np.ndarray:
