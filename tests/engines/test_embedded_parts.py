@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+import scratch_d2.engines.embedded.boxes as boxes_module
 from scratch_d2.config import load_config
 from scratch_d2.engines.embedded.boxes import (
     decode_deltas,
@@ -88,22 +89,46 @@ def test_iou_of_empty_boxes_is_zero():
 
 
 def test_match_bounds_and_every_target():
-    iou = torch.tensor([[0.0, 0.3, 0.69, 0.7], [0.2, 0.1, 0.0, 0.0]])
-    index, label = match(iou, [0.3, 0.7], [0, -1, 1])
-    assert index.tolist() == [1, 0, 0, 0]
-    assert label.tolist() == [0, -1, -1, 1]
-    assert match(iou, [0.3, 0.7], [0, -1, 1], every_target=True)[1].tolist() == [1, -1, -1, 1]
-    assert match(torch.zeros(0, 3), [0.5], [0, 1])[1].tolist() == [0, 0, 0]
+    """Boxes of 10 x 10 that overlap targets of 10 x 10 by 0, 0.3, 0.6 and 0.7 of their area."""
+    boxes = torch.tensor([[x, 0.0, x + 10, 10] for x in (50.0, 100 + 70 / 13, 102.5, 130 / 17)])
+    targets = [torch.tensor([[100.0, 0, 110, 10]]), torch.zeros(0, 4), boxes[[0, 3]] + 1]
+    bounds = [0.3, 0.6], [0, -1, 1]
+    index, label = match(boxes, targets, *bounds)
+    assert label.tolist() == [[0, -1, 1, 0], [0, 0, 0, 0], [1, 0, 0, 1]]
+    assert index.tolist() == [[0, 0, 0, 0], [0, 0, 0, 0], [0, 0, 0, 1]]
+    far = [torch.tensor([[100.0, 0, 110, 60]]), targets[1], targets[2]]
+    assert match(boxes, far, *bounds)[1][0].tolist() == [0, 0, 0, 0]
+    assert match(boxes, far, *bounds, every_target=True)[1].tolist() == [
+        [0, 0, 1, 0],
+        [0, 0, 0, 0],
+        [1, 0, 0, 1],
+    ]
+    assert match(boxes, [torch.zeros(0, 4)], *bounds, True)[1].tolist() == [[0, 0, 0, 0]]
+
+
+def test_images_match_alike_alone_and_together(monkeypatch):
+    generator = torch.Generator().manual_seed(0)
+    corners = torch.rand((3, 40, 2, 2), generator=generator).cumsum(dim=2) * 50
+    targets = [boxes[:count].flatten(1) for boxes, count in zip(corners, (3, 0, 7))]
+    bounds = [0.3, 0.7], [0, -1, 1], True
+    together = match(corners.flatten(2), targets, *bounds)
+    assert (together[1] == 1).sum(dim=1).tolist()[1] == 0 < (together[1] == 1).sum()
+    monkeypatch.setattr(boxes_module, "PAIRS_AT_ONCE", 1)
+    for whole, part in zip(together, match(corners.flatten(2), targets, *bounds)):
+        torch.testing.assert_close(whole, part)
 
 
 @pytest.mark.parametrize(
     ("positives", "negatives", "expected"), [(9, 9, (2, 6)), (1, 9, (1, 7)), (9, 3, (2, 3))]
 )
 def test_sample_counts(positives, negatives, expected):
-    label = torch.tensor([1] * positives + [0] * negatives + [-1] * 4)
-    drawn = sample(label == 1, label == 0, count=8, fraction=0.25)
-    assert tuple(map(len, drawn)) == expected
-    assert (label[drawn[0]] == 1).all() and (label[drawn[1]] == 0).all()
+    row = torch.tensor([1] * positives + [0] * negatives + [-1] * 4)
+    label = torch.stack([row, torch.full_like(row, -1), row.flip(0)])
+    image, place, counts = sample(label, count=8, fraction=0.25)
+    assert counts == [sum(expected), 0, sum(expected)]
+    assert image.tolist() == [0] * counts[0] + [2] * counts[2]
+    assert label[image, place].tolist() == ([1] * expected[0] + [0] * expected[1]) * 2
+    assert len(set(zip(image.tolist(), place.tolist()))) == sum(counts)
 
 
 @pytest.mark.parametrize(

@@ -5,12 +5,15 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import torch
+from torch.nn.utils.rnn import pad_sequence
 from torchvision.ops import roi_align
 
 from scratch_d2.structures.resizing import Size
 
 # A predicted side grows at most from 16 to 1000 px, Detectron2's bound against overflow of exp.
 SCALE_CLAMP = math.log(1000.0 / 16)
+# Overlaps computed together: as many images at once as keep a tensor of them below 128 MB.
+PAIRS_AT_ONCE = 2**25
 
 
 class Target(NamedTuple):
@@ -70,34 +73,51 @@ def decode_deltas(
     return torch.cat([centres - 0.5 * sizes, centres + 0.5 * sizes], dim=1)
 
 
+def pad_boxes(boxes: Sequence[torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
+    """Stack the [M, 4] boxes of N images; returns [N, M', 4], filled with 0, and [N, M'] bool.
+
+    M' is the largest M. The second tensor says which boxes are real.
+    """
+    padded = pad_sequence(list(boxes), batch_first=True)
+    counts = torch.tensor([len(image) for image in boxes], device=padded.device)
+    return padded, torch.arange(padded.shape[1], device=padded.device) < counts[:, None]
+
+
 def pairwise_iou(first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
-    """Return the [N, M] intersection over union; 0, not NaN, where boxes are empty."""
-    corners_low = torch.max(first[:, None, :2], second[:, :2])
-    corners_high = torch.min(first[:, None, 2:], second[:, 2:])
-    overlap = (corners_high - corners_low).clamp(min=0).prod(dim=2)
-    union = box_area(first)[:, None] + box_area(second) - overlap
+    """Return the [..., N, M] intersection over union of [..., N, 4] and [..., M, 4] boxes.
+
+    It is 0, not NaN, where boxes are empty.
+    """
+    a, b = first[..., :, None, :], second[..., None, :, :]
+    width = torch.min(a[..., 2], b[..., 2]) - torch.max(a[..., 0], b[..., 0])
+    height = torch.min(a[..., 3], b[..., 3]) - torch.max(a[..., 1], b[..., 1])
+    overlap = width.clamp(min=0) * height.clamp(min=0)
+    union = box_area(first)[..., :, None] + box_area(second)[..., None, :] - overlap
     return torch.where(overlap > 0, overlap / union, overlap.new_zeros(1))
 
 
 def box_area(boxes: torch.Tensor) -> torch.Tensor:
-    """Return the [N] areas in square pixels."""
-    return (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
+    """Return the [...] areas of [..., 4] boxes in square pixels."""
+    return (boxes[..., 2] - boxes[..., 0]) * (boxes[..., 3] - boxes[..., 1])
 
 
 def nonempty(boxes: torch.Tensor, side: float = 0.0) -> torch.Tensor:
-    """Return [N] bool: both sides are longer than `side` pixels."""
-    return ((boxes[:, 2:] - boxes[:, :2]) > side).all(dim=1)
+    """Return [...] bool for [..., 4] boxes: both sides are longer than `side` pixels."""
+    return ((boxes[..., 2:] - boxes[..., :2]) > side).all(dim=-1)
 
 
 def match(
-    iou: torch.Tensor,
+    boxes: torch.Tensor,
+    targets: Sequence[torch.Tensor],
     thresholds: Sequence[float],
     labels: Sequence[int],
     every_target: bool = False,
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Match each of N boxes to one of M targets by their [M, N] overlap.
+    """Match the boxes of N images to the targets of their image.
 
     Args:
+        boxes: [A, 4], the same for all images, or [N, A, 4].
+        targets: [M, 4] per image.
         thresholds: ascending bounds between the intervals of overlap; a bound itself belongs to
             the upper interval.
         labels: one label per interval: 1 positive, 0 negative, -1 ignored.
@@ -105,37 +125,70 @@ def match(
             (Ren et al. 2015, section 3.1.2, case i).
 
     Returns:
-        index of the target, [N] int64, and label, [N] int64. Without targets all boxes have the
-        label of the lowest interval.
+        index of the target, [N, A] int64, and label, [N, A] int64. Where an image has no targets,
+        all its boxes have the label of the lowest interval.
     """
-    count = iou.shape[1]
-    if iou.numel() == 0:
-        index = torch.zeros(count, dtype=torch.int64, device=iou.device)
+    most = max([1, *map(len, targets)])
+    step = max(1, PAIRS_AT_ONCE // (most * max(1, boxes.shape[-2])))
+    parts = []
+    for start in range(0, len(targets), step):
+        some = boxes if boxes.dim() == 2 else boxes[start : start + step]
+        matched = _match(some, targets[start : start + step], thresholds, labels, every_target)
+        parts.append(matched)
+    index, label = zip(*parts)
+    return torch.cat(index), torch.cat(label)
+
+
+def _match(
+    boxes: torch.Tensor,
+    targets: Sequence[torch.Tensor],
+    thresholds: Sequence[float],
+    labels: Sequence[int],
+    every_target: bool,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    wanted, real = pad_boxes(targets)
+    if 0 in (wanted.shape[1], boxes.shape[-2]):
+        index = torch.zeros((len(targets), boxes.shape[-2]), dtype=torch.int64, device=boxes.device)
         return index, torch.full_like(index, labels[0])
-    best, index = iou.max(dim=0)
-    bounds = iou.new_tensor(thresholds)
-    choices = torch.tensor(list(labels), device=iou.device)
+    iou = torch.where(real[:, :, None], pairwise_iou(wanted, boxes), -1.0)
+    best, index = iou.max(dim=1)
+    bounds, choices = iou.new_tensor(thresholds), torch.tensor(list(labels), device=iou.device)
     label = choices[torch.bucketize(best, bounds, right=True)]
     if every_target:
-        highest = iou.max(dim=1, keepdim=True).values
-        label[(iou == highest).any(dim=0)] = 1
+        highest = iou.max(dim=2, keepdim=True).values
+        nearest = ((iou == highest) & real[:, :, None]).any(dim=1)
+        label = torch.where(nearest, 1, label)
     return index, label
 
 
 def sample(
-    positive: torch.Tensor, negative: torch.Tensor, count: int, fraction: float
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Draw at most `count` indices, at most `fraction` of them positive, from two [N] bool masks.
+    label: torch.Tensor, count: int, fraction: float
+) -> tuple[torch.Tensor, torch.Tensor, list[int]]:
+    """Draw at most `count` boxes per image, at most `fraction` of them positive.
 
     Negatives fill what positives leave. The draws come in Detectron2's order, so that one seed
     gives one sample in both engines.
+
+    Args:
+        label: [N, A]: 1 positive, 0 negative, anything else is never drawn.
+
+    Returns:
+        image and place of every box drawn, [D] int64 each, image after image and there positives
+        first, and how many were drawn from each image.
     """
-    positive, negative = positive.nonzero()[:, 0], negative.nonzero()[:, 0]
-    positives = min(len(positive), int(count * fraction))
-    negatives = min(len(negative), count - positives)
-    first = torch.randperm(len(positive), device=positive.device)[:positives]
-    second = torch.randperm(len(negative), device=negative.device)[:negatives]
-    return positive[first], negative[second]
+    positive, negative = label == 1, label == 0
+    places = torch.cat([positive.nonzero(), negative.nonzero()])
+    totals = torch.stack([positive.sum(dim=1), negative.sum(dim=1)]).tolist()
+    first, second, chosen, counts = 0, sum(totals[0]), [], []
+    for positives, negatives in zip(*totals):
+        some = min(positives, int(count * fraction))
+        others = min(negatives, count - some)
+        chosen.append(torch.randperm(positives, device=label.device)[:some] + first)
+        chosen.append(torch.randperm(negatives, device=label.device)[:others] + second)
+        first, second = first + positives, second + negatives
+        counts.append(some + others)
+    image, place = places[torch.cat(chosen)].unbind(dim=1)
+    return image, place, counts
 
 
 def pool_regions(

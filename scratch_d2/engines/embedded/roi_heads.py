@@ -19,7 +19,7 @@ from scratch_d2.engines.embedded.boxes import (
     decode_deltas,
     encode_deltas,
     match,
-    pairwise_iou,
+    pad_boxes,
     pool_regions,
     sample,
 )
@@ -44,11 +44,23 @@ class Found(NamedTuple):
 
 
 class _Sampled(NamedTuple):
-    """Proposals drawn from one image: boxes [R, 4], labels [R] and matched targets [R]."""
+    """Proposals drawn from all images, image after image.
+
+    Attributes:
+        boxes: [R, 4] float32.
+        labels: [R] int64, SCRATCH or BACKGROUND.
+        image: [R] int64, the image of each.
+        matched: [R] int64, its target there.
+        goals: [R, 4] float32, the box of that target; its own where the image has none.
+        counts: how many come from each image.
+    """
 
     boxes: torch.Tensor
     labels: torch.Tensor
+    image: torch.Tensor
     matched: torch.Tensor
+    goals: torch.Tensor
+    counts: list[int]
 
 
 class BoxPredictor(nn.Module):
@@ -132,77 +144,68 @@ class RoIHeads(nn.Module):
         targets: list[Target],
     ) -> Losses:
         """Return loss_cls, loss_box_reg and loss_mask over proposals drawn from every image."""
-        drawn = [self._sample(*pair) for pair in zip(proposals, targets)]
-        boxes = [image.boxes for image in drawn]
+        drawn = self._sample(proposals, [target.boxes for target in targets])
+        boxes = list(drawn.boxes.split(drawn.counts))
         logits, deltas = self.box_predictor(
             self.box_head(self._pool(features, boxes, self.box_spec))
         )
-        labels = torch.cat([image.labels for image in drawn])
         # Without any proposal the mean would be NaN.
-        cls = F.cross_entropy(logits, labels) if len(labels) else logits.sum() * 0.0
-        scratch = (labels == SCRATCH).nonzero()[:, 0]
+        cls = F.cross_entropy(logits, drawn.labels) if len(logits) else logits.sum() * 0.0
+        scratch = (drawn.labels == SCRATCH).nonzero()[:, 0]
         return {
             "loss_cls": cls,
-            "loss_box_reg": self._box_loss(deltas, drawn, targets, scratch),
-            "loss_mask": self._mask_loss(features, drawn, targets),
+            "loss_box_reg": self._box_loss(deltas, drawn, scratch),
+            "loss_mask": self._mask_loss(features, drawn, scratch, targets),
         }
 
     @torch.no_grad()
-    def _sample(self, proposals: torch.Tensor, target: Target) -> _Sampled:
+    def _sample(self, proposals: list[torch.Tensor], targets: list[torch.Tensor]) -> _Sampled:
         """Label proposals by their overlap with the targets and draw a training sample."""
         spec = self.spec
         if spec.PROPOSAL_APPEND_GT:
-            proposals = torch.cat([proposals, target.boxes])
-        overlap = pairwise_iou(target.boxes, proposals)
-        index, label = match(overlap, spec.IOU_THRESHOLDS, spec.IOU_LABELS)
-        if len(target.boxes) == 0:
-            label = torch.zeros_like(label)
-        drawn = torch.cat(
-            sample(label == 1, label == 0, spec.BATCH_SIZE_PER_IMAGE, spec.POSITIVE_FRACTION)
-        )
-        classes = torch.where(label[drawn] == 1, SCRATCH, BACKGROUND)
-        return _Sampled(proposals[drawn], classes, index[drawn])
+            proposals = [torch.cat(pair) for pair in zip(proposals, targets)]
+        boxes, real = pad_boxes(proposals)
+        index, label = match(boxes, targets, spec.IOU_THRESHOLDS, spec.IOU_LABELS)
+        goals, known = pad_boxes(targets)
+        label = torch.where(known.any(dim=1, keepdim=True), label, 0)
+        label = torch.where(real, label, -1)
+        image, place, counts = sample(label, spec.BATCH_SIZE_PER_IMAGE, spec.POSITIVE_FRACTION)
+        drawn, matched = boxes[image, place], index[image, place]
+        labels = torch.where(label[image, place] == 1, SCRATCH, BACKGROUND)
+        if goals.shape[1]:
+            goal = torch.where(known[image, matched, None], goals[image, matched], drawn)
+        else:
+            goal = drawn
+        return _Sampled(drawn, labels, image, matched, goal, counts)
 
     def _box_loss(
-        self,
-        deltas: torch.Tensor,
-        drawn: list[_Sampled],
-        targets: list[Target],
-        scratch: torch.Tensor,
+        self, deltas: torch.Tensor, drawn: _Sampled, scratch: torch.Tensor
     ) -> torch.Tensor:
         """Smooth L1 over the scratches, divided by the count of all sampled proposals."""
-        aims = [
-            target.boxes[image.matched] if len(target.boxes) else image.boxes
-            for image, target in zip(drawn, targets)
-        ]
-        boxes, wanted = torch.cat([image.boxes for image in drawn]), torch.cat(aims)
         spec = self.box_spec
-        goal = encode_deltas(boxes[scratch], wanted[scratch], spec.BBOX_REG_WEIGHTS)
+        goal = encode_deltas(drawn.boxes[scratch], drawn.goals[scratch], spec.BBOX_REG_WEIGHTS)
         loss = smooth_l1_loss(deltas[scratch], goal, spec.SMOOTH_L1_BETA, reduction="sum")
-        return loss / max(len(boxes), 1) * spec.BBOX_REG_LOSS_WEIGHT
+        return loss / max(len(deltas), 1) * spec.BBOX_REG_LOSS_WEIGHT
 
     def _mask_loss(
         self,
         features: dict[str, torch.Tensor],
-        drawn: list[_Sampled],
+        drawn: _Sampled,
+        scratch: torch.Tensor,
         targets: list[Target],
     ) -> torch.Tensor:
         """Binary cross entropy of the masks inside the proposals that hold a scratch."""
-        boxes = [image.boxes[image.labels == SCRATCH] for image in drawn]
-        logits = self.mask_head(self._pool(features, boxes, self.mask_spec))[:, 0]
+        counts = torch.bincount(drawn.image[scratch], minlength=len(targets)).tolist()
+        boxes = drawn.boxes[scratch].split(counts)
+        logits = self.mask_head(self._pool(features, list(boxes), self.mask_spec))[:, 0]
         if len(logits) == 0:
             return logits.sum() * 0
         side, wanted = logits.shape[-1], []
-        for image, target, box in zip(drawn, targets, boxes):
+        for box, owner, target in zip(boxes, drawn.matched[scratch].split(counts), targets):
             if len(box) == 0:
                 continue
-            owner = image.matched[image.labels == SCRATCH, None]
-            crops = roi_align(
-                target.masks[:, None].float(),
-                torch.cat([owner.to(box.dtype), box], dim=1),
-                side,
-                aligned=True,
-            )
+            regions = torch.cat([owner[:, None].to(box.dtype), box], dim=1)
+            crops = roi_align(target.masks[:, None].float(), regions, side, aligned=True)
             wanted.append(crops[:, 0] >= 0.5)
         return F.binary_cross_entropy_with_logits(logits, torch.cat(wanted).to(logits.dtype))
 

@@ -19,7 +19,7 @@ from scratch_d2.engines.embedded.boxes import (
     image_size,
     match,
     nonempty,
-    pairwise_iou,
+    pad_boxes,
     sample,
 )
 from scratch_d2.engines.embedded.layers import Conv2d
@@ -148,18 +148,18 @@ class RPN(nn.Module):
         """Binary cross entropy and smooth L1, both over the anchors wanted from all images."""
         spec, weights = self.spec, self.spec.BBOX_REG_WEIGHTS
         boxes, scores, shifts = torch.cat(anchors), torch.cat(logits, 1), torch.cat(deltas, 1)
-        drawn = [self._sample(boxes, *pair) for pair in zip(targets, sizes)]
-        label = torch.stack([label for label, _ in drawn])
-        chosen = [labels == 1 for labels, _ in drawn]
-        matched = [t.boxes[index[rows]] for t, (_, index), rows in zip(targets, drawn, chosen)]
-        aims = encode_deltas(
-            torch.cat([boxes[rows] for rows in chosen]), torch.cat(matched), weights
-        )
-        wanted, beta = label >= 0, spec.SMOOTH_L1_BETA
+        wanted = [target.boxes for target in targets]
+        label, index = self._sample(boxes, wanted, sizes)
+        image, place = (label == 1).nonzero(as_tuple=True)
+        # Without any target there is nothing positive to look up.
+        goals = pad_boxes(wanted)[0]
+        matched = goals[image, index[image, place]] if len(image) else boxes[:0]
+        aims = encode_deltas(boxes[place], matched, weights)
+        drawn, beta = label >= 0, spec.SMOOTH_L1_BETA
         cls = F.binary_cross_entropy_with_logits(
-            scores[wanted], label[wanted].to(scores.dtype), reduction="sum"
+            scores[drawn], label[drawn].to(scores.dtype), reduction="sum"
         )
-        loc = smooth_l1_loss(shifts[label == 1], aims, beta, reduction="sum")
+        loc = smooth_l1_loss(shifts[image, place], aims, beta, reduction="sum")
         count = spec.BATCH_SIZE_PER_IMAGE * len(targets)
         return {
             "loss_rpn_cls": cls / count * spec.LOSS_WEIGHT,
@@ -168,24 +168,20 @@ class RPN(nn.Module):
 
     @torch.no_grad()
     def _sample(
-        self, anchors: torch.Tensor, target: Target, size: Size
+        self, anchors: torch.Tensor, targets: list[torch.Tensor], sizes: list[Size]
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return the label of every anchor, 1, 0 or -1 for not drawn, and its target."""
+        """Return per image the label of every anchor, 1, 0 or -1 for not drawn, and its target."""
         spec = self.spec
-        index, label = match(
-            pairwise_iou(target.boxes, anchors), spec.IOU_THRESHOLDS, spec.IOU_LABELS, True
-        )
+        index, label = match(anchors, targets, spec.IOU_THRESHOLDS, spec.IOU_LABELS, True)
         margin = spec.BOUNDARY_THRESH
         if margin >= 0:
-            limits = anchors.new_tensor([size[1] + margin, size[0] + margin])
-            inside = (anchors[:, :2] >= -margin).all(1) & (anchors[:, 2:] < limits).all(1)
-            label[~inside] = -1
-        positive, negative = sample(
-            label == 1, label == 0, spec.BATCH_SIZE_PER_IMAGE, spec.POSITIVE_FRACTION
-        )
-        label = label.new_full(label.shape, -1)
-        label[positive], label[negative] = 1, 0
-        return label, index
+            limits = anchors.new_tensor(sizes).flip(1)[:, None] + margin
+            inside = (anchors[:, :2] >= -margin).all(1) & (anchors[:, 2:] < limits).all(2)
+            label = torch.where(inside, label, -1)
+        image, place, _ = sample(label, spec.BATCH_SIZE_PER_IMAGE, spec.POSITIVE_FRACTION)
+        drawn = torch.full_like(label, -1)
+        drawn[image, place] = label[image, place]
+        return drawn, index
 
     def _propose(
         self,
@@ -209,18 +205,17 @@ class RPN(nn.Module):
             scores.append(score.float())
             levels.append(torch.full_like(best[0], number))
         level = torch.cat(levels)
-        return [
-            self._suppress(box, score, level, size)[:after]
-            for box, score, size in zip(torch.cat(boxes, 1), torch.cat(scores, 1), sizes)
-        ]
+        box, score = torch.cat(boxes, 1), torch.cat(scores, 1)
+        # A diverging network shows in the losses, which name the iteration.
+        sound = torch.isfinite(box).all(dim=2) & torch.isfinite(score)
+        box = torch.stack([clip_boxes_to_image(*image) for image in zip(box, sizes)])
+        sound = sound & nonempty(box, self.min_size)
+        return [self._suppress(*image, level)[:after] for image in zip(box, score, sound)]
 
     def _suppress(
-        self, box: torch.Tensor, score: torch.Tensor, level: torch.Tensor, size: Size
+        self, box: torch.Tensor, score: torch.Tensor, sound: torch.Tensor, level: torch.Tensor
     ) -> torch.Tensor:
-        """Return the [P, 4] boxes of an image that no better one of their level overlaps."""
-        # A diverging network shows in the losses, which name the iteration.
-        sound = torch.isfinite(box).all(dim=1) & torch.isfinite(score)
-        box = clip_boxes_to_image(box, size)
-        sound = sound & nonempty(box, self.min_size)
-        box, score, level = box[sound], score[sound], level[sound]
-        return box[self.nms(box, score, level, self.spec.NMS_THRESH)]
+        """Return the [P, 4] sound boxes of an image that no better one of their level overlaps."""
+        rows = sound.nonzero()[:, 0]
+        box = box[rows]
+        return box[self.nms(box, score[rows], level[rows], self.spec.NMS_THRESH)]
