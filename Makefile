@@ -7,6 +7,7 @@
 # make fine-tune DATA=/data/labels: trains the models in weights/ on with a folder of one's own,
 #   chooses thresholds and evaluates; resumable, so another folder wants another RUN=folder. KEYS as
 #   above.
+# make docs: the site of the documents in build/site; a dead link fails.
 PYTHON ?= python3
 BIN := .venv/bin
 KEYS ?=
@@ -30,14 +31,14 @@ reference: export DETECTRON2_DATASETS := $(REFERENCE)/datasets
 
 RUN ?= runs/fine_tuned
 
-.PHONY: demo demo-train test lint reference fine-tune clean
+.PHONY: demo demo-train test lint docs reference fine-tune clean
 
 .venv/installed: setup.py
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
 	  { echo "Python 3.10 or newer is needed; name one with make PYTHON=python3.11"; exit 2; }
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet torch torchvision
-	$(BIN)/python -m pip install --quiet --editable '.[headless,report,dev]'
+	$(BIN)/python -m pip install --quiet --editable '.[headless,report,dev,docs]'
 	@touch $@
 
 test: .venv/installed lint
@@ -48,6 +49,10 @@ lint: .venv/installed
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
 	$(BIN)/mypy
+
+docs: .venv/installed
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
+	@echo "build/site/index.html; to look at it: $(BIN)/mkdocs serve"
 
 demo: .venv/installed
 	rm -rf $(DEMO)

@@ -68,6 +68,8 @@ setup(
         "serve": serve,
         # A cluster, and photographs at addresses such as s3:// (which needs s3fs as well).
         "ray": ray,
+        # The site: make docs.
+        "docs": ["mkdocs>=1.6,<2", "mkdocs-material>=9.5,<10", "mkdocstrings[python]>=0.26,<2"],
         "dev": [
             *report,
             *export,
@@ -76,6 +78,7 @@ setup(
             *ray,
             *("pytest>=7", "pytest-xdist>=3", "hypothesis>=6", "playwright>=1.40"),
             *("mini-racer>=0.12", "nbclient>=0.8", "nbformat>=5", "ipykernel>=6"),
+            *("jsonschema>=4", "codespell>=2.3"),
             *("ruff>=0.4", "import-linter>=2", "mypy>=1.10", "types-PyYAML", "types-tqdm"),
         ],
     },

@@ -55,7 +55,7 @@ def add_scratch_config(cfg: CfgNode) -> None:
     """Add the keys of scratch_d2 to a config, in place; works on Detectron2's `get_cfg()` too."""
     node = type(cfg)
     cfg.SCRATCH = node()
-    # Which engine trains and runs the detector: "auto" takes Detectron2 wherever it is installed.
+    # Which engine trains and runs the detector: "auto" takes Detectron2 if it is installed.
     cfg.SCRATCH.ENGINE = "auto"
     # How scratch-d2 predict computes: in "bfloat16", in "float32" with norms folded, or "exact" as
     # in training and evaluation. "auto" is bfloat16 if the device has it, else float32. If a
@@ -64,14 +64,15 @@ def add_scratch_config(cfg: CfgNode) -> None:
     # Folder with good/, bad/ and masks/ behind the names scratch_text_{train,val,test,all};
     # "" means $DETECTRON2_DATASETS/scratch_text.
     cfg.SCRATCH.DATA_ROOT = ""
-    # The split into train, val and test is drawn from this seed; groups stay together.
+    # Seed of the split into train, val and test; groups stay together.
     cfg.SCRATCH.SPLIT_SEED = 0
     # Photographs at most this many seconds apart, by their file names, are one group.
     cfg.SCRATCH.BURST_GAP = 30.0
-    # So are photographs whose perceptual hashes differ in at most this many bits; -1 compares none.
-    # Evaluation looks for near-duplicates of test images among the training images likewise.
+    # Photographs are also one group if their perceptual hashes differ in at most this many bits;
+    # -1 compares none. The leak check of an evaluation uses the same limit.
     cfg.SCRATCH.DUPLICATE_DISTANCE = 12
-    # From 3 on, scratch_text_fold0_{train,val,test} and so on are registered as well.
+    # Number of folds for cross-validation, 3 or more: scratch_text_fold0_{train,val,test} and so
+    # on are registered as well. 0 makes none.
     cfg.SCRATCH.FOLDS = 0
     # A splits.json, as training writes it beside the checkpoint, that lists the images which the
     # model has seen; "" means the file beside the weights.
@@ -84,26 +85,28 @@ def add_scratch_config(cfg: CfgNode) -> None:
     cfg.SCRATCH.WHITE_LEVEL = 0.0
     # In a grey mask file, pixels above this level (0..255) are scratch.
     cfg.SCRATCH.MASK_THRESHOLD = 127
-    # The area rule. An instance counts from this score on; an image is Bad from this area on.
+    # A detection counts for the area if its score is at least this.
     cfg.SCRATCH.SCORE_THRESHOLD = 0.5
-    # -1 is the default of the unit: 1% of the image, 1 mm2 or 500 pixels.
+    # An image is Bad if its scratch area is at least this, in AREA_UNIT. -1 is the default of the
+    # unit: 1% of the image, 1 mm2 or 500 pixels.
     cfg.SCRATCH.AREA_THRESHOLD = -1.0
-    # "contour" sums cv2.contourArea over external contours, "pixel" counts mask pixels, "weighted"
-    # counts each with the fourth power of its score.
+    # How the area is measured: "contour" sums cv2.contourArea over external contours, "pixel"
+    # counts mask pixels, "weighted" counts each with the fourth power of its score.
     cfg.SCRATCH.AREA_METHOD = "contour"
-    # "fraction" of the image, "pixel" of the original image, or "mm2". "auto" is mm2 if
-    # PIXELS_PER_MM is set, else fraction.
+    # Unit of the area: "fraction" of the image, "pixel" of the original image, or "mm2". "auto" is
+    # mm2 if PIXELS_PER_MM is set, else fraction.
     cfg.SCRATCH.AREA_UNIT = "auto"
-    # Pixels of the original image in a millimetre of the label; 0 where it is not known.
+    # Pixels of the original image in a millimetre of the label; 0 if it is not known.
     cfg.SCRATCH.PIXELS_PER_MM = 0.0
     # Areas in [low, high) are sent to review instead of being judged; [] judges every image.
     cfg.SCRATCH.REVIEW_BAND = []
-    # Send an image to review where gate and area rule are sure of the opposite. The detector then
-    # looks at every image, so that the gate saves no time.
+    # Send an image to review if gate and area rule are sure of the opposite. The detector then
+    # looks at every image, so the gate saves no time.
     cfg.SCRATCH.REVIEW_DISAGREEMENT = False
 
     # In training, a batch is padded to its largest image. DATALOADER.ASPECT_RATIO_GROUPING keeps
-    # standing and lying images apart; each of these in so many groups, from long to square.
+    # standing and lying images apart; this splits each of the two into so many groups, from long
+    # to square.
     cfg.SCRATCH.ASPECT_GROUPS = 1
 
     cfg.GATE = node()
@@ -116,24 +119,28 @@ def add_scratch_config(cfg: CfgNode) -> None:
     cfg.GATE.MODEL = "resnet50"
     # True lets timm download ImageNet weights for the start of training.
     cfg.GATE.PRETRAINED = False
-    # Share of the channels in the stages of a ResNet. The detector takes its backbone where
+    # Share of the channels in the stages of a ResNet. The detector takes its backbone if
     # MODEL.RESNETS has RES2_OUT_CHANNELS 256 and WIDTH_PER_GROUP 64 times that as well.
     cfg.GATE.WIDTH = 1.0
-    # The image is turned to lie, and its longer side scaled to so many pixels.
+    # Longer side of the gate's input in px. Images are turned to landscape and scaled to it.
     cfg.GATE.IMAGE_SIZE = 224
-    # Send an image to review that is too dark, too small, without print or full of noise, measured
-    # by the images that the gate was trained on.
+    # Send an image to review that is too dark, too small, without print or full of noise, compared
+    # with the images that the gate was trained on.
     cfg.GATE.CHECK_IMAGES = True
-    # An image with p(Bad) below this is Good without a look by the detector.
+    # An image with a lower p(Bad) is Good; the detector does not look at it.
     cfg.GATE.THRESHOLD = 0.05
-    # An image with p(Bad) from this on is Bad whatever its scratch area, the detector only shows
-    # where; null leaves all such verdicts to the area rule.
+    # An image with this p(Bad) or more is Bad whatever its scratch area; the detector only shows
+    # where. null leaves all such verdicts to the area rule.
     cfg.GATE.UPPER_THRESHOLD = None
+    # Folder for checkpoints, logs and config of the gate.
     cfg.GATE.OUTPUT_DIR = "./output/gate"
+    # How often the training of the gate sees each image.
     cfg.GATE.EPOCHS = 20
+    # Images per step of the gate's training.
     cfg.GATE.BATCH_SIZE = 32
-    # AdamW with a one-cycle schedule; this is its highest rate.
+    # Highest learning rate of the gate: AdamW with a one-cycle schedule.
     cfg.GATE.BASE_LR = 3e-4
+    # Weight decay of AdamW.
     cfg.GATE.WEIGHT_DECAY = 0.05
     # Weight of Bad images in the loss; 0 means n(Good) / n(Bad) of the training data.
     cfg.GATE.POS_WEIGHT = 0.0

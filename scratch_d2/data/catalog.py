@@ -44,15 +44,18 @@ def register_scratch_dataset(
 ) -> None:
     """Register a folder of good/, bad/ and masks/ under a name; the disk is not touched.
 
-    Where Detectron2 is installed the name is in its DatasetCatalog too, ready for any project.
+    If Detectron2 is installed, the name is in its DatasetCatalog too, ready for any project.
     If `root` has a subfolder named like the split, with good/ and bad/ in it, that is used as it
-    is. Otherwise, if `root` has a splits.json, the split is the one saved there, and what led to
-    it goes before the arguments here. Otherwise the split is drawn.
+    is. Otherwise, if `root` has a splits.json, the split is the one saved there, and its settings
+    override the arguments here. Otherwise the split is drawn.
 
     Args:
         split: "train", "val", "test", "all" or, with folds, "fold0_train" and so on.
         mask_threshold: grey level in 0..255 above which a pixel of a grey mask is scratch.
-        seed, burst_gap, duplicate_distance, folds: as `SplitSettings` has them.
+        seed: the split is drawn from it.
+        burst_gap: seconds between photographs of one group at most, by their file names.
+        duplicate_distance: bits between the hashes of photographs of one group at most.
+        folds: 0, or the number of folds, 3 or more.
         replace: replace a registration of the same name with other arguments.
 
     Raises ValueError for an unknown split, a setting that is not accepted, or a name that already
