@@ -12,9 +12,10 @@ from scratch_d2.cli.main import COMMANDS, load_command
 from scratch_d2.config import default_config, flatten
 
 ROOT = Path(__file__).parents[1]
-NAMES = ("README.md", "ARCHITECTURE.md", "MODEL_ZOO.md", "datasets/README.md", "weights/README.md")
+NAMES = ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "MODEL_ZOO.md")
+FOLDERS = ("datasets/README.md", "weights/README.md")
 GENERATED = ("docs/reference/commands.md", "docs/reference/config.md")  # tests/test_site.py
-PAGES = [*(ROOT / name for name in NAMES), *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [*(ROOT / name for name in (*NAMES, *FOLDERS)), *sorted((ROOT / "docs").rglob("*.md"))]
 
 
 def anchors(page: Path) -> set[str]:

@@ -61,7 +61,7 @@ def _description(text: str) -> str:
         if code:
             blocks += ["```sh", "\n".join(code).strip(), "```", ""]
             code = []
-        blocks.append(line.replace("*", r"\*").replace("<", "&lt;").replace("_", r"\_"))
+        blocks.append(_prose(line))
     return "\n".join(blocks[:-1])
 
 
@@ -72,7 +72,7 @@ def _names(action: argparse.Action) -> str:
     names = ", ".join(action.option_strings)
     needed = " (needed)" if action.required and action.option_strings else ""
     shown = " ".join(part for part in (names, str(value) if action.nargs != 0 else "") if part)
-    return f"`{_pipes(shown)}`{needed}"
+    return f"`{shown}`{needed}"
 
 
 def _meaning(action: argparse.Action) -> str:
@@ -81,8 +81,10 @@ def _meaning(action: argparse.Action) -> str:
 
 
 def _cell(text: str) -> str:
-    return _pipes(text.replace("<", "&lt;").replace("*", r"\*").replace("_", r"\_"))
+    return _prose(text).replace("|", r"\|")
 
 
-def _pipes(text: str) -> str:
-    return text.replace("|", r"\|")
+def _prose(text: str) -> str:
+    """Return plain text as Markdown, with its options as code."""
+    text = text.replace("<", "&lt;").replace("*", r"\*").replace("_", r"\_")
+    return re.sub(r"(?<![\w`-])(--[a-z][a-z-]+)", r"`\1`", text)

@@ -89,14 +89,11 @@ def _our_table(keys: dict[str, object], meanings: dict[str, str]) -> str:
 
 
 def _table(keys: dict[str, object], comments: dict[str, str]) -> str:
+    of_block = comments.get(_block(next(iter(keys))), "")
     rows = ["| key | default | meaning |", "|---|---|---|"]
-    told = set()
     for key, default in keys.items():
-        source = key if key in comments else _block(key)
-        meaning = "" if source in told else comments.get(source, "")
-        told.add(source)
-        rows.append(f"| `{key}` | {_show(default)} | {meaning} |")
-    return "\n".join(rows)
+        rows.append(f"| `{key}` | {_show(default)} | {comments.get(key, '')} |")
+    return "\n".join([f"{of_block[:1].upper()}{of_block[1:]}.\n", *rows] if of_block else rows)
 
 
 def _show(value: object) -> str:
