@@ -1,10 +1,7 @@
 """Bundles without torch: the same rows, and bad bundles refused by name."""
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -14,38 +11,8 @@ from scratch_d2.bundles.loading import load_bundle
 from scratch_d2.bundles.manifest import read_manifest
 from scratch_d2.inspection.rows import RowFile
 from tests.bundles.conftest import RULE
-from tests.commands import ROOT, TINY, run_command
-
-# What an installation for bundles alone leaves out, and matplotlib, which only reports need.
-LEFT_OUT = (
-    "torch",
-    "torchvision",
-    "timm",
-    "detectron2",
-    "scipy",
-    "sklearn",
-    "skimage",
-    "imagehash",
-    "matplotlib",
-    "tensorboard",
-    "onnx",
-)
-CODE = """
-import sys
-for name in {left_out}:
-    sys.modules[name] = None  # an import would fail
-from scratch_d2.cli.predict import main
-code = main({arguments})
-print(sorted(name for name in {left_out} if sys.modules[name] is not None))
-sys.exit(code)
-"""
-
-
-def predict_without_torch(work: Path, kind: str, output: Path) -> subprocess.CompletedProcess:
-    options = ["--bundle", work / kind, "--input", work / "in", "--output", output]
-    code = CODE.format(left_out=LEFT_OUT, arguments=list(map(str, options)))
-    env = {**os.environ, "PYTHONPATH": str(ROOT)}
-    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=env)
+from tests.bundles.without_torch import start
+from tests.commands import TINY, run_command
 
 
 def comparable(folder: Path) -> list[dict]:
@@ -61,9 +28,10 @@ def comparable(folder: Path) -> list[dict]:
 
 @pytest.mark.parametrize("kind", ["onnx", "openvino"])
 def test_predict_writes_the_same_rows_without_importing_torch(work, tmp_path, kind):
-    done = predict_without_torch(work, kind, tmp_path / "bundle")
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.rstrip().endswith("[]")
+    options = ("--bundle", work / kind, "--input", work / "in", "--output", tmp_path / "bundle")
+    with start("predict", *options) as process:
+        errors = process.communicate()[1]
+    assert process.returncode == 0, errors
     keys = ("MODEL.WEIGHTS", work / "detector.pth", "GATE.WEIGHTS", work / "gate.pth")
     options = ("--config-file", TINY, "--input", work / "in", "--output", tmp_path / "torch")
     run_command(
