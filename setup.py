@@ -1,5 +1,6 @@
 """Installation; Detectron2 itself is not on the package index and stays optional."""
 
+import os
 import re
 from pathlib import Path
 
@@ -10,6 +11,9 @@ version = re.search(
     r'__version__ = "(.+)"', (here / "scratch_d2/utils/version.py").read_text("utf-8")
 )
 configs = [file.relative_to(here).parent for file in (here / "configs").rglob("*.yaml")]
+# Set to leave out the reference models, which an installation for bundles cannot read anyway.
+WITHOUT_WEIGHTS = "SCRATCH_D2_WITHOUT_WEIGHTS"
+weights = [] if os.environ.get(WITHOUT_WEIGHTS) else ["scratch_d2.weights"]
 report = ["matplotlib>=3.7"]
 review = ["starlette>=0.37", "uvicorn>=0.29"]
 serve = [*review, "python-multipart>=0.0.13", "prometheus-client>=0.20"]
@@ -28,7 +32,7 @@ setup(
     packages=[
         *find_namespace_packages(include=["scratch_d2", "scratch_d2.*"]),
         *sorted({f"scratch_d2.{'.'.join(folder.parts)}" for folder in configs}),
-        "scratch_d2.weights",
+        *weights,
     ],
     package_dir={"scratch_d2.configs": "configs", "scratch_d2.weights": "weights"},
     package_data={

@@ -113,6 +113,13 @@ def test_wheel_and_sdist_hold_the_same_and_all_that_is_needed(source, wheel):
     assert contents(again) == contents(wheel)
 
 
+def test_the_reference_models_can_be_left_out(source, wheel, monkeypatch):
+    shutil.rmtree(source / "build", ignore_errors=True)
+    monkeypatch.setenv("SCRATCH_D2_WITHOUT_WEIGHTS", "1")
+    left_out = set(contents(wheel)) - set(contents(build_wheel(source, source.parent / "light")))
+    assert left_out == {f"scratch_d2/weights/{path.name}" for path in source.glob("weights/*")}
+
+
 def test_the_installed_package_is_what_is_imported(scripts, tmp_path):
     code = "import scratch_d2; print(scratch_d2.__file__)"
     assert Path(run(scripts / "python", "-c", code, cwd=tmp_path)).is_relative_to(scripts.parent)

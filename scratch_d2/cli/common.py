@@ -114,8 +114,19 @@ def run(main: Callable[[], int]) -> NoReturn:
     except EXPECTED as error:
         if os.environ.get("SCRATCH_D2_TRACE"):
             traceback.print_exc()
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        print(f"error: {_sentence(error)}", file=sys.stderr)
         sys.exit(USAGE)
+
+
+def _sentence(error: Exception) -> str:
+    text = " ".join(str(error).split())
+    missing = str(error.name).split(".")[0] if isinstance(error, ModuleNotFoundError) else ""
+    if missing in ("torch", "torchvision", "timm"):
+        return (
+            f"{text}; an installation for bundles runs predict and serve with --bundle FOLDER, the "
+            "rest needs a complete one: pip install scratch_d2"
+        )
+    return text
 
 
 def _open_streams() -> None:

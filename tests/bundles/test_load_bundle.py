@@ -41,6 +41,13 @@ def test_predict_writes_the_same_rows_without_importing_torch(work, tmp_path, ki
     assert any(row["boxes"] for row in comparable(tmp_path / "bundle"))
 
 
+def test_without_a_bundle_the_command_says_what_this_installation_can_do(work, tmp_path):
+    with start("predict", "--input", work / "in", "--output", tmp_path / "out") as process:
+        errors = process.communicate()[1]
+    assert process.returncode == 2
+    assert "runs predict and serve with --bundle FOLDER" in errors
+
+
 def test_thresholds_can_be_set_and_nothing_else(work, tmp_path):
     options = ("--bundle", work / "onnx", "--input", work / "in", "--save", "none")
     done = run_command("predict", *options, "--output", tmp_path / "a", "SCRATCH.AREA_THRESHOLD", 7)
