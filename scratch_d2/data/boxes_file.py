@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from scratch_d2.data.tables import read_table
 from scratch_d2.utils.files import write_atomically
 
 BOXES_FILE = "boxes.csv"
@@ -58,22 +59,11 @@ def read_boxes(
 
 
 def _read_rows(path: Path) -> list[tuple[int, list[str]]]:
-    """Return the numbers and cells of the lines below the header; also of a table from Excel.
-
-    Raises ValueError naming the file if it is no such table.
-    """
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise ValueError(f"{path}: not a text in UTF-8; {ACCEPTED}") from None
-    separator = ";" if ";" in text.partition("\n")[0] else ","
-    try:
-        rows = list(csv.reader(io.StringIO(text), delimiter=separator))
-    except csv.Error as error:
-        raise ValueError(f"{path}: {error}; {ACCEPTED}") from None
-    if not rows or [cell.strip() for cell in rows[0]] != list(COLUMNS):
-        raise ValueError(f"{path}: its first line is {rows[:1]}; {ACCEPTED}")
-    return [(number, row) for number, row in enumerate(rows[1:], 2) if row]
+    """Return the numbers and cells of the lines below the header."""
+    rows = read_table(path, ACCEPTED)
+    if rows[0][1] != list(COLUMNS):
+        raise ValueError(f"{path}: its first line is {rows[0][1]}; {ACCEPTED}")
+    return rows[1:]
 
 
 def _clip(cells: list[str], size: Size) -> Box:

@@ -83,8 +83,8 @@ def get_dataset_dicts(name: str) -> list[dict[str, Any]]:
     """Return a registered dataset as Detectron2's standard dicts, always the same list.
 
     Each has file_name, height, width, image_id (its index in the whole folder), annotations,
-    and, beyond the standard, verdict ("good" or "bad"), mask_file (str or None), group, sha256
-    and phash of its `Record`. What is odd in the folder is logged by name, once per process.
+    and, beyond the standard, verdict ("good" or "bad"), mask_file (str or None), group, kind,
+    sha256 and phash of its `Record`. What is odd in the folder is logged by name, once per process.
 
     A name that another project has registered with Detectron2 is read as `read_foreign_dicts` has
     it.
@@ -209,6 +209,7 @@ def record_to_dict(record: Record, image_id: int) -> dict[str, Any]:
         "image_id": image_id,
         "verdict": record.verdict,
         "group": record.group,
+        "kind": record.kind,
         "sha256": record.sha256,
         "phash": record.phash,
         "mask_file": str(record.mask) if record.mask else None,

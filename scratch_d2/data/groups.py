@@ -1,7 +1,7 @@
 """Groups of photographs of one label, which a split must keep together."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -21,6 +21,7 @@ def find_groups(
     hashes: Sequence[str],
     gap: float = BURST_GAP,
     distance: int = DISTANCE,
+    named: Mapping[Path, str] | None = None,
 ) -> dict[Path, str]:
     """Group images by the time in their names and by their perceptual hashes.
 
@@ -31,12 +32,13 @@ def find_groups(
         hashes: perceptual hash of each image.
         gap: seconds, see `find_bursts`.
         distance: near-duplicates differ in at most this many bits; -1 compares none.
+        named: groups that the user has named; they replace the times in the names.
     """
     # Here, because prediction needs no scipy, and an installation for it alone has none.
     from scipy.sparse import coo_matrix
     from scipy.sparse.csgraph import connected_components
 
-    bursts = find_bursts(paths, gap)
+    bursts = find_bursts(paths, gap) | dict(named or {})
     names, burst = np.unique([bursts[path] for path in paths], return_inverse=True)
     cluster = cluster_duplicates(hashes, distance) + len(names)
     edges = (np.ones(len(paths), bool), (burst, cluster))

@@ -9,6 +9,7 @@ from typing import Any
 from scratch_d2.data.boxes_file import Box, read_boxes
 from scratch_d2.data.duplicates import DISTANCE
 from scratch_d2.data.groups import BURST_GAP, find_groups
+from scratch_d2.data.images_file import read_image_labels
 from scratch_d2.data.pairing import Folder, guess_image, leave_out_masks, list_folder, pair_masks
 from scratch_d2.data.probe import TWO_LEVELS, FileFacts, Region, probe_files
 from scratch_d2.structures.labels import BAD, GOOD
@@ -31,6 +32,7 @@ class Record:
         sha256: of the file's bytes, in hex.
         phash: of what is to be seen, in hex; `duplicates` makes and compares them.
         boxes: around scratches that nobody outlined, (x0, y0, x1, y1) in px, from boxes.csv.
+        kind: of its defect, from images.csv or the subfolder of bad/; "" where it is not known.
     """
 
     image: Path
@@ -43,6 +45,7 @@ class Record:
     sha256: str = ""
     phash: str = ""
     boxes: tuple[Box, ...] = ()
+    kind: str = ""
 
 
 @dataclass
@@ -102,7 +105,7 @@ def scan_folder(
     Masks pair by exact stem, in the same subfolder or alone under their name. Unreadable images are
     left out of the records and named in the report. A Bad image without a usable mask stays a
     record with `mask=None`; a mask that marks more than half of its image is not usable. Boxes come
-    from boxes.csv.
+    from boxes.csv, kinds and groups of the user's own from images.csv.
 
     Args:
         mask_threshold: grey level in 0..255 above which a pixel of a grey mask is scratch.
@@ -110,7 +113,8 @@ def scan_folder(
 
     Raises:
         FileNotFoundError: there is no such folder, or neither good/ nor bad/ in it.
-        ValueError: no image in it can be read, or no mask, or boxes.csv is no such table.
+        ValueError: no image in it can be read, or no mask, or boxes.csv or images.csv is no such
+            table.
     """
     root = Path(root)
     folder = list_folder(root)
@@ -132,7 +136,10 @@ def scan_folder(
     pairs = pair_masks(bad, folder.masks)
     _find_contradictions(folder, facts, report)
     hashes = [facts[path].phash for path in readable]
-    groups = find_groups(readable, hashes, burst_gap, duplicate_distance)
+    labels, notes = read_image_labels(root, readable)
+    report.notes += notes
+    named = {path: label.group for path, label in labels.items() if label.group}
+    groups = find_groups(readable, hashes, burst_gap, duplicate_distance, named)
     sizes = {image.path: (facts[image.path].width, facts[image.path].height) for image in bad}
     boxes, notes = read_boxes(root, sizes)
     report.notes += notes
@@ -145,7 +152,8 @@ def scan_folder(
             report.bad_without_mask.append(path)
         known: dict[str, Any] = {key: getattr(fact, key) for key in KNOWN}
         known |= {"regions": facts[mask].regions if mask else (), "boxes": boxes.get(path, ())}
-        records.append(Record(path, verdicts[path], mask, groups[path], **known))
+        kind = labels[path].kind
+        records.append(Record(path, verdicts[path], mask, groups[path], kind=kind, **known))
     _report_masks(masks, pairs, facts, report)
     return records, report
 

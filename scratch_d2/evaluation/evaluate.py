@@ -13,7 +13,7 @@ from scratch_d2.evaluation.gate_cost import gate_metrics
 from scratch_d2.evaluation.images import ImageTable, judge_images, make_image_table
 from scratch_d2.evaluation.leaks import find_leaks, leak_metrics, training_images
 from scratch_d2.evaluation.settings import DEFAULT_SETTINGS, EvaluationSettings
-from scratch_d2.evaluation.slices import family_metrics
+from scratch_d2.evaluation.slices import family_metrics, kind_metrics
 from scratch_d2.evaluation.timing import speed_metrics
 from scratch_d2.gate.loading import load_gate
 from scratch_d2.metrics.bootstrap import resample
@@ -96,6 +96,7 @@ def evaluate_dicts(
     results["gate"] = gate_metrics(images, judged)
     results["speed"] = speed_metrics(seconds, images, thresholds)
     results["families"] = family_metrics(images, judged)
+    results["kinds"] = kind_metrics(dicts, predictions, images, judged, max_dets)
     results = {task: metrics for task, metrics in results.items() if metrics}
     metadata = {
         "dataset": dataset_name,

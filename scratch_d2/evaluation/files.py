@@ -33,7 +33,7 @@ class Evaluation:
 
     Attributes:
         results: flat dicts of floats: bbox and segm (AP), image (Good/Bad), pixel, speed and, if
-            they apply, leak, gate and families.
+            they apply, leak, gate, families and kinds.
         images: one row per image.
         thresholds: those that judged the images.
         metadata: dataset, data_sha256, counts of images, Bad images and groups, and `notes`,

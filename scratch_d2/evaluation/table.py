@@ -20,6 +20,7 @@ AP_COLUMNS = ("AP", "AP50", "AP75", "APs", "APm", "APl", "AP_thin", "AP_mid", "A
 GROUPS = {
     "pixel": "Bad images, by pixel",
     "families": "By family of file names",
+    "kinds": "By kind of defect, each against all Good images",
     "gate": "What the gate does",
     "speed": "Speed",
     "leak": "Images seen in training",
