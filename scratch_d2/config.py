@@ -20,6 +20,7 @@ ACCEPTED = {
     "SCRATCH.PRECISION": ("auto", "exact", "float32", "bfloat16"),
     "SCRATCH.AREA_METHOD": ("contour", "pixel", "weighted"),
     "SCRATCH.AREA_UNIT": ("auto", "pixel", "fraction", "mm2"),
+    "SCRATCH.RANDOM_TURN": ("none", "half", "quarter"),
 }
 RANGES = {
     "SCRATCH.WHITE_LEVEL": (0, float("inf")),
@@ -31,6 +32,7 @@ RANGES = {
     "SCRATCH.DUPLICATE_DISTANCE": (-1, 256),
     "SCRATCH.FOLDS": (0, 1000),
     "SCRATCH.ASPECT_GROUPS": (1, 100),
+    "SCRATCH.RANDOM_LIGHT": (0, 0.9),
     "GATE.THRESHOLD": (0, 1),
     "GATE.WIDTH": (0.05, 4),
     "GATE.IMAGE_SIZE": (32, 4096),
@@ -108,6 +110,11 @@ def add_scratch_config(cfg: CfgNode) -> None:
     # standing and lying images apart; this splits each of the two into so many groups, from long
     # to square.
     cfg.SCRATCH.ASPECT_GROUPS = 1
+    # The detector's training images are turned at random, beside INPUT.RANDOM_FLIP: by "half" a
+    # turn, or by any "quarter", which may turn lying images of a batch upright.
+    cfg.SCRATCH.RANDOM_TURN = "none"
+    # Their contrast and brightness are scaled by factors of up to 1 plus or minus this.
+    cfg.SCRATCH.RANDOM_LIGHT = 0.0
 
     cfg.GATE = node()
     # Use the gate when inspecting. Without it every image goes to the detector.

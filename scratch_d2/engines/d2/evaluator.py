@@ -18,7 +18,7 @@ from scratch_d2.evaluation.settings import EvaluationSettings
 from scratch_d2.structures.prediction import Prediction
 
 # The keys of an evaluation's results.
-TASKS = ("bbox", "segm", "image", "pixel", "leak", "gate", "speed", "families")
+TASKS = ("bbox", "segm", "image", "pixel", "leak", "gate", "speed", "families", "kinds")
 
 
 class ScratchEvaluator(DatasetEvaluator):

@@ -11,6 +11,7 @@ from detectron2.data import transforms as T
 from detectron2.structures import Instances
 
 from scratch_d2.data.images import read_image
+from scratch_d2.engines.augmentation import augment
 from scratch_d2.structures.dataset_dict import annotation_rle
 
 
@@ -23,6 +24,7 @@ class ScratchMapper:
     """
 
     def __init__(self, cfg: CfgNode, is_train: bool) -> None:
+        self._cfg = cfg
         self._is_train = is_train
         self._image_format = cfg.INPUT.FORMAT
         self._white_level = cfg.SCRATCH.WHITE_LEVEL
@@ -35,6 +37,8 @@ class ScratchMapper:
         item = copy.copy(dataset_dict)
         image = read_image(item["file_name"], self._white_level)
         detection_utils.check_image_size(item, image)
+        if self._is_train:
+            item, image = augment(item, image, self._cfg)
         if self._image_format == "BGR":
             image = image[:, :, ::-1]
         inputs = T.AugInput(image)

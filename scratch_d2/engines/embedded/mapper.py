@@ -10,6 +10,7 @@ from PIL import Image
 from scratch_d2.data.catalog import get_dataset_dicts
 from scratch_d2.data.images import read_image
 from scratch_d2.data.pseudo_masks import detector_training_dicts
+from scratch_d2.engines.augmentation import augment
 from scratch_d2.engines.batches import DatasetDict
 from scratch_d2.engines.embedded.boxes import Size, Target, nonempty
 from scratch_d2.structures.dataset_dict import annotation_rle
@@ -30,7 +31,8 @@ def to_network(image: np.ndarray, cfg: CfgNode) -> torch.Tensor:
 class TrainingMapper:
     """Map a dataset dict to an augmented image and its target, as Detectron2's mapper does.
 
-    It draws from NumPy's global generator what Detectron2's augmentations draw, in their order.
+    It draws from NumPy's global generator what Detectron2's augmentations draw, in their order,
+    after what `augment` draws.
     """
 
     def __init__(self, cfg: CfgNode) -> None:
@@ -43,6 +45,7 @@ class TrainingMapper:
                 f"{item['file_name']!r} is {image.shape[1]} x {image.shape[0]} pixels, but the "
                 f"dataset says {item['width']} x {item['height']}; was the file replaced?"
             )
+        item, image = augment(item, image, self.cfg)
         shortest, flip = self._draw()
         size = resized_shape(image.shape[:2], shortest, self.cfg.INPUT.MAX_SIZE_TRAIN)
         image = resize(image, size)
