@@ -67,7 +67,7 @@ def kind_metrics(
         of_kind = image_metrics(part.y_true, y_pred[own], y_score[own], part.group)
         metrics[f"{name}_images"] = float(part.y_true.sum())
         metrics[f"{name}_groups"] = float(len(set(np.array(part.group)[part.y_true])))
-        chosen = [dicts[index] for index in np.flatnonzero(own)]
+        chosen = [item for item, is_own in zip(dicts, own) if is_own]
         ap = average_precision(chosen, predictions, max_dets, resample(part.group))["segm"]
         for source, wanted in ((of_kind, KIND_METRICS), (ap, ("AP", "AP50"))):
             metrics |= {f"{name}_{m}{end}": source[f"{m}{end}"] for m in wanted for end in ENDS}
