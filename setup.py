@@ -18,7 +18,7 @@ report = ["matplotlib>=3.7"]
 review = ["starlette>=0.37", "uvicorn>=0.29"]
 serve = [*review, "python-multipart>=0.0.13", "prometheus-client>=0.20"]
 export = ["onnx>=1.15", "onnxruntime>=1.17"]
-ray = ["ray>=2.9", "fsspec>=2023.1"]
+ray = ["ray>=2.9", "fsspec>=2023.1", "pyarrow>=14"]
 openvino = ["openvino>=2024.1"]
 
 setup(

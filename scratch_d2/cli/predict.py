@@ -9,6 +9,8 @@ r"""Judge photographs Good or Bad and find their scratches.
     scratch-d2 predict --watch /data/line --output results --on-verdict 'python3 sort_out.py'
     scratch-d2 predict --shard 2/8 --input /data/archive --output shard2
     scratch-d2 predict --ray local --input s3://bucket/labels --output results
+    scratch-d2 predict --ray head:6379 --input s3://bucket/labels --output s3://bucket/results \
+        --format parquet
 
 Writes results.jsonl, results.csv, coco_instances_results.json, summary.json, overlays/ and masks/.
 --bundle takes what scratch-d2 export wrote and needs no torch; KEY VALUE pairs then set thresholds.
@@ -16,7 +18,8 @@ A run with --watch prints a line per verdict and ends with Ctrl-C or SIGTERM. --
 program for each row, with the row as JSON on its standard input, or sends it to an address.
 --shard NUMBER/COUNT inspects one part of the inputs; scratch-d2 merge joins the results.
 --ray inspects on a cluster of Ray, or in several processes of this machine. Inputs may be addresses
-that fsspec reads.
+that fsspec reads. With --format parquet the workers write the rows themselves, in parts, also to an
+address; scratch-d2 merge turns them into a results folder.
 
 Exit codes: 0 done; 2 wrong usage or config; 3 done, but some files were unreadable (each has its
 row); 4 nothing was readable; 10 Bad found, only with --fail-on-bad (it overrides 3);
@@ -29,7 +32,7 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from signal import SIGINT, SIGTERM
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from scratch_d2.cli.common import (
     add_pairs,
@@ -40,6 +43,7 @@ from scratch_d2.cli.common import (
 )
 from scratch_d2.cli.models import add_models, check_models, count_workers, load_inspector
 from scratch_d2.utils.progress import say
+from scratch_d2.utils.remote import SEPARATOR
 
 if TYPE_CHECKING:
     from scratch_d2.inspection.inputs import InputFile
@@ -47,6 +51,7 @@ if TYPE_CHECKING:
     from scratch_d2.inspection.jobs import Deliver
     from scratch_d2.inspection.options import Options
     from scratch_d2.inspection.rows import Row
+    from scratch_d2.inspection.stopwatch import Stopwatch
     from scratch_d2.inspection.watch import Watch
 
 
@@ -57,9 +62,8 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     words = 'what to inspect; "-" reads file names from standard input'
     what.add_argument("--input", nargs="+", metavar="FOLDER|FILE|GLOB|ADDRESS|-", help=words)
     what.add_argument("--watch", metavar="FOLDER", help="inspect each file that appears, once")
-    parser.add_argument(
-        "--output", required=True, type=Path, metavar="DIR", help="folder for the results"
-    )
+    words = "folder for the results; with --format parquet also an address such as s3://..."
+    parser.add_argument("--output", required=True, metavar="DIR", help=words)
     words = "pictures to save: overlays, masks or both, of bad images or of all, or none"
     parser.add_argument("--save", default="overlays,masks,bad", help=f"{words} (%(default)s)")
     words = (
@@ -68,6 +72,10 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--on-verdict", metavar="COMMAND|URL", help=words)
     words = "inspect on a cluster of Ray, or with one process per processor of this machine"
     parser.add_argument("--ray", metavar="local|HOST:PORT", help=words)
+    words = "with --ray, results.jsonl or Parquet files that the workers write themselves (jsonl)"
+    parser.add_argument("--format", choices=["jsonl", "parquet"], default="jsonl", help=words)
+    words = "images of a Parquet file, rounded up to whole batches (512)"
+    parser.add_argument("--part-size", type=int, default=512, metavar="N", help=words)
     words = "inspect one of COUNT parts of the inputs, NUMBER from 1 (scratch-d2 merge joins them)"
     parser.add_argument("--shard", metavar="NUMBER/COUNT", help=words)
     parser.add_argument("--resume", action="store_true", help="complete the results in DIR")
@@ -84,7 +92,25 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     if args.ray is not None and (args.watch or args.shard is not None):
         parser.error("--ray needs --input, and takes neither --watch nor --shard")
     check_models(parser, args)
+    _check_format(parser, args)
     return args
+
+
+def _check_format(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
+    if args.part_size < 1:
+        parser.error(f"argument --part-size: {args.part_size}; accepted is 1 or more")
+    if args.format == "parquet":
+        if args.ray is None:
+            parser.error("--format parquet needs --ray local or --ray HOST:PORT")
+        if args.on_verdict is not None:
+            parser.error("--on-verdict needs --format jsonl; workers do not return other rows")
+        return
+    if SEPARATOR in args.output:
+        parser.error(
+            f"--output {args.output}: results.jsonl grows in a folder; an address needs --ray and "
+            "--format parquet"
+        )
+    args.output = Path(args.output)
 
 
 def make_options(args: argparse.Namespace, inspector: "Inspector") -> "Options":
@@ -107,7 +133,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     from scratch_d2.inspection.pictures import Pictures
     from scratch_d2.inspection.predict import predict_files, predict_watched
     from scratch_d2.inspection.shards import Shard
-    from scratch_d2.inspection.summary import exit_code, format_summary
     from scratch_d2.inspection.watch import Watch
 
     Pictures.parse(args.save)  # a wrong option is refused before the models are loaded
@@ -132,9 +157,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             summary, stopwatch = predict_files(
                 inspector, files, args.output, options, total, notify
             )
-    print(format_summary(summary, stopwatch))
-    print(f"written: {args.output}")
-    return exit_code(summary, args.fail_on_bad)
+    return _end(args, summary, stopwatch)
 
 
 def _predict_on_cluster(args: argparse.Namespace, files: "Iterator[InputFile]") -> int:
@@ -142,18 +165,33 @@ def _predict_on_cluster(args: argparse.Namespace, files: "Iterator[InputFile]") 
     from scratch_d2.inspection.inputs import count_files
     from scratch_d2.inspection.notifier import notifying
     from scratch_d2.inspection.options import Options
+    from scratch_d2.inspection.parts import PartStore
     from scratch_d2.inspection.pictures import Pictures
     from scratch_d2.inspection.predict import predict_on_cluster
-    from scratch_d2.inspection.summary import exit_code, format_summary
+    from scratch_d2.inspection.predict_parts import predict_in_parts
 
     pictures = Pictures.parse(args.save)
     options = Options(args.batch_size, 1, pictures, args.resume, args.overwrite)
     load, total = partial(load_inspector, args), count_files(args.input)
+    if args.format == "parquet":
+        store = PartStore(args.output)
+        with connected(args.ray, load, options, args.workers, store) as crew:
+            summary, stopwatch = predict_in_parts(
+                crew, files, store, options, args.part_size, total
+            )
+        return _end(args, summary, stopwatch)
     with notifying(args.on_verdict) as notify:
         with connected(args.ray, load, options, args.workers) as crew:
             summary, stopwatch = predict_on_cluster(
                 crew, files, args.output, options, total, notify
             )
+    return _end(args, summary, stopwatch)
+
+
+def _end(args: argparse.Namespace, summary: dict[str, Any], stopwatch: "Stopwatch") -> int:
+    """Print the summary; return the exit code."""
+    from scratch_d2.inspection.summary import exit_code, format_summary
+
     print(format_summary(summary, stopwatch))
     print(f"written: {args.output}")
     return exit_code(summary, args.fail_on_bad)

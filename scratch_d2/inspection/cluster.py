@@ -5,72 +5,27 @@ from __future__ import annotations
 import os
 import re
 import socket
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from itertools import islice
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from scratch_d2.inspection.crew import Crew
 from scratch_d2.inspection.inputs import InputFile
-from scratch_d2.inspection.inspector import Inspector
-from scratch_d2.inspection.jobs import (
-    Deliver,
-    ImageJob,
-    PredictionPipeline,
-    append_rows,
-    make_jobs,
-)
+from scratch_d2.inspection.jobs import Deliver, append_rows
 from scratch_d2.inspection.options import Options
-from scratch_d2.inspection.pictures import FOLDERS, write_picture
-from scratch_d2.inspection.rows import Row, RowFile
-from scratch_d2.inspection.settings import run_settings
+from scratch_d2.inspection.parts import PartStore
+from scratch_d2.inspection.pictures import write_picture
+from scratch_d2.inspection.rows import RowFile
 from scratch_d2.inspection.stopwatch import Stopwatch
+from scratch_d2.inspection.worker import Load, Result, Worker, make_parts
 from scratch_d2.utils.device import count_processors
 
 LOCAL = "local"
 BATCHES = 4  # of a part: what a worker is given at a time
 PATIENCE = 5.0  # seconds to reach a cluster
-Load = Callable[[], Inspector]
-Result = tuple[list[Row], dict[str, bytes]]
-
-
-@dataclass(frozen=True)
-class Part:
-    """Batches that a worker inspects together."""
-
-    batches: list[list[ImageJob]]
-
-    def __str__(self) -> str:
-        first, last = self.batches[0][0], self.batches[-1][-1]
-        return f"{str(first.input_file.path)!r} to {str(last.input_file.path)!r}"
-
-
-class Worker:
-    """What an actor does: it holds an inspector, and returns rows and pictures of parts."""
-
-    def __init__(self, load: Load, options: Options) -> None:
-        self.load, self.options = load, options
-
-    def begin(self) -> dict[str, Any]:
-        """Load the models; return the settings of the run."""
-        self.inspector = self.load()
-        return run_settings(self.inspector, self.options)
-
-    def inspect(self, part: Part) -> Result:
-        """Return the rows of a part, and its pictures by their place in the results folder."""
-        rows: list[Row] = []
-        with TemporaryDirectory() as folder:
-            for name in FOLDERS:
-                (Path(folder) / name).mkdir()
-            pipeline = PredictionPipeline(self.inspector, Path(folder), self.options, Stopwatch())
-            for batch in part.batches:
-                rows += pipeline.write_outputs(pipeline.inspect(pipeline.read(batch)))
-            names = [row[key] for row in rows for key in ("overlay", "mask") if key in row]
-            return rows, {name: (Path(folder) / name).read_bytes() for name in names}
 
 
 @dataclass(frozen=True)
@@ -86,25 +41,23 @@ class ClusterPipeline:
     ) -> None:
         """Run batches, append their rows and have them taken, as `PredictionPipeline.run`."""
         with self.stopwatch("all"):
-            self.crew.run(_make_parts(batches, next_id), partial(self._write, rows, take))
+            self.crew.run(make_parts(batches, next_id, BATCHES), partial(self._write, rows, take))
 
     def _write(self, rows: RowFile, take: Deliver, result: Result) -> None:
-        batch, pictures = result
+        self.stopwatch.add(result.seconds)
         with self.stopwatch("pictures"):
-            for name, content in pictures.items():
+            for name, content in result.pictures.items():
                 write_picture(content, self.folder / name)
-        append_rows(batch, rows, take, self.stopwatch)
-
-
-def _make_parts(batches: Iterable[list[InputFile]], next_id: int) -> Iterator[Part]:
-    jobs = make_jobs(batches, next_id)
-    while some := list(islice(jobs, BATCHES)):
-        yield Part(some)
+        append_rows(result.rows, rows, take, self.stopwatch)
 
 
 @contextmanager
 def connected(
-    address: str, load: Load, options: Options, workers: int | None = None
+    address: str,
+    load: Load,
+    options: Options,
+    workers: int | None = None,
+    store: PartStore | None = None,
 ) -> Iterator[Crew]:
     """Yield a crew on a cluster, or on one that is started on this machine and ends afterwards.
 
@@ -112,6 +65,7 @@ def connected(
         address: "local", "HOST:PORT" or "ray://HOST:PORT".
         load: loads the models in a worker; what it refers to is installed on all machines.
         workers: None is one per GPU of the cluster, or per processor if it has none.
+        store: where the workers write their results; None has them returned.
 
     Raises ImportError naming the package that is missing, ValueError for another address,
     ConnectionError naming a cluster that cannot be reached.
@@ -141,7 +95,7 @@ def connected(
         gpus = int(resources.get("GPU", 0))
         count = workers or gpus or int(resources.get("CPU", 1))
         actor = ray.remote(num_cpus=1, num_gpus=min(gpus, 1))(Worker)
-        yield Crew(partial(actor.remote, load, options), max(count, 1))
+        yield Crew(partial(actor.remote, load, options, store), max(count, 1))
     finally:
         ray.shutdown()
 

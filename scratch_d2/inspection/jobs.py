@@ -3,13 +3,13 @@
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 
 from scratch_d2.inspection.inputs import InputFile, read_input
 from scratch_d2.inspection.inspector import Inspection, Inspector
 from scratch_d2.inspection.options import Options
+from scratch_d2.inspection.pictures import WritePicture
 from scratch_d2.inspection.pipeline import Stage, run_stages
 from scratch_d2.inspection.rows import Row, RowFile, error_row, ok_row
 from scratch_d2.inspection.stopwatch import Stopwatch
@@ -36,7 +36,7 @@ class PredictionPipeline:
     """The stages of a prediction: read, inspect, write outputs."""
 
     inspector: Inspector
-    folder: Path
+    write_picture: WritePicture
     options: Options
     stopwatch: Stopwatch
 
@@ -44,17 +44,24 @@ class PredictionPipeline:
         self, batches: Iterable[list[InputFile]], rows: RowFile, next_id: int, take: Deliver
     ) -> None:
         """Run batches through all stages, append their rows and have them taken."""
+        append = partial(append_rows, rows=rows, take=take, stopwatch=self.stopwatch)
+        with self.stopwatch("all"):
+            self.run_jobs(make_jobs(batches, next_id), append)
+
+    def run_jobs(
+        self, batches: Iterable[list[ImageJob]], deliver: Callable[[list[Row]], None]
+    ) -> None:
+        """Run batches through all stages, and pass their rows on in order."""
         from scratch_d2.inspection.processors import shared_by
 
-        append = partial(append_rows, rows=rows, take=take, stopwatch=self.stopwatch)
         workers = self.options.workers
-        with shared_by(workers) as begin, self.stopwatch("all"):
+        with shared_by(workers) as begin:
             stages = [
                 Stage(self.read, READERS),
                 Stage(self.inspect, workers, begin),
                 Stage(self.write_outputs, WRITERS),
             ]
-            run_stages(make_jobs(batches, next_id), stages, append, ahead=2 * workers + 2)
+            run_stages(batches, stages, deliver, ahead=2 * workers + 2)
 
     def read(self, batch: list[ImageJob]) -> list[ImageJob]:
         """Read the images of a batch; a file that cannot be read gets an error."""
@@ -107,7 +114,7 @@ class PredictionPipeline:
             return error_row(job.image_id, job.input_file, job.error, self._model_id)
         thresholds = self.inspector.thresholds
         written = self.options.pictures.save(
-            self.folder, job.image_id, job.input_file, job.image, job.inspection, thresholds
+            self.write_picture, job.image_id, job.input_file, job.image, job.inspection, thresholds
         )
         row = ok_row(job.image_id, job.input_file, job.inspection, thresholds, self._model_id)
         noted = {"note": job.note} if job.note else {}

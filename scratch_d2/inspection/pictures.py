@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +18,8 @@ from scratch_d2.utils.opencv import cv2
 from scratch_d2.utils.remote import AnyPath
 
 FOLDERS = RESULT_FOLDERS
+# Takes the place of a picture in the results, such as "overlays/000001_label.png", and its bytes.
+WritePicture = Callable[[str, bytes], None]
 WORDS = (*FOLDERS, "none", "all", "bad")
 # Takes half the time of Pillow's fastest settings for files of the same size. Older releases of
 # OpenCV ignore IMWRITE_PNG_FILTER (19).
@@ -62,16 +65,16 @@ class Pictures:
 
     def save(
         self,
-        folder: Path,
+        write: WritePicture,
         image_id: int,
         input_file: InputFile,
         image: np.ndarray,
         inspection: Inspection,
         thresholds: Thresholds,
     ) -> dict[str, str]:
-        """Write the pictures of an image, HxWx3 uint8 RGB, into a results folder.
+        """Write the pictures of an image, HxWx3 uint8 RGB.
 
-        Returns {"overlay": path, "mask": path} of the written ones, relative to the folder.
+        Returns {"overlay": path, "mask": path} of the written ones, their places in the results.
         """
         if inspection.verdict.label == "good" and not self.of_good:
             return {}
@@ -79,11 +82,11 @@ class Pictures:
         if "overlays" in self.kinds:
             overlay = draw_overlay(image, inspection.prediction, inspection.verdict, thresholds)
             written["overlay"] = f"overlays/{name}"
-            _save(overlay, folder / written["overlay"])
+            write(written["overlay"], _encode(overlay))
         if "masks" in self.kinds:
             mask = scratch_mask(inspection.prediction, thresholds)
             written["mask"] = f"masks/{name}"
-            _save(mask.astype(np.uint8) * 255, folder / written["mask"])
+            write(written["mask"], _encode(mask.astype(np.uint8) * 255))
         return written
 
 
@@ -92,14 +95,19 @@ def picture_name(image_id: int, file: AnyPath) -> str:
     return f"{image_id:06d}_{re.sub(r'[^A-Za-z0-9._-]+', '_', file.stem)[:100]}.png"
 
 
-def _save(array: np.ndarray, path: Path) -> None:
-    """Write HxWx3 uint8 RGB or HxW uint8."""
+def _encode(array: np.ndarray) -> bytes:
+    """Return HxWx3 uint8 RGB or HxW uint8 as PNG."""
     bgr = cv2.cvtColor(array, cv2.COLOR_RGB2BGR) if array.ndim == 3 else array
     _, encoded = cv2.imencode(".png", bgr, FAST_PNG)
-    write_picture(encoded.data, path)
+    return encoded.tobytes()
 
 
-def write_picture(content: bytes | memoryview, path: Path) -> None:
+def into(folder: Path) -> WritePicture:
+    """Return what writes pictures into a results folder."""
+    return lambda name, content: write_picture(content, folder / name)
+
+
+def write_picture(content: bytes, path: Path) -> None:
     """Write an encoded picture, and wait until it is on the disk."""
     with writing(path), open(path, "wb") as file:
         file.write(content)

@@ -10,6 +10,7 @@ from scratch_d2.inspection.inputs import InputFile, in_batches
 from scratch_d2.inspection.inspector import Inspector
 from scratch_d2.inspection.jobs import Deliver, PredictionPipeline
 from scratch_d2.inspection.options import DEFAULT_OPTIONS, Options
+from scratch_d2.inspection.pictures import into
 from scratch_d2.inspection.results import open_results, read_taken, skip_done
 from scratch_d2.inspection.rows import Row, RowFile, write_derived, writing
 from scratch_d2.inspection.settings import run_settings
@@ -46,7 +47,7 @@ def predict_files(
     Returns the summary and the times of the stages. Raises what `open_results` raises, and OSError
     if results cannot be written.
     """
-    pipeline = PredictionPipeline(inspector, output, options, Stopwatch())
+    pipeline = PredictionPipeline(inspector, into(output), options, Stopwatch())
     settings = run_settings(inspector, options)
     return _predict(pipeline, settings, input_files, output, options, total, deliver)
 
@@ -132,7 +133,7 @@ def predict_watched(
             if deliver is not None:
                 deliver(batch)
 
-        pipeline = PredictionPipeline(inspector, output, options, Stopwatch())
+        pipeline = PredictionPipeline(inspector, into(output), options, Stopwatch())
         pipeline.run(watch.batches(taken, options.batch_size), rows, done, take)
         return _finish(rows, table, output, settings), pipeline.stopwatch
 

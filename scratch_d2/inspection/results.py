@@ -31,6 +31,7 @@ EARLIER = {
     "review_disagreement": False,
     "pixels_per_mm": 0.0,
     "shard": None,
+    "format": "jsonl",
 }
 logger = logging.getLogger(__name__)
 
@@ -94,15 +95,19 @@ def _check_unchanged(file: Path, settings: dict[str, Any]) -> None:
             f"{str(file)!r} does not say how the results beside it were made ({error}); pass "
             "--overwrite or choose another folder"
         ) from None
+    compare_settings(saved, settings, str(file.parent))
+
+
+def compare_settings(saved: dict[str, Any], settings: dict[str, Any], folder: str) -> None:
+    """Raise ValueError naming a setting that differs from the one that results were made with."""
     saved = {RENAMED.get(key, key): value for key, value in saved.items()}
     # Which models an earlier version used, their paths alone say.
     saved = {**EARLIER, "model_id": settings.get("model_id"), **saved}
     for key, value in settings.items():
         if saved.get(key) != value:
             raise ValueError(
-                f"output folder {str(file.parent)!r} holds results with {key} = "
-                f"{saved.get(key)!r}, now it is {value!r}; pass --overwrite or choose another "
-                "folder"
+                f"output folder {folder!r} holds results with {key} = {saved.get(key)!r}, now it "
+                f"is {value!r}; pass --overwrite or choose another folder"
             )
 
 

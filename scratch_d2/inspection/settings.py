@@ -18,4 +18,5 @@ def run_settings(inspector: Inspector, options: Options) -> dict[str, Any]:
         "batch_size": options.batch_size,
         "pictures": str(options.pictures),
         "shard": options.shard and str(options.shard),
+        "format": "jsonl",
     }

@@ -3,7 +3,7 @@
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 
@@ -28,3 +28,10 @@ class Stopwatch:
         finally:
             with self._lock:
                 self.seconds[stage] += time.perf_counter() - begin
+
+    def add(self, seconds: Mapping[str, float]) -> None:
+        """Add what another stopwatch has summed, but for "all"."""
+        with self._lock:
+            for stage, value in seconds.items():
+                if stage != "all":
+                    self.seconds[stage] += value

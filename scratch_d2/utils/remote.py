@@ -1,4 +1,4 @@
-"""Files at addresses such as s3://bucket/photographs, which fsspec lists and reads."""
+"""Files at addresses such as s3://bucket/photographs, which fsspec lists, reads and writes."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def list_images(address: str) -> list[RemotePath]:
     Raises FileNotFoundError if there is none, OSError or ValueError naming an address that cannot
     be opened, ImportError naming the package that is missing.
     """
-    system, root = _open_system(address)
+    system, root = open_system(address)
     try:
         names = [root] if system.isfile(root) else sorted(system.find(root))
     except Exception as error:  # each storage has errors of its own
@@ -59,7 +59,7 @@ def read_bytes(path: RemotePath, limit: int) -> bytes:
     Raises OSError naming the file if it cannot be read or has more than `limit` bytes.
     """
     try:
-        system, name = _open_system(path.address)
+        system, name = open_system(path.address)
         with system.open(name, "rb") as file:
             content: bytes = file.read(limit + 1)
     except Exception as error:
@@ -70,7 +70,11 @@ def read_bytes(path: RemotePath, limit: int) -> bytes:
     return content
 
 
-def _open_system(address: str) -> tuple[Any, str]:
+def open_system(address: str) -> tuple[Any, str]:
+    """Return the file system of fsspec for an address or a local path, and the path there.
+
+    Raises ImportError or ValueError naming the address if it cannot be opened.
+    """
     try:
         from fsspec.core import url_to_fs
     except ImportError:
