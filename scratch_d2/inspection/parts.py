@@ -161,7 +161,7 @@ class PartStore:
             yield
             return
         try:
-            with FileLock(posixpath.join(self.place, LOCK), timeout=0):
+            with FileLock(self._path(LOCK), timeout=0):
                 yield
         except Timeout:
             raise OSError(

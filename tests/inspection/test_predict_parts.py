@@ -152,11 +152,13 @@ def test_a_folder_that_only_the_worker_sees_is_noticed(tmp_path, whole, store, m
         run(tmp_path / "in", store)
 
 
-def test_two_runs_in_one_folder_are_refused(tmp_path, whole):
-    store = PartStore(str(tmp_path / "parts"))
+@pytest.mark.parametrize("scheme", ["", "file://"])
+def test_two_runs_in_one_folder_are_refused(tmp_path, whole, scheme):
+    store = PartStore(scheme + str(tmp_path / "parts"))
     store.prepare()
     with store.locked(), pytest.raises(OSError, match="is being written by another run"):
         run(tmp_path / "in", store)
+    assert (tmp_path / "parts" / ".lock").exists()
 
 
 def test_a_place_that_cannot_be_written_is_named(tmp_path):
