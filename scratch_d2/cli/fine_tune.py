@@ -18,6 +18,7 @@ from functools import partial
 from pathlib import Path
 
 from scratch_d2.cli import calibrate, train_detector, train_gate
+from scratch_d2.cli.auto_settings import add_auto_settings, auto_settings
 from scratch_d2.cli.common import (
     add_engine,
     command_parser,
@@ -35,6 +36,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--output", required=True, type=Path, metavar="RUN", help="folder to write")
     parser.add_argument("--config-file", metavar="FILE", help=f"recipe ({PRETRAINED})")
     add_engine(parser)
+    add_auto_settings(parser)
     parser.usage = "%(prog)s FOLDER --output RUN [options] [KEY VALUE ...]"
     # Pairs after an option are left over, where a positional argument would take the option too.
     args, rest = parser.parse_known_args(argv)
@@ -53,6 +55,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     refuse_other_data(args.output, args.folder)
     notes = check_data(args)
     refuse_new_photographs(args.output)
+    before = args.opts
+    if args.auto_settings:
+        args.opts = [*args.opts, *settings_for(args)]
     for note in notes:
         print(f"note: {note}")
     for number, (title, command, arguments) in enumerate(steps(args), start=1):
@@ -60,6 +65,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         code = command(arguments)
         if code:
             return code
+    args.opts = before  # the models of before are evaluated as they were
     compare_with_start(args)
     print(f"\nnext: scratch-d2 predict --config-file {args.output / 'detector/config.yaml'} \\")
     print(f"  --input FOLDER --output results GATE.WEIGHTS {best_weights(args.output / 'gate')}")
@@ -94,6 +100,14 @@ def steps(args: argparse.Namespace) -> Iterator[Step]:
     data = ["DATASETS.TEST", "('scratch_text_test',)"]
     title = "evaluate on scratch_text_test"
     yield title, train_detector.main, ["--eval-only", *options, *trained, *data]
+
+
+def settings_for(args: argparse.Namespace) -> list[str]:
+    """Return the proposed settings, without the area threshold, which calibration chooses."""
+    config, start = use_reference_models(args.config_file, args.opts)
+    data = ["SCRATCH.DATA_ROOT", args.folder]
+    asked = argparse.Namespace(config_file=config, opts=[*start, *data])
+    return auto_settings(asked, ("SCRATCH.AREA_THRESHOLD",))
 
 
 def compare_with_start(args: argparse.Namespace) -> None:

@@ -10,6 +10,7 @@ Trains on DATASETS.TRAIN, evaluates on DATASETS.TEST, writes OUTPUT_DIR.
 import argparse
 from collections.abc import Sequence
 
+from scratch_d2.cli.auto_settings import add_auto_settings, auto_settings
 from scratch_d2.cli.common import (
     add_config,
     add_engine,
@@ -32,8 +33,12 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--dist-url", default="auto", help="tcp://HOST:PORT for several machines (auto)"
     )
+    add_auto_settings(parser)
     add_pairs(parser)
-    return parser.parse_args(argv)
+    args = parser.parse_args(argv)
+    if args.auto_settings and args.eval_only:
+        parser.error("--auto-settings is for training; with --eval-only leave it out")
+    return args
 
 
 def train_or_evaluate(args: argparse.Namespace) -> int:
@@ -56,6 +61,8 @@ def train_or_evaluate(args: argparse.Namespace) -> int:
 
 def main(argv: Sequence[str] | None = None) -> int:
     args = parse_args(argv)
+    if args.auto_settings:  # once, before the engine starts its processes
+        args.opts = [*args.opts, *auto_settings(args)]
 
     from scratch_d2.config import load_config
     from scratch_d2.engines import get_engine

@@ -8,6 +8,7 @@ Trains on DATASETS.TRAIN, validates on DATASETS.TEST, writes GATE.OUTPUT_DIR.
 import argparse
 from collections.abc import Sequence
 
+from scratch_d2.cli.auto_settings import add_auto_settings, auto_settings
 from scratch_d2.cli.common import (
     add_config,
     add_pairs,
@@ -20,6 +21,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = command_parser("train-gate", __doc__)
     add_config(parser)
     parser.add_argument("--resume", action="store_true", help="resume after the last whole epoch")
+    add_auto_settings(parser)
     add_pairs(parser)
     return parser.parse_args(argv)
 
@@ -31,7 +33,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     from scratch_d2.gate import Gate
     from scratch_d2.gate.train import format_scalars, train_gate
 
-    cfg = open_config(args.config_file, args.opts)
+    opts = [*args.opts, *auto_settings(args)] if args.auto_settings else args.opts
+    cfg = open_config(args.config_file, opts)
     with saying_how_to_resume(cfg.GATE.OUTPUT_DIR):
         weights = train_gate(cfg, args.resume)
     figures = Gate.load(weights).info["validation"]

@@ -18,6 +18,7 @@ from scratch_d2.data.split import (
     split_names,
     write_splits,
 )
+from scratch_d2.data.training_record import STATISTICS, measure_training_data
 from scratch_d2.utils.installed import detectron2_installed
 
 CLASSES = ("scratch",)
@@ -162,7 +163,8 @@ def save_training_splits(
 ) -> Path:
     """Write folder/splits.json, from which an evaluation knows what a model has seen.
 
-    Datasets of other projects are left out, and the log says so.
+    Its settings hold the statistics of the training data as well. Datasets of other projects are
+    left out, and the log says so.
 
     Args:
         train, val: names of datasets; their images are listed as "train" and "val".
@@ -186,7 +188,9 @@ def save_training_splits(
         known = {row["sha256"] for row in rows["train"]}
         rows["train"] += [row for row in before.get("train", []) if row["sha256"] not in known]
         foreign += [name for name in settings.get("left_out") or [] if name not in foreign]
-    return write_splits(rows, Path(folder) / SPLITS_FILE, {**splits, "left_out": foreign})
+    measured = [item for name in splits["train"] for item in get_dataset_dicts(name)]
+    settings = {**splits, "left_out": foreign, STATISTICS: measure_training_data(measured)}
+    return write_splits(rows, Path(folder) / SPLITS_FILE, settings)
 
 
 def record_to_dict(record: Record, image_id: int) -> dict[str, Any]:

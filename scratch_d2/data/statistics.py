@@ -1,24 +1,24 @@
-"""Statistics of datasets, compared with published ones of 5,180 real photographs."""
+"""Statistics of datasets: verdicts, sizes, grey levels, and what masks mark."""
 
-import json
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pycocotools import mask as coco_mask
 
 from scratch_d2.data.images import ImageError, read_batches
-from scratch_d2.structures.dataset_dict import mask_of, scratches_of, verdict_of
+from scratch_d2.structures.dataset_dict import annotation_rle, mask_of, scratches_of, verdict_of
 from scratch_d2.structures.labels import BAD
 from scratch_d2.utils.opencv import cv2
 from scratch_d2.utils.progress import track
-from scratch_d2.utils.tables import format_table
 
 Statistics = dict[str, float]
 QUANTILES = {5: "5%", 25: "25%", 50: "median", 75: "75%", 95: "95%"}
+ENDS = {5: "5%", 10: "10%", 50: "median", 95: "95%"}
 
 
 @dataclass(frozen=True)
@@ -38,11 +38,13 @@ class Measure:
     tolerance: float | None = None
 
 
-def _quantiles(key: str, title: str, digits: int = 0, *median: float) -> dict[str, Measure]:
+def _quantiles(
+    key: str, title: str, digits: int = 0, *median: float, shown: Mapping[int, str] = QUANTILES
+) -> dict[str, Measure]:
     """Return rows of quantiles; `median` is its real value and tolerance, if they are known."""
     return {
         f"{key}_{q}": Measure(f"{title}: {name}", digits, *(median if q == 50 else ()))
-        for q, name in QUANTILES.items()
+        for q, name in shown.items()
     }
 
 
@@ -60,6 +62,8 @@ MEASURES: dict[str, Measure] = {
     "side_max": Measure("longest side, px", 0, 330, 0.25),
     "width_mean": Measure("width, px: mean", 0, 286, 0.1),
     "height_mean": Measure("height, px: mean", 0, 141, 0.1),
+    **_quantiles("long_side", "longer side, px", shown=ENDS),
+    **_quantiles("short_side", "shorter side, px", shown=ENDS),
     "file_mean": Measure("file size, kB: mean", 1, 43, 0.2),
     "grey_mean": Measure("grey of all pixels: mean", 0, 184, 0.05),
     "grey_std": Measure("grey of all pixels: standard deviation", 0, 82, 0.1),
@@ -71,6 +75,9 @@ MEASURES: dict[str, Measure] = {
     "regions_min": Measure("regions of a mask: least", 0, 1, 0.0),
     **_quantiles("regions", "regions of a mask", 0, 1, 0.0),
     "regions_max": Measure("regions of a mask: most", 0, 11, 0.25),
+    **_quantiles("scratch_short", "shorter side of a scratch's box, px", shown=ENDS),
+    **_quantiles("scratch_size", "root of the area of its box, px", shown=ENDS),
+    **_quantiles("scratch_ratio", "longer by shorter side of it", 1, shown=ENDS),
 }
 
 
@@ -99,9 +106,8 @@ def measure_dataset(dicts: Sequence[Mapping[str, Any]], progress: bool = False) 
     kilobytes = [Path(item["file_name"]).stat().st_size / 1000 for item in dicts]
     bad = verdicts.count(BAD)
     statistics: Statistics = {
-        "photographs": len(dicts),
+        **measure_sizes(dicts),
         "good": len(dicts) - bad,
-        "bad": bad,
         "bad_without_mask": bad - sum(verdict_of(item) == BAD for item in marked),
         "bad_share": 100 * bad / len(dicts),
         "side_min": sides.min(),
@@ -110,10 +116,32 @@ def measure_dataset(dicts: Sequence[Mapping[str, Any]], progress: bool = False) 
         "height_mean": sides[:, 1].mean(),
         "file_mean": float(np.mean(kilobytes)),
         **_measure_grey(_histograms(dicts, progress)),
-        **_spread("coverage", [100 * mask_of(item).mean() for item in marked]),
         **_spread("regions", [len(scratches_of(item)) for item in marked]),
     }
     return {key: float(statistics[key]) for key in MEASURES}
+
+
+def measure_sizes(dicts: Sequence[Mapping[str, Any]]) -> Statistics:
+    """Measure the sides of images and scratches, px, without reading an image.
+
+    Returns the keys of `MEASURES` that begin with long_side, short_side and scratch, and
+    "photographs", "bad" and "coverage".
+    """
+    marked = [item for item in dicts if scratches_of(item)]
+    sides = np.array([(item["width"], item["height"]) for item in dicts]).reshape(-1, 2)
+    rles = [annotation_rle(item, scratch) for item in marked for scratch in scratches_of(item)]
+    box = np.maximum(coco_mask.toBbox(rles).reshape(-1, 4)[:, 2:], 1)
+    verdicts = [verdict_of(item) for item in dicts]
+    return {
+        "photographs": len(dicts),
+        "bad": verdicts.count(BAD),
+        **_spread("long_side", sides.max(axis=1).tolist()),
+        **_spread("short_side", sides.min(axis=1).tolist()),
+        **_spread("coverage", [100 * mask_of(item).mean() for item in marked]),
+        **_spread("scratch_short", box.min(axis=1).tolist()),
+        **_spread("scratch_size", np.sqrt(box.prod(axis=1)).tolist()),
+        **_spread("scratch_ratio", (box.max(axis=1) / box.min(axis=1)).tolist()),
+    }
 
 
 def _histograms(dicts: Sequence[Mapping[str, Any]], progress: bool) -> Iterator[np.ndarray]:
@@ -140,47 +168,5 @@ def _measure_grey(histograms: Iterator[np.ndarray]) -> Statistics:
 def _spread(key: str, values: Sequence[float]) -> Statistics:
     array = np.array(values or [math.nan])
     ends = {"min": array.min(), "mean": array.mean(), "max": array.max()}
-    quantiles = {str(q): np.quantile(array, q / 100) for q in QUANTILES}
+    quantiles = {str(q): np.quantile(array, q / 100) for q in {**QUANTILES, **ENDS}}
     return {f"{key}_{name}": value for name, value in {**ends, **quantiles}.items()}
-
-
-def to_markdown(datasets: Mapping[str, Statistics]) -> str:
-    """Format the statistics of datasets, by title, and of the real ones as a Markdown table.
-
-    Measures with a tolerance are marked "ok" or "off", with their deviation.
-    """
-    titles = [title.replace("|", "\\|") for title in datasets]
-    rows = []
-    for key, measure in MEASURES.items():
-        real = "" if measure.real is None else f"{measure.real:,g}"
-        cells = [_judge(measure, statistics[key]) for statistics in datasets.values()]
-        rows.append([measure.title, real, *cells])
-    return format_table(rows, ["measure", "5,180 real", *titles], markdown=True) + "\n"
-
-
-def _judge(measure: Measure, value: float) -> str:
-    if math.isnan(value):
-        return "-"
-    shown = f"{value:,.{measure.digits}f}"
-    if measure.real is None or measure.tolerance is None:
-        return shown
-    deviation = value / measure.real - 1
-    mark = "ok" if abs(deviation) <= measure.tolerance else "off"
-    # Adding 0 turns the -0.0 that rounding may leave into 0.0.
-    return f"{shown} {mark} ({round(deviation, 2) + 0:+.0%})"
-
-
-def to_json(datasets: Mapping[str, Statistics]) -> str:
-    """Return the statistics as JSON, `{"real": {...}, title: {key: value or null}}`."""
-    real = {key: measure.real for key, measure in MEASURES.items()}
-    known = {
-        title: {key: None if math.isnan(value) else value for key, value in statistics.items()}
-        for title, statistics in datasets.items()
-    }
-    return json.dumps({"real": real, **known}, indent=2) + "\n"
-
-
-FORMATS: dict[str, Callable[[Mapping[str, Statistics]], str]] = {
-    ".md": to_markdown,
-    ".json": to_json,
-}

@@ -7,7 +7,8 @@ import pytest
 
 from scratch_d2.data.catalog import find_dataset_dicts, get_dataset_dicts
 from scratch_d2.data.images import ImageError
-from scratch_d2.data.statistics import FORMATS, MEASURES, measure_dataset, to_markdown
+from scratch_d2.data.statistics import MEASURES, measure_dataset
+from scratch_d2.data.statistics_table import FORMATS, to_markdown
 from scratch_d2.structures.dataset_dict import mask_of, verdict_of
 from scratch_d2.structures.masks import encode_rle
 from tests.builders import rectangles, save, write_dataset
