@@ -21,6 +21,7 @@ from tests.commands import ENGINES, ROOT, TINY, run_command
 
 ENV = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
 WITHOUT_SCRIPT = ("fine-tune", "review", "import", "export-labels", "select", "serve", "merge")
+PREPARES = "prepare_magnetic_tile.py"  # a set of others, so it is no command
 SCRIPTS = sorted([*(ROOT / "tools").glob("*.py"), *(ROOT / "datasets").glob("*.py")])
 
 
@@ -39,7 +40,7 @@ def test_the_scripts_of_the_clone_are_the_commands(arguments, code, said):
 
 
 def test_every_earlier_command_has_a_script_that_calls_it():
-    mains = [runpy.run_path(str(path))["main"] for path in SCRIPTS]
+    mains = [runpy.run_path(str(path))["main"] for path in SCRIPTS if path.name != PREPARES]
     assert set(mains) == {load_command(name) for name in COMMANDS if name not in WITHOUT_SCRIPT}
 
 

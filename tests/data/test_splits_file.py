@@ -179,6 +179,7 @@ def test_a_training_writes_what_its_model_has_seen(tiny_cfg, tmp_path, caplog):
     for key in ("verdict", "group", "sha256", "phash"):
         assert [row[key] for row in splits["train"]] == [item[key] for item in dicts]
     settings = json.loads(path.read_text())["settings"]
+    assert settings.pop("statistics")["photographs"] == len(dicts)
     assert settings == {
         "train": ["tests_labels"],
         "val": ["tests_labels"],
