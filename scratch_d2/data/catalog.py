@@ -61,6 +61,11 @@ def register_scratch_dataset(
 
     Raises ValueError for an unknown split, a setting that is not accepted, or a name that already
     means something else, here or to Detectron2.
+
+    >>> register_scratch_dataset("labels_train", "/data/labels", split="train")
+    >>> register_scratch_dataset("labels_x", "/data/labels", split="training")
+    Traceback (most recent call last):
+    ValueError: split 'training' is unknown; accepted are train, val, test, all
     """
     settings = SplitSettings(seed, burst_gap, duplicate_distance, folds)
     accepted = (*SPLITS, *split_names(folds)[len(FRACTIONS) :])

@@ -44,6 +44,12 @@ class Inspector:
     Attributes:
         thresholds: what turns scores into verdicts.
         metadata: what it was made of, as prediction writes it into settings.json.
+
+    >>> def find_nothing(images):
+    ...     return [Prediction.empty(*image.shape[:2]) for image in images]
+    >>> inspector = Inspector(None, find_nothing, Thresholds())
+    >>> inspector(np.full((90, 300, 3), 255, np.uint8)).label
+    'good'
     """
 
     def __init__(

@@ -20,7 +20,11 @@ def split_regions(mask: np.ndarray) -> list[np.ndarray]:
 
 
 def mask_to_box(mask: np.ndarray) -> list[int]:
-    """Return the tight box [x0, y0, x1, y1] of a non-empty HxW mask, x1 and y1 exclusive, px."""
+    """Return the tight box [x0, y0, x1, y1] of a non-empty HxW mask, x1 and y1 exclusive, px.
+
+    >>> mask_to_box(np.array([[False, False, False], [False, True, True]]))
+    [1, 1, 3, 2]
+    """
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     return [int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1]
 
@@ -77,7 +81,12 @@ def encode_rle(mask: np.ndarray) -> dict:
 
 
 def decode_rle(rle: dict) -> np.ndarray:
-    """Decode COCO RLE to an HxW bool mask."""
+    """Decode COCO RLE to an HxW bool mask.
+
+    >>> mask = np.array([[False, True], [False, True]])
+    >>> bool((decode_rle(encode_rle(mask)) == mask).all())
+    True
+    """
     return coco_mask.decode(rle).astype(bool)
 
 

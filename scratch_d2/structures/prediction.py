@@ -14,7 +14,14 @@ class Prediction:
         scores: [N] float32 in 0..1, descending.
         masks: N masks as COCO RLE `{"size": [height, width], "counts": str}`.
 
-    Raises ValueError where these do not hold.
+    Raises ValueError if these do not hold.
+
+    >>> from scratch_d2.structures.masks import encode_rle
+    >>> mask = np.zeros((4, 6), bool)
+    >>> mask[1:3, 2:5] = True
+    >>> boxes, scores = np.array([[2, 1, 5, 3]], np.float32), np.array([0.9], np.float32)
+    >>> len(Prediction(4, 6, boxes, scores, [encode_rle(mask)]))
+    1
     """
 
     height: int
@@ -47,7 +54,11 @@ class Prediction:
 
     @classmethod
     def empty(cls, height: int, width: int) -> "Prediction":
-        """Return the prediction of an image without scratches."""
+        """Return the prediction of an image without scratches.
+
+        >>> len(Prediction.empty(4, 6))
+        0
+        """
         return cls(height, width, np.zeros((0, 4), np.float32), np.zeros(0, np.float32), [])
 
     def __len__(self) -> int:

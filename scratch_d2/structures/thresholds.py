@@ -61,6 +61,12 @@ class Thresholds:
             known. The unit "mm2" needs it.
 
     Raises ValueError naming the threshold whose value is not accepted.
+
+    >>> Thresholds(area=0.006, area_unit="fraction", gate_threshold=0.6).area
+    0.006
+    >>> Thresholds(score=2)
+    Traceback (most recent call last):
+    ValueError: score is 2; accepted is a number in 0..1
     """
 
     score: float = 0.5
@@ -117,6 +123,9 @@ class Thresholds:
         """Return thresholds from what a config or JSON holds, a review band as a list or [].
 
         Names of earlier releases are accepted, with a warning that gives the new one.
+
+        >>> Thresholds.from_dict({"area": 300, "review_band": [200, 400]}).review_band
+        (200, 400)
         """
         for old in RENAMED.keys() & values.keys():
             logger.warning("%s is now called %s", old, RENAMED[old])

@@ -67,6 +67,10 @@ def decide(area: float, p_bad: float | None, thresholds: Thresholds) -> str:
     Args:
         area: in the unit of the thresholds; of no account where the gate alone decides.
         p_bad: in 0..1, or None without a gate.
+
+    >>> limits = Thresholds(area=0.01, area_unit="fraction", gate_threshold=0.6)
+    >>> decide(0.02, 0.5, limits), decide(0.02, 0.7, limits), decide(0.005, 0.7, limits)
+    ('good', 'bad', 'good')
     """
     gate, rule = gate_label(p_bad, thresholds), area_label(area, thresholds)
     if thresholds.review_disagreement and {gate, rule} == {GOOD, BAD}:
@@ -107,8 +111,11 @@ def judge(prediction: Prediction | None, p_bad: float | None, thresholds: Thresh
     """Judge one image.
 
     Args:
-        prediction: what the detector found; None only where `needs_detector` is False.
+        prediction: what the detector found; None only if `needs_detector` is False.
         p_bad: score of the gate in 0..1, or None without a gate.
+
+    >>> judge(Prediction.empty(90, 300), 0.7, Thresholds(gate_threshold=0.6)).reason
+    'Good: suspicious (suspicion 70%, limit 60%), but no scratch found'
     """
     if prediction is None:
         if p_bad is None or needs_detector(p_bad, thresholds):

@@ -15,7 +15,11 @@ AREA_OF = {"fraction": " of the image"}
 
 
 def format_areas(areas: Sequence[float], unit: str) -> list[str]:
-    """Return scratch areas in words, such as "0.8%", all in the unit of the thresholds."""
+    """Return scratch areas in words, all in the unit of the thresholds.
+
+    >>> format_areas([0.0082, 0.003], "fraction")
+    ['0.82%', '0.3%']
+    """
     factor, significant, suffix = AREA_FORMATS[unit]
     texts = _format_apart([factor * area for area in areas], significant, MOST_DECIMALS)
     return [text + suffix for text in texts]
