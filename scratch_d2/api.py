@@ -44,7 +44,7 @@ def predict_folder(
     Returns the summary: counts by verdict, unreadable files, settings. Raises FileNotFoundError for
     a folder that is not there, FileExistsError for an `output` that already holds results.
     """
-    inspector = inspector or Inspector.from_pretrained()
+    inspector = inspector or Inspector.from_pretrained(threads=1)
     made_of = inspector.metadata
     workers = pick_workers(str(made_of.get("device", "cpu")), made_of.get("engine"))
     options = Options(8, workers, Pictures.parse(save), resume, overwrite)

@@ -18,6 +18,7 @@ from scratch_d2.utils.config_files import as_floats, check_kinds, read_config_fi
 ACCEPTED = {
     "SCRATCH.ENGINE": ("auto", "d2", "embedded"),
     "SCRATCH.PRECISION": ("auto", "exact", "float32", "bfloat16"),
+    "SCRATCH.RUNTIME": ("auto", "torch", "onnxruntime", "openvino"),
     "SCRATCH.AREA_METHOD": ("contour", "pixel", "weighted"),
     "SCRATCH.AREA_UNIT": ("auto", "pixel", "fraction", "mm2"),
     "SCRATCH.RANDOM_TURN": ("none", "half", "quarter"),
@@ -63,6 +64,10 @@ def add_scratch_config(cfg: CfgNode) -> None:
     # in training and evaluation. "auto" is bfloat16 if the device has it, else float32. If a
     # decision in these is close, the exact models decide.
     cfg.SCRATCH.PRECISION = "auto"
+    # What runs gate and detector in scratch-d2 predict: "torch", "onnxruntime" or "openvino". The
+    # runtimes compute in float32 on processors, from an export that is made once. "auto" takes ONNX
+    # Runtime if it is installed and SCRATCH.PRECISION comes to float32, else torch.
+    cfg.SCRATCH.RUNTIME = "auto"
     # Folder with good/, bad/ and masks/ behind the names scratch_text_{train,val,test,all};
     # "" means $DETECTRON2_DATASETS/scratch_text.
     cfg.SCRATCH.DATA_ROOT = ""

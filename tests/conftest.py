@@ -36,10 +36,21 @@ def one_thread():
     torch.set_num_threads(1)
 
 
+@pytest.fixture(scope="session")
+def exports(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Exported models of all tests, so that no models are exported twice."""
+    return tmp_path_factory.mktemp("exports")
+
+
 @pytest.fixture(autouse=True)
-def private_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch):
+def private_cache(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch, exports: Path
+) -> Path:
     """Keep the cache of scans out of the home folder."""
-    monkeypatch.setenv("SCRATCH_D2_CACHE", str(tmp_path_factory.mktemp("cache")))
+    folder = tmp_path_factory.mktemp("cache")
+    (folder / "exports").symlink_to(exports)
+    monkeypatch.setenv("SCRATCH_D2_CACHE", str(folder))
+    return folder
 
 
 @pytest.fixture(scope="session")

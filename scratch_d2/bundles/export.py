@@ -17,6 +17,7 @@ from scratch_d2.bundles.model_files import (
 from scratch_d2.bundles.readme import write_readme
 from scratch_d2.bundles.sessions import SUFFIXES
 from scratch_d2.checkpoints.bundle import ModelBundle, resolve_bundle
+from scratch_d2.engines.base import Detector
 from scratch_d2.structures.thresholds import THRESHOLDS_FILE, read_thresholds
 from scratch_d2.utils.files import file_sha256
 
@@ -39,13 +40,29 @@ def export_bundle(
         ImportError: a package is not installed.
         ValueError: a key of the config is not honoured, or a model differs from torch.
     """
-    output, models = Path(output), resolve_bundle(cfg, opts)
-    if output.exists():
+    if Path(output).exists():
         raise FileExistsError(f"{str(output)!r} exists; choose another folder for the bundle")
+    return write_bundle(cfg, resolve_bundle(cfg, opts), Path(output), kind)
+
+
+def write_bundle(
+    cfg: CfgNode,
+    models: ModelBundle,
+    output: Path,
+    kind: str = "onnx",
+    runtime: str = "auto",
+    detector: Detector | None = None,
+) -> list[str]:
+    """Write models that are resolved already, as `export_bundle` does.
+
+    Args:
+        runtime: in which they are compared with torch, as in `pick_runtime`.
+        detector: what the exported detector is compared with; None loads the embedded engine's.
+    """
     with scratch_folder(output) as part:
         folder = part / output.name
         folder.mkdir()
-        lines = _export_models(cfg, models, folder, kind)
+        lines = _export_models(cfg, models, folder, kind, runtime, detector)
         manifest = _describe(cfg, models, folder, kind)
         models.thresholds.save(folder, _calibration(models))
         manifest.save(folder)
@@ -54,12 +71,20 @@ def export_bundle(
     return lines
 
 
-def _export_models(cfg: CfgNode, models: ModelBundle, folder: Path, kind: str) -> list[str]:
+def _export_models(
+    cfg: CfgNode,
+    models: ModelBundle,
+    folder: Path,
+    kind: str,
+    runtime: str,
+    detector: Detector | None,
+) -> list[str]:
     suffix, lines = SUFFIXES[kind], []
     if models.gate is not None:
-        lines.append(export_gate_file(models.gate, folder / f"gate{suffix}", kind))
+        lines.append(export_gate_file(models.gate, folder / f"gate{suffix}", kind, runtime))
         _save_familiarity(models.gate, folder / FAMILIARITY_FILE)
-    lines.append(export_detector_file(cfg, models.detector, folder / f"detector{suffix}", kind))
+    file = folder / f"detector{suffix}"
+    lines.append(export_detector_file(cfg, models.detector, file, kind, runtime, detector))
     return lines
 
 

@@ -12,10 +12,16 @@ from fvcore.common.config import CfgNode
 from scratch_d2.bundles.checking import SCORES, Difference, check_images, compare_detectors
 from scratch_d2.bundles.models import BundleDetector, BundleGate
 from scratch_d2.bundles.sessions import SUFFIXES, open_session, pick_runtime
+from scratch_d2.engines.base import Detector
 
 
-def export_gate_file(weights: str | Path, output: Path, kind: str = "onnx") -> str:
+def export_gate_file(
+    weights: str | Path, output: Path, kind: str = "onnx", runtime: str = "auto"
+) -> str:
     """Write a gate's checkpoint as one file, or for OpenVINO as .xml and .bin.
+
+    Args:
+        runtime: in which it is compared with torch, as in `pick_runtime`.
 
     Returns how far it is from torch. Raises what `scratch_d2.gate.export.export_gate` raises.
     """
@@ -26,24 +32,33 @@ def export_gate_file(weights: str | Path, output: Path, kind: str = "onnx") -> s
         raw = part / f"{output.stem}.onnx"
         export_gate(weights, raw)
         made = _convert(raw, kind)
-        difference = _compare_gate(weights, made, kind)
+        difference = _compare_gate(weights, made, pick_runtime(runtime, kind))
         _refuse(weights, f"p(Bad) by {difference:.1e}", difference <= SCORES)
         _move(made, output)
     return f"gate: p(Bad) differs from torch by {difference:.1e} at most"
 
 
-def _compare_gate(weights: str | Path, file: Path, kind: str) -> float:
+def _compare_gate(weights: str | Path, file: Path, runtime: str) -> float:
     from scratch_d2.gate import Gate
 
     gate, images = Gate.load(weights), check_images()
-    exported = BundleGate(open_session(file, pick_runtime("auto", kind)), gate.info)
+    exported = BundleGate(open_session(file, runtime), gate.info)
     return float(np.abs(exported(images) - gate(images)).max())
 
 
 def export_detector_file(
-    cfg: CfgNode, weights: str | Path, output: Path, kind: str = "onnx"
+    cfg: CfgNode,
+    weights: str | Path,
+    output: Path,
+    kind: str = "onnx",
+    runtime: str = "auto",
+    detector: Detector | None = None,
 ) -> str:
     """Write a detector's checkpoint as one file, or for OpenVINO as .xml and .bin.
+
+    Args:
+        runtime: in which it is compared with torch, as in `pick_runtime`.
+        detector: what it is compared with; None loads the embedded engine's.
 
     Returns how far it is from torch. Raises what
     `scratch_d2.engines.embedded.export.write_detector` raises, and ValueError if it differs.
@@ -55,22 +70,29 @@ def export_detector_file(
         raw = part / f"{output.stem}.onnx"
         write_detector(cfg, weights, raw)
         made = _convert(raw, kind)
-        difference = _compare_detector(cfg, weights, made, kind)
+        expected = detector or load_embedded(cfg, weights)
+        difference = compare_export(cfg, expected, made, pick_runtime(runtime, kind))
         _refuse(weights, str(difference), difference.accepted)
         _move(made, output)
     return f"detector: {difference}"
 
 
-def _compare_detector(cfg: CfgNode, weights: str | Path, file: Path, kind: str) -> Difference:
-    from scratch_d2.engines.embedded import EmbeddedEngine
+def compare_export(cfg: CfgNode, expected: Detector, file: Path, runtime: str) -> Difference:
+    """Compare a detector with an exported file in a runtime, on `check_images`."""
     from scratch_d2.engines.embedded.export import detector_input
+
+    exported = BundleDetector(open_session(file, runtime), **detector_input(cfg))
+    return compare_detectors(expected, exported, check_images())
+
+
+def load_embedded(cfg: CfgNode, weights: str | Path) -> Detector:
+    """Return the exact detector of the embedded engine, on the processor."""
+    from scratch_d2.engines.embedded import EmbeddedEngine
 
     cfg = cfg.clone()
     cfg.defrost()
     cfg.MODEL.DEVICE = "cpu"
-    session = open_session(file, pick_runtime("auto", kind))
-    exported = BundleDetector(session, **detector_input(cfg))
-    return compare_detectors(EmbeddedEngine().load(cfg, weights), exported, check_images())
+    return EmbeddedEngine().load(cfg, weights)
 
 
 def _refuse(weights: str | Path, difference: str, accepted: bool) -> None:

@@ -1,14 +1,16 @@
 """Options that say which models inspect: those of a config, or an exported bundle."""
 
 import argparse
+import sys
 from typing import TYPE_CHECKING
 
 from scratch_d2.cli.common import add_config, add_engine, use_reference_models
+from scratch_d2.utils.progress import say
 
 if TYPE_CHECKING:
     from scratch_d2.inspection.inspector import Inspector
 
-RUNTIMES = ("auto", "onnxruntime", "openvino")
+RUNTIMES = ("auto", "torch", "onnxruntime", "openvino")
 
 
 def add_models(parser: argparse.ArgumentParser) -> None:
@@ -17,7 +19,7 @@ def add_models(parser: argparse.ArgumentParser) -> None:
     add_config(models, "the reference models")
     models.add_argument("--bundle", metavar="FOLDER", help="exported models (scratch-d2 export)")
     add_engine(parser)
-    words = "what runs a bundle (auto: ONNX Runtime where installed, else OpenVINO)"
+    words = "what runs the models (SCRATCH.RUNTIME); a bundle runs in onnxruntime or openvino"
     parser.add_argument("--runtime", choices=RUNTIMES, default="auto", help=words)
     parser.add_argument("--batch-size", type=int, default=8, help="images per batch (8)")
     parser.add_argument(
@@ -29,25 +31,38 @@ def check_models(parser: argparse.ArgumentParser, args: argparse.Namespace) -> N
     """End with a usage error where options of a bundle and of checkpoints are mixed."""
     if args.bundle and args.engine:
         parser.error("--engine chooses what runs checkpoints; --runtime chooses what runs a bundle")
-    if args.runtime != "auto" and not args.bundle:
-        parser.error(f"--runtime {args.runtime} needs --bundle")
+    if args.bundle and args.runtime == "torch":
+        parser.error(
+            "--runtime torch cannot run a bundle; accepted are auto, onnxruntime, openvino"
+        )
 
 
 def load_inspector(args: argparse.Namespace) -> "Inspector":
     """Load a bundle, or the models of a config, as the options say."""
     from scratch_d2.inspection.inspector import Inspector
 
+    # One processor for each batch, as many batches as there are processors.
+    threads = int(args.workers is None or args.workers > 1)
     if args.bundle:
-        # One processor for each batch, as many batches as there are processors.
-        alone = args.workers is None or args.workers > 1
-        return Inspector.load_bundle(args.bundle, args.opts, args.runtime, int(alone))
-    from scratch_d2.config import load_config
-    from scratch_d2.engines import get_engine
+        inspector = Inspector.load_bundle(args.bundle, args.opts, args.runtime, threads)
+    else:
+        from scratch_d2.config import load_config
+        from scratch_d2.engines import get_engine
 
-    config_file, opts = use_reference_models(args.config_file, args.opts)
-    cfg = load_config(config_file, opts)
-    cfg.freeze()
-    return Inspector.from_config(cfg, get_engine(args.engine or cfg.SCRATCH.ENGINE), opts)
+        config_file, opts = use_reference_models(args.config_file, args.opts)
+        if args.runtime != "auto":
+            opts = [*opts, "SCRATCH.RUNTIME", args.runtime]
+        cfg = load_config(config_file, opts)
+        cfg.freeze()
+        engine = get_engine(args.engine or cfg.SCRATCH.ENGINE)
+        inspector = Inspector.from_config(cfg, engine, opts, threads)
+    return inspector
+
+
+def announce(inspector: "Inspector") -> None:
+    """Print what runs the models."""
+    if inspector.runtime is not None:
+        say(str(inspector.runtime), sys.stdout)
 
 
 def count_workers(args: argparse.Namespace, inspector: "Inspector") -> int:

@@ -41,7 +41,7 @@ from scratch_d2.cli.common import (
     on_stop,
     split_keys,
 )
-from scratch_d2.cli.models import add_models, check_models, count_workers, load_inspector
+from scratch_d2.cli.models import add_models, announce, check_models, count_workers, load_inspector
 from scratch_d2.utils.progress import say
 from scratch_d2.utils.remote import SEPARATOR
 
@@ -146,6 +146,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     with notifying(args.on_verdict) as notify:
         inspector = load_inspector(args)
         options = make_options(args, inspector)
+        announce(inspector)
         if watch is not None:
             on_stop(watch.stop.set, SIGINT, SIGTERM)
             deliver, begin = partial(_print, watch, notify), partial(_announce, watch, args.output)

@@ -14,7 +14,7 @@ import argparse
 from collections.abc import Sequence
 
 from scratch_d2.cli.common import add_pairs, command_parser
-from scratch_d2.cli.models import add_models, check_models, count_workers, load_inspector
+from scratch_d2.cli.models import add_models, announce, check_models, count_workers, load_inspector
 
 MEGABYTE = 1 << 20
 
@@ -52,5 +52,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     limits = Limits(int(args.max_megabytes * MEGABYTE), args.queue, args.body_timeout)
     inspector = load_inspector(args)
     workers = count_workers(args, inspector)
+    announce(inspector)
     serve(inspector, limits, Place(args.host, args.port, args.batch_size, workers))
     return 0

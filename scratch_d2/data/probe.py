@@ -7,7 +7,6 @@ import contextlib
 import hashlib
 import json
 import os
-import tempfile
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -21,7 +20,7 @@ from scratch_d2.data.duplicates import perceptual_hash
 from scratch_d2.data.images import read_image
 from scratch_d2.data.mask_files import read_mask_kind
 from scratch_d2.structures.masks import mask_to_box, mask_to_polygons, split_regions
-from scratch_d2.utils.files import file_stamp, write_atomically
+from scratch_d2.utils.files import cache_folder, file_stamp, write_atomically
 from scratch_d2.utils.progress import track
 
 CACHE_VERSION = 5
@@ -94,9 +93,7 @@ def probe_files(
     root: Path, images: Sequence[Path], masks: Sequence[Path], threshold: int
 ) -> dict[Path, FileFacts]:
     """Return the facts of every file of a dataset folder, from cache where it is unchanged."""
-    cache_file = (
-        _cache_folder() / f"{hashlib.sha256(str(root.resolve()).encode()).hexdigest()}.json"
-    )
+    cache_file = cache_folder() / f"{hashlib.sha256(str(root.resolve()).encode()).hexdigest()}.json"
     known = _read_cache(cache_file)
     jobs: dict[Path, Probe] = dict.fromkeys(images, probe_image)
     jobs |= dict.fromkeys(masks, partial(probe_mask, threshold=threshold))
@@ -130,15 +127,6 @@ def _look(path: Path, probe: Probe) -> FileFacts:
 def _to_facts(entry: list[Any]) -> FileFacts:
     fact = FileFacts(*entry[STAMP:])
     return fact._replace(regions=tuple(Region(*r) for r in fact.regions)) if fact.regions else fact
-
-
-def _cache_folder() -> Path:
-    named = os.environ.get("SCRATCH_D2_CACHE")
-    if named:
-        return Path(named)
-    # Without HOME and an entry in passwd, as in containers, "~" is left as it is.
-    base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-    return Path(tempfile.gettempdir() if base.startswith("~") else base) / "scratch_d2"
 
 
 def _read_cache(file: Path) -> dict[str, list[Any]]:

@@ -5,19 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple, overload
+from typing import overload
 
 import numpy as np
 from fvcore.common.config import CfgNode
 
 from scratch_d2.bundles.loading import load_bundle
+from scratch_d2.bundles.runtimes import Runtime
 from scratch_d2.checkpoints.bundle import ModelBundle, resolve_bundle
 from scratch_d2.config import load_config
 from scratch_d2.engines import get_engine
 from scratch_d2.engines.base import Detector, Engine
 from scratch_d2.gate.image_check import ImageCheck
-from scratch_d2.gate.loading import GateScorer, image_check_of, load_gate, score_images
+from scratch_d2.gate.loading import GateScorer, image_check_of, score_images
 from scratch_d2.inspection.margins import MARGINS, Margins, gate_is_close, verdict_is_close
+from scratch_d2.inspection.models import Models, load_models
 from scratch_d2.inspection.result import Inspection
 from scratch_d2.inspection.sources import Image, is_image, path_of, to_rgb
 from scratch_d2.inspection.stopwatch import Stopwatch
@@ -31,19 +33,13 @@ from scratch_d2.utils.bundled import PRETRAINED, reference_weights
 GPU_BATCH = 8
 
 
-class Models(NamedTuple):
-    """A gate, or None to send every image to the detector, and a detector."""
-
-    gate: GateScorer | None
-    detector: Detector
-
-
 class Inspector:
     """Inspect images; holds no state between calls, so that several threads may share one.
 
     Attributes:
         thresholds: what turns scores into verdicts.
         metadata: what it was made of, as prediction writes it into settings.json.
+        runtime: what runs the models and why; None if that is not known.
 
     >>> def find_nothing(images):
     ...     return [Prediction.empty(*image.shape[:2]) for image in images]
@@ -63,6 +59,7 @@ class Inspector:
         metadata: dict[str, object] | None = None,
         white_level: float = 0.0,
         image_check: ImageCheck | None = None,
+        runtime: Runtime | None = None,
     ) -> None:
         """Put an inspector together.
 
@@ -78,23 +75,31 @@ class Inspector:
             white_level: level that is white in files of more than 8 bits, as SCRATCH.WHITE_LEVEL;
                 0 finds it for each.
             image_check: says which images cannot be judged and are for review; None judges all.
+            runtime: what runs the models and why.
         """
         self.models, self.thresholds = Models(gate, detector), thresholds
         self.exact, self.margins = exact, margins
         self.detector_batch, self.metadata = detector_batch, dict(metadata or {})
         self.white_level, self.image_check = white_level, image_check
+        self.runtime = runtime
 
     @classmethod
-    def from_pretrained(cls, opts: Sequence[str] = (), engine: str = "auto") -> Inspector:
+    def from_pretrained(
+        cls, opts: Sequence[str] = (), engine: str = "auto", threads: int = 0
+    ) -> Inspector:
         """Load the reference models that come with the package, with their thresholds.
 
         Args and errors are those of `load`.
         """
-        return cls.load(PRETRAINED, [*reference_weights(), *opts], engine)
+        return cls.load(PRETRAINED, [*reference_weights(), *opts], engine, threads)
 
     @classmethod
     def load(
-        cls, config_file: str | Path, opts: Sequence[str] = (), engine: str = "auto"
+        cls,
+        config_file: str | Path,
+        opts: Sequence[str] = (),
+        engine: str = "auto",
+        threads: int = 0,
     ) -> Inspector:
         """Load gate, detector and thresholds as scratch-d2 predict does.
 
@@ -102,50 +107,47 @@ class Inspector:
             config_file: a config of this package, or the config.yaml of a training's OUTPUT_DIR.
             opts: KEY VALUE pairs over it, such as ["GATE.WEIGHTS", "output/gate/model_best.pth"].
             engine: "auto", "d2" or "embedded".
+            threads: processors for one call of a model in a runtime other than torch (see
+                SCRATCH.RUNTIME); 0 takes all. Give 1 if several threads share the inspector.
 
         Raises FileNotFoundError or ValueError naming the file or key.
         """
-        return cls.from_config(load_config(config_file, opts), get_engine(engine), opts)
+        return cls.from_config(load_config(config_file, opts), get_engine(engine), opts, threads)
 
     @classmethod
-    def from_config(cls, cfg: CfgNode, engine: Engine, opts: Sequence[str] = ()) -> Inspector:
+    def from_config(
+        cls, cfg: CfgNode, engine: Engine, opts: Sequence[str] = (), threads: int = 0
+    ) -> Inspector:
         """Load what a config names; `opts`, merged into it, override saved thresholds."""
-        return cls.from_bundle(resolve_bundle(cfg, opts), cfg, engine)
+        return cls.from_bundle(resolve_bundle(cfg, opts), cfg, engine, threads)
 
     @classmethod
-    def from_bundle(cls, bundle: ModelBundle, cfg: CfgNode, engine: Engine) -> Inspector:
-        """Load the models of a bundle; the config says their architecture, device and precision."""
-        from scratch_d2.checkpoints.precision import pick_precision
-        from scratch_d2.utils.device import pick_device
-
-        device = pick_device(cfg.MODEL.DEVICE)
-        precision = pick_precision(cfg.SCRATCH.PRECISION, device)
-        together = GPU_BATCH if device.type == "cuda" else 1
-
-        def load(precision: str) -> Models:
-            gate = load_gate(bundle.gate, cfg.MODEL.DEVICE, precision)
-            return Models(gate, engine.load(cfg, bundle.detector, precision))
-
-        exact = load("exact")
-        metadata = {
+    def from_bundle(
+        cls, bundle: ModelBundle, cfg: CfgNode, engine: Engine, threads: int = 0
+    ) -> Inspector:
+        """Load the models of a bundle; args and errors are those of `load_models`."""
+        device, exact, fast, precision, runtime = load_models(bundle, cfg, engine, threads)
+        metadata: dict[str, object] = {
             "engine": engine.name,
             "device": str(device),
             "precision": precision,
+            "runtime": runtime.name,
             "weights": str(bundle.detector),
             "gate_weights": str(bundle.gate) if bundle.gate else None,
             "calibrated_on": bundle.calibrated_on,
             "model_id": bundle.model_id(),
         }
-        shared = {
-            "thresholds": bundle.thresholds,
-            "detector_batch": together,
-            "metadata": metadata,
-            "white_level": cfg.SCRATCH.WHITE_LEVEL,
-            "image_check": image_check_of(exact.gate) if cfg.GATE.CHECK_IMAGES else None,
-        }
-        if precision == "exact":
-            return cls(*exact, **shared)
-        return cls(*load(precision), exact=exact, margins=MARGINS[precision], **shared)
+        return cls(
+            *(fast or exact),
+            bundle.thresholds,
+            exact=exact if fast else None,
+            margins=MARGINS[precision if fast else "float32"],
+            detector_batch=GPU_BATCH if device.type == "cuda" else 1,
+            metadata=metadata,
+            white_level=cfg.SCRATCH.WHITE_LEVEL,
+            image_check=image_check_of(exact.gate) if cfg.GATE.CHECK_IMAGES else None,
+            runtime=runtime,
+        )
 
     @classmethod
     def load_bundle(
@@ -163,6 +165,7 @@ class Inspector:
             metadata=bundle.metadata,
             white_level=bundle.manifest.white_level,
             image_check=image_check_of(bundle.gate) if bundle.manifest.check_images else None,
+            runtime=Runtime(bundle.runtime, "they were exported"),
         )
 
     @overload

@@ -32,6 +32,7 @@ EARLIER = {
     "pixels_per_mm": 0.0,
     "shard": None,
     "format": "jsonl",
+    "runtime": "torch",
 }
 logger = logging.getLogger(__name__)
 

@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 import os
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +73,16 @@ def save_atomically(content: Any, path: str | Path) -> Path:
         part.unlink(missing_ok=True)
         raise OSError(f"checkpoint {str(path)!r} cannot be written: {error}") from None
     return path
+
+
+def cache_folder() -> Path:
+    """Return the folder for what can be computed again: $SCRATCH_D2_CACHE, or the usual place."""
+    named = os.environ.get("SCRATCH_D2_CACHE")
+    if named:
+        return Path(named)
+    # Without HOME and an entry in passwd, as in containers, "~" is left as it is.
+    base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    return Path(tempfile.gettempdir() if base.startswith("~") else base) / "scratch_d2"
 
 
 def file_sha256(path: str | Path) -> str:

@@ -46,7 +46,8 @@ def test_channels_and_sizes_are_those_of_the_config(work, tmp_path, opts):
     done = export(work, "--detector", work / "detector.pth", "--output", tmp_path / "d.onnx", *opts)
     assert done.returncode == 0, done.stderr
     cfg = load_config(TINY, ["MODEL.DEVICE", "cpu", *opts])
-    found = model_files._compare_detector(cfg, work / "detector.pth", tmp_path / "d.onnx", "onnx")
+    exact = model_files.load_embedded(cfg, work / "detector.pth")
+    found = model_files.compare_export(cfg, exact, tmp_path / "d.onnx", "onnxruntime")
     assert found.accepted and found.detections > 50
     assert [path.name for path in tmp_path.iterdir()] == ["d.onnx"]
 
