@@ -171,7 +171,8 @@ def test_a_watch_ends_with_sigterm_and_goes_on_where_it_was(work, tmp_path):
         process.send_signal(signal.SIGTERM)
         said, errors = process.communicate()
         assert process.returncode == 0, errors
-        assert said.splitlines()[1].startswith(f"watching {tmp_path / 'in'} for photographs; results go to ")
+        began = said.splitlines()[1]
+        assert began.startswith(f"watching {tmp_path / 'in'} for photographs; results go to ")
         assert all(re.search(rf":\d\d {n:02d}.png (Good|Bad): ", said) for n in numbers)
         assert "--on-verdict: 2 rows delivered" in errors
     rows = list(RowFile(tmp_path / "out" / "results.jsonl"))
