@@ -46,7 +46,7 @@ def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in NAMED:
         (folder / "configs" / name).write_text(_tiny(folder, name))
     write_dataset(folder / "data/labels", good=9, bad=8)
-    for seed, name in enumerate(("new", "old", "archive", "real"), start=1):
+    for seed, name in enumerate(("new", "old", "archive", "real", "tiles"), start=1):
         write_dataset(folder / "data" / name, good=3, bad=3, seed=seed)
     with pytest.MonkeyPatch.context() as patch:
         _enter(folder, patch)

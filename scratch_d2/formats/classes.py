@@ -1,5 +1,6 @@
 """What the classes of a set of labels mean: a scratch, a Good label, a Bad one, or nothing."""
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
@@ -48,6 +49,11 @@ class Classes:
     def scratches(self, image: LabelledImage) -> list[Shape]:
         """Return the shapes of an image that mark scratches."""
         return [shape for shape in image.shapes if self.meaning(shape.label) == "scratch"]
+
+    def kind(self, image: LabelledImage) -> str:
+        """Return the class of most of the scratches of an image, "" without any."""
+        names = [name for name in _names(image) if self.meaning(name) == "scratch"]
+        return Counter(names).most_common(1)[0][0] if names else ""
 
     def unknown(self, image: LabelledImage) -> list[str]:
         """Return the classes of an image that are not mapped, each as often as it is there."""

@@ -205,7 +205,8 @@ class _Import:
         boxes = [box for box in marks.boxes if box != (0, 0, *size)]
         file = source if isinstance(source, Path) else Path(item.name)
         name = self.finder.name_of(item, file)
-        place = self.tree.add(source, name, verdict, mask, boxes)
+        kind = self.classes.kind(item) if verdict == BAD else ""
+        place = self.tree.add(source, name, verdict, mask, boxes, kind)
         self._count(item, marks, verdict, mask is not None, bool(boxes))
         self.report.renamed += place != f"{verdict}/{name}"
         self.report.scratches += len(shapes) - len(marks.dropped)

@@ -1,4 +1,4 @@
-"""Write a folder of good/, bad/, masks/ and boxes.csv, whole or not at all."""
+"""Write a folder of good/, bad/, masks/, boxes.csv and images.csv, whole or not at all."""
 
 import os
 import re
@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from scratch_d2.data.boxes_file import write_boxes
+from scratch_d2.data.images_file import ImageLabels, write_image_labels
 from scratch_d2.data.pairing import MASK_AFFIXES, MASK_WORD, MASKS
 from scratch_d2.formats.values import Box
 from scratch_d2.utils.files import PART
@@ -29,6 +30,7 @@ class DatasetTree:
     linked: int = 0
     copied: int = 0
     _boxes: dict[str, Sequence[Box]] = field(default_factory=dict)
+    _kinds: dict[str, ImageLabels] = field(default_factory=dict)
     _taken: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
@@ -44,6 +46,7 @@ class DatasetTree:
         verdict: str,
         mask: np.ndarray | None = None,
         boxes: Sequence[Box] = (),
+        kind: str = "",
     ) -> str:
         """Add an image; returns its place, such as "bad/2024/a.png".
 
@@ -55,6 +58,7 @@ class DatasetTree:
             name: path below good/ or bad/ that is asked for.
             mask: HxW bool, the scratches of a Bad image.
             boxes: around scratches that are not in the mask.
+            kind: of the defect, for images.csv.
         """
         name = self._free_name(name)
         place = PurePosixPath(verdict, name)
@@ -66,6 +70,8 @@ class DatasetTree:
             path.write_bytes(packed.tobytes())
         if boxes:
             self._boxes[str(place)] = boxes
+        if kind:
+            self._kinds[str(place)] = ImageLabels(kind)
         return str(place)
 
     def _free_name(self, wanted: PurePosixPath) -> PurePosixPath:
@@ -92,9 +98,14 @@ class DatasetTree:
             self.copied += 1
 
     def finish(self, write_more: Callable[[Path], object]) -> Path:
-        """Write boxes.csv and what `write_more` writes, and move the folder to its place."""
+        """Write the tables and what `write_more` writes, and move the folder to its place.
+
+        images.csv is written if there is more than one kind.
+        """
         if self._boxes:
             write_boxes(self._boxes, self.part)
+        if len(set(self._kinds.values())) > 1:
+            write_image_labels(self._kinds, self.part)
         write_more(self.part)
         if self.out.is_dir():
             self.out.rmdir()

@@ -182,3 +182,19 @@ def test_labels_beside_images_are_not_taken_for_yolo(tmp_path):
         file.unlink()
     assert find_formats(root) == ["labelme"]
     assert import_labels(root, tmp_path / "out").bad == 2
+
+
+def test_the_classes_of_defects_become_kinds(tmp_path):
+    rng = np.random.default_rng(0)
+    for place in ("test/good/a", "test/crack/b", "test/dent/c", "test/dent/d"):
+        save(draw_label(rng), tmp_path / "set" / f"{place}.png")
+    (tmp_path / "set/ground_truth").mkdir()
+    out = tmp_path / "out"
+    import_labels(tmp_path / "set", out, classes=Classes(scratch=("*",)))
+    kinds = {d["file_name"][-5:]: d["kind"] for d in find_dataset_dicts(str(out))}
+    assert kinds == {"a.png": "", "b.png": "crack", "c.png": "dent", "d.png": "dent"}
+
+
+def test_one_class_of_defects_is_no_kind(tmp_path):
+    import_labels(sets.mvtec(tmp_path / "set"), tmp_path / "out")
+    assert not (tmp_path / "out/images.csv").exists()
