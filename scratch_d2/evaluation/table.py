@@ -17,10 +17,11 @@ ROWS = (
 )
 COUNTS = ("tp", "fp", "fn", "tn")
 AP_COLUMNS = ("AP", "AP50", "AP75", "APs", "APm", "APl", "AP_thin", "AP_mid", "AP_wide")
+# Metrics of each kind of defect, and their digits.
+KINDS = (("images", 0), ("groups", 0), ("recall_bad", 3), ("AUC", 3), ("AP", 1), ("AP50", 1))
 GROUPS = {
     "pixel": "Bad images, by pixel",
     "families": "By family of file names",
-    "kinds": "By kind of defect, each against all Good images",
     "gate": "What the gate does",
     "speed": "Speed",
     "leak": "Images seen in training",
@@ -44,6 +45,8 @@ def format_results(results: Results) -> str:
         for task, title in GROUPS.items()
         if results.get(task)
     ]
+    if results.get("kinds"):
+        tables.append(_format_kinds(results["kinds"]))
     return "\n" + "\n\n".join(tables)
 
 
@@ -77,6 +80,15 @@ def _format_image_metrics(image: dict[str, float]) -> str:
 def _format_group(metrics: dict[str, float]) -> str:
     names = [name for name in metrics if not name.endswith(("_low", "_high"))]
     return format_table([[name, with_interval(metrics, name, 3)] for name in names])
+
+
+def _format_kinds(metrics: dict[str, float]) -> str:
+    names = [name.removesuffix("_images") for name in metrics if name.endswith("_images")]
+    rows = [
+        [name, *(with_interval(metrics, f"{name}_{column}", digits) for column, digits in KINDS)]
+        for name in names
+    ]
+    return format_table(rows, ["kind, against all Good", *(column for column, _ in KINDS)])
 
 
 def with_interval(metrics: dict[str, float], name: str, digits: int) -> str:

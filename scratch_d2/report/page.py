@@ -101,7 +101,10 @@ def _columns(
         "image_id": images.image_id,
         "file": ["/".join(Path(file).parts[-2:]) for file in images.file],
         "link": [link_to(file, folder) for file in images.file],
-        "family": families(images.file),
+        "family": [
+            of_id[image_id].get("kind") or name
+            for image_id, name in zip(images.image_id, families(images.file))
+        ],
         "group": [group_ids.setdefault(group, len(group_ids)) for group in images.group],
         "bad": images.y_true.astype(int),
         "area": images.area,

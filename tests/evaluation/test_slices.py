@@ -5,6 +5,7 @@ import pytest
 
 from scratch_d2.evaluation.images import judge_images, make_image_table
 from scratch_d2.evaluation.slices import kind_metrics, kinds
+from scratch_d2.evaluation.table import _format_kinds
 from scratch_d2.structures.thresholds import Thresholds
 from tests.builders import predict_boxes
 
@@ -59,6 +60,14 @@ def test_each_kind_is_measured_against_all_good_images():
 def test_finds_on_good_images_lower_the_ap_of_every_kind():
     metrics = measure([""] * 10 + ["crack"] * 10 + ["dent"] * 10, {"crack", ""})
     assert metrics["crack_AP50"] < 100 and metrics["crack_AUC"] == 0.5
+
+
+def test_kinds_are_printed_as_rows():
+    metrics = measure([""] * 6 + ["crack"] * 12 + ["dent"] * 10, {"crack"})
+    rows = [line.split() for line in _format_kinds(metrics).splitlines()[1:]]
+    crack = ["crack", "12", "6", "1.000", "0.610-1.000", "1.000", "100.0", "100.0"]
+    dent = ["dent", "10", "5", "0.000", "0.000-0.434", "0.500", "0.0", "0.0"]
+    assert rows == [crack, dent]
 
 
 def test_one_kind_has_no_table_of_its_own():

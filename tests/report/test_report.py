@@ -263,3 +263,12 @@ def test_the_page_keeps_to_its_budget(visit, tmp_path, monkeypatch, spared, besi
     monkeypatch.undo()
     write(tmp_path, bad)
     assert not (tmp_path / "out" / "report_files").exists()
+
+
+def test_photographs_are_filtered_by_kind_where_it_is_known(tmp_path):
+    dicts, predictions, images = simulate(tmp_path, [True] * 12 + [False] * 12)
+    for item in dicts[:10]:
+        item["kind"] = "crack"
+    path = write_report(tmp_path, dicts, predictions, images, {}, SAVED, {})
+    data = re.search(r'"family":(\[.*?\])', path.read_text("utf-8"))
+    assert json.loads(data[1])[:10] == ["crack"] * 10 and "crack" not in json.loads(data[1])[10:]
