@@ -48,3 +48,13 @@ def test_a_page_names_only_what_exists(page):
     for command, arguments in re.findall(r"scratch-d2 ([a-z][a-z-]*)([^\n`|]*)", joined):
         assert command in COMMANDS
         assert set(re.findall(r"(?<!\S)--[a-z][a-z-]*", arguments)) <= options_of(command)
+
+
+@pytest.mark.parametrize(
+    "page", sorted((ROOT / "docs/benchmarks").glob("[!i]*.md")), ids=lambda p: p.stem
+)
+def test_every_measurement_has_its_date_and_its_command(page):
+    for section in re.split(r"^## ", page.read_text("utf-8"), flags=re.MULTILINE)[1:]:
+        title, text = section.split("\n", 1)
+        assert re.search(r"^Measured on \d+ \w+ \d{4}, ", text, re.MULTILINE), title
+        assert "```sh\n" in text, title

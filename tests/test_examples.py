@@ -107,7 +107,7 @@ def _tiny(folder: Path, name: str) -> str:
             "_BASE_": str(folder / "configs" / TINY),
             "OUTPUT_DIR": cfg[1].OUTPUT_DIR,
             "DATASETS": names,
-            "SCRATCH": {"SCORE_THRESHOLD": 0.0},
+            "SCRATCH": {"SCORE_THRESHOLD": 0.0, "RUNTIME": "torch"},
             "TEST": {"DETECTIONS_PER_IMAGE": 3},
             "MODEL": model,
             "GATE": gate,
