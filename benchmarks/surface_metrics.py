@@ -1,15 +1,16 @@
 """The tables of benchmarks/surfaces.py, from predictions of several folds."""
 
 import json
+import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from scratch_d2.data.split import deal_groups
 from scratch_d2.evaluation.images import make_image_table
 from scratch_d2.evaluation.results_io import to_predictions
-from scratch_d2.evaluation.slices import kinds
 from scratch_d2.metrics.bootstrap import interval, resample
 from scratch_d2.metrics.coco_ap import average_precision
 from scratch_d2.metrics.image_metrics import image_metrics
@@ -18,6 +19,7 @@ from scratch_d2.structures.labels import BAD
 from scratch_d2.structures.masks import decode_rle
 from scratch_d2.structures.prediction import Prediction
 from scratch_d2.structures.thresholds import Thresholds
+from scratch_d2.utils.counting import count_of
 from scratch_d2.utils.tables import format_table
 
 MAX_DETS = 50
@@ -41,9 +43,11 @@ def print_tables(dicts: Dicts, files: Sequence[Path], title: str) -> None:
     fold = np.array([fold_of[item["image_id"]] for item in dicts])
     y_true = np.array([verdict_of(item) == BAD for item in dicts])
     groups = [item["group"] for item in dicts]
+    if len(files) == 1:  # thresholds come from the other half of its groups
+        fold = deal_groups(groups, y_true, [0.5, 0.5])
     print(
         f"\n### {title}: {len(dicts)} photographs in {len(set(groups))} groups, {y_true.sum()} "
-        f"Bad, {len(files)} folds\n"
+        f"Bad, {count_of(len(files), 'fold')}\n"
     )
     table = make_image_table(dicts, predictions, [scores[d["image_id"]] for d in dicts], AREA_RULE)
     best = [float(predictions[d["image_id"]].scores.max(initial=0)) for d in dicts]
@@ -63,7 +67,7 @@ def call_bad(y_true: np.ndarray, score: np.ndarray, fold: np.ndarray) -> np.ndar
 
     called = np.zeros(len(y_true), bool)
     for own in np.unique(fold):
-        others = (fold != own) if len(np.unique(fold)) > 1 else np.ones(len(fold), bool)
+        others = fold != own
         threshold = max(np.unique(score[others]), key=f1_of(others))
         called[fold == own] = score[fold == own] >= threshold
     return called
@@ -90,7 +94,7 @@ def print_instances(
     y_true: np.ndarray,
 ) -> None:
     """Print AP of all kinds and of each, and how many images of it are called Bad."""
-    kind = np.array(kinds([item.get("kind", "") for item in dicts], y_true))
+    kind = np.array([item.get("kind", "") for item in dicts])
     slices = {"all": np.ones(len(dicts), bool)}
     slices |= {name: (kind == name) | ~y_true for name in sorted(set(kind[y_true]))}
     slices |= {f"{n}, without Good": kind == n for n in slices if n != "all"}
@@ -131,8 +135,7 @@ def print_pixels(dicts: Dicts, predictions: Mapping[Any, Prediction], fold: np.n
     by_score = count_pixels(dicts, predictions)
     counts = np.zeros((len(dicts), 3))
     for own in np.unique(fold):
-        others = (fold != own) if len(np.unique(fold)) > 1 else np.ones(len(fold), bool)
-        threshold = int(np.argmax(f1_iou(by_score[others].sum(axis=0))[0]))
+        threshold = int(np.argmax(f1_iou(by_score[fold != own].sum(axis=0))[0]))
         counts[fold == own] = by_score[fold == own, threshold]
     bad = counts[:, 2] > 0
     kind = np.array([item.get("kind", "") for item in dicts])
@@ -171,4 +174,5 @@ def f1_iou(totals: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def cell(metrics: Metrics, name: str, digits: int) -> str:
     low, high = metrics[f"{name}_low"], metrics[f"{name}_high"]
-    return f"{metrics[name]:.{digits}f} ({low:.{digits}f}-{high:.{digits}f})"
+    known = "" if math.isnan(low) else f" ({low:.{digits}f}-{high:.{digits}f})"
+    return f"{metrics[name]:.{digits}f}{known}"

@@ -15,8 +15,8 @@ on such sets do. Either has the same share of each kind in every fold.
 What is finished is not trained again, and an interrupted training is resumed. Without --table the
 command only trains and predicts, so several can run side by side for other folds and arms.
 --table prints the metrics of all photographs, each predicted by models that have not seen it.
-Thresholds of a fold are those of highest F1 on the predictions of the other four. Intervals are of
-95%, drawn over groups.
+Thresholds of a fold are those of highest F1 on the predictions of the others, or, of a single fold,
+those of one half of its groups on the other. Intervals are of 95%, drawn over groups.
 """
 
 import argparse
