@@ -7,8 +7,8 @@
 Trains the detector of configs/reference/mask_rcnn_R_50_half_FPN.yaml for some iterations, from one
 seed and from the reference detector without the last layers of its RPN, which the anchors shape;
 then gates from nothing on a fifth as many labels. Evaluates on rendered labels for validation,
-and on a folder of real ones where given; no threshold is chosen. Prints a table after each setting.
-What is trained already is not trained again, and a run that was killed goes on.
+and on a folder of real ones if given; no threshold is chosen. Prints a table after each setting.
+What is trained already is not trained again, and a run that was killed resumes.
 """
 
 import argparse
@@ -101,7 +101,7 @@ def parse_args() -> argparse.Namespace:
 def measure(args: argparse.Namespace, name: str) -> dict[str, dict]:
     """Return figures by "rendered" and "real", and "ms" an image in training.
 
-    They are read where they were measured before.
+    They are read if they were measured before.
     """
     folder = args.output / name.replace(" ", "_")
     done = folder / "ablation.json"
@@ -158,7 +158,7 @@ def measure_gate(args: argparse.Namespace, name: str, folder: Path) -> dict[str,
 
 
 def places(args: argparse.Namespace) -> list[tuple[str, str, Path | str]]:
-    """Return what to evaluate on: kind, registered name, and its folder where that is given."""
+    """Return what to evaluate on: kind, registered name, and its folder if that is given."""
     real = [("real", REAL, args.real)] if args.real else []
     return [("rendered", VAL, ""), *real]
 

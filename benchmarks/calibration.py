@@ -4,8 +4,8 @@
     benchmarks/calibration.py output/detector/inference [FOLDER ...] --images 213
 
 Of all images in evaluations of one model, some are drawn, groups whole, and thresholds are chosen
-on them; their figures stand beside those expected of others, from cross-validation, and those of
-all images that were not drawn. Means over draws, with the spread of single draws.
+on them. Their figures are printed beside those expected of others, from cross-validation, and
+those of all images that were not drawn. Means over draws, with the spread of single draws.
 """
 
 import argparse

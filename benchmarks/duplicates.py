@@ -41,7 +41,7 @@ def encode_as_jpeg(image: Image.Image, quality: int = 60) -> Image.Image:
 
 
 def shift(image: Image.Image, pixels: int) -> Image.Image:
-    """Move an image right and down; its border goes on."""
+    """Move an image right and down; its border is repeated."""
     padded = np.pad(np.asarray(image), ((pixels, 0), (pixels, 0), (0, 0)), mode="edge")
     return Image.fromarray(padded[: image.height, : image.width])
 

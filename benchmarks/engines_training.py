@@ -45,7 +45,7 @@ def config(args, output):
 
 
 def train(args, root, first, second=None):
-    """Train with one engine, or go on with the second from the middle of the first one's run."""
+    """Train with one engine, or continue with the second from the middle of the first one's run."""
     output = root / f"{first}_{second}"
     cfg = config(args, output)
     if second:

@@ -6,7 +6,7 @@
 Sorts all detections of an evaluation by what is wrong with them, and mends one kind at a time: what
 AP50 gains says how much the kind costs. Kinds and mends are those of TIDE (Bolya et al., 2020,
 arXiv:2008.08115) for one class: `misplaced` has an IoU of 0.1 to 0.5 with a scratch and becomes
-right where nothing else finds it; `double` finds what is found already, `background` has an IoU
+right if nothing else finds it; `double` finds what is found already, `background` has an IoU
 below 0.1, and both are taken away; `missed` are scratches that nothing comes near, no longer asked
 for.
 """

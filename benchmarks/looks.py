@@ -66,7 +66,7 @@ def evaluate(args: argparse.Namespace) -> Path:
 def read_looks(file: Path) -> dict[str, list[str]]:
     """Return the looks of each photograph by its file name.
 
-    Raises ValueError naming file, line and look where a look is unknown.
+    Raises ValueError naming file, line and look if a look is unknown.
     """
     looks = {}
     with open(file, newline="", encoding="utf-8") as lines:

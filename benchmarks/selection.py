@@ -6,7 +6,7 @@
     benchmarks/selection.py --render runs/other_font
 
 The second command renders 1,000 labels that the reference models do not know, in another font and
-other light, and prints how to go on.
+other light, and prints what to do next.
 
 Nothing is fine-tuned, as hundreds of trainings would take days. Two cheap stand-ins learn from the
 labels:

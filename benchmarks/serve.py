@@ -4,7 +4,7 @@ Renders labels, starts `scratch-d2 serve` with the reference models, and posts p
 several threads. One request in a hundred is broken. Prints images a second, latencies, processor
 time for each image, and the memory of the server. By turns the same bytes are judged in this
 process without HTTP, in as many threads, which is the most that the service could reach. Processor
-time tells the two apart where other programs share the machine.
+time tells the two apart if other programs share the machine.
 
 `--stand-in` serves an inspector that finds nothing at once: what is left is HTTP, decoding, rows,
 and whether memory stays flat over very many requests.

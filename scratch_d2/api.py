@@ -72,7 +72,7 @@ def train_detector(
     Args:
         engine: "auto", "d2" or "embedded".
 
-    Raises ValueError naming a key that the engine does not honour, FloatingPointError where the
+    Raises ValueError naming a key that the engine does not honour, FloatingPointError if the
     loss is not finite.
     """
     return get_engine(engine).train(open_config(config, opts), resume)

@@ -199,7 +199,7 @@ def load_config(file: str | Path | None = None, opts: Sequence[str] = ()) -> Cfg
         _place_weights(cfg, path, opts)
     late = [text for text in opts if text.startswith("--")]
     if late:
-        raise ValueError(f"{late[0]} stands after KEY VALUE pairs; options come before them")
+        raise ValueError(f"{late[0]} comes after KEY VALUE pairs; options come before them")
     if len(opts) % 2:
         raise ValueError(f"KEY VALUE pairs expected after the options, but got {list(opts)}")
     for key, value in zip(opts[::2], opts[1::2]):
@@ -285,7 +285,7 @@ def flatten(cfg: CfgNode, prefix: str = "") -> dict[str, Any]:
 
 
 def check_config(cfg: CfgNode) -> None:
-    """Raise ValueError where a key of scratch_d2 holds a value that is not accepted."""
+    """Raise ValueError if a key of scratch_d2 holds a value that is not accepted."""
     leaves = flatten(cfg)
     check_kinds(leaves, flatten(default_config()))
     for key, accepted in ACCEPTED.items():

@@ -53,7 +53,7 @@ def test_defaults_are_those_of_detectron2():
         (["SCRATCH.SCORE_THRESHOLD", "1.5"], "SCORE_THRESHOLD is 1.5; accepted is 0 to 1"),
         (["SCRATCH.REVIEW_BAND", "[9, 3]"], r"REVIEW_BAND is \[9, 3\]"),
         (["SOLVER.MAX_ITER"], "KEY VALUE pairs expected"),
-        (["SOLVER.MAX_ITER", "3", "--resume"], "--resume stands after KEY VALUE pairs"),
+        (["SOLVER.MAX_ITER", "3", "--resume"], "--resume comes after KEY VALUE pairs"),
     ],
 )
 def test_bad_options_are_named(opts, message):

@@ -84,7 +84,7 @@ def compare_predictions(expected: Sequence[Prediction], found: Sequence[Predicti
 
 
 def _mask_iou(one: dict, other: dict) -> float:
-    if one["counts"] == other["counts"]:  # also where both are empty
+    if one["counts"] == other["counts"]:  # also if both are empty
         return 1.0
     return float(coco_mask.iou([one], [other], [0])[0, 0])
 

@@ -40,7 +40,7 @@ class BundleGate:
     def __call__(self, images: list[np.ndarray]) -> np.ndarray:
         """Return p(Bad) [N] float32 of N images, HxWx3 uint8 RGB of any sizes.
 
-        Raises ValueError for an array of another kind, FloatingPointError where a score is no
+        Raises ValueError for an array of another kind, FloatingPointError if a score is no
         finite number.
         """
         return self.look(images)[0]
@@ -74,7 +74,7 @@ class BundleDetector:
     def __call__(self, images: list[np.ndarray]) -> list[Prediction]:
         """Predict for HxWx3 uint8 RGB images of any sizes, one by one; the order is kept.
 
-        Raises ValueError for an array of another kind, FloatingPointError where the network
+        Raises ValueError for an array of another kind, FloatingPointError if the network
         overflows.
         """
         return [self._detect(image) for image in images]

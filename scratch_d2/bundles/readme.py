@@ -35,7 +35,7 @@ print(Inspector.load_bundle(".")("label.png").label)
 
 The detector takes one image as uint8 [1, 3, H, W] RGB, resized by Pillow's bilinear filter. It
 returns boxes [N, 4] in pixels of the resized image, scores [N], masks [N, S, S] of probabilities
-inside the boxes, and `finite`, which is false where the network overflowed.
+inside the boxes, and `finite`, which is false if the network overflowed.
 
 ```python
 import numpy as np

@@ -20,7 +20,7 @@ def pick_runtime(name: str, kind: str) -> str:
     """Return what runs a bundle: "onnxruntime" or "openvino".
 
     Args:
-        name: one of `RUNTIMES`; "auto" takes ONNX Runtime where it is installed, and OpenVINO
+        name: one of `RUNTIMES`; "auto" takes ONNX Runtime if it is installed, and OpenVINO
             otherwise. OpenVINO reads ONNX files as well.
         kind: format of the models, "onnx" or "openvino".
 
@@ -82,7 +82,7 @@ def _open_onnxruntime(path: Path, threads: int) -> Session:
 def _open_openvino(path: Path, threads: int, options: dict[str, Any]) -> Session:
     import openvino
 
-    # Float32 as in torch: OpenVINO would take bfloat16 where the processor has it.
+    # Float32 as in torch: OpenVINO would take bfloat16 if the processor has it.
     streams = max(1, count_processors() // threads)
     config = {
         "INFERENCE_PRECISION_HINT": "f32",

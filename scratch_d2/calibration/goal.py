@@ -23,7 +23,7 @@ class Goal:
         name: "f1", the highest F1 of Bad; "recall", the highest precision, then the fewest false
             positives, with at least this recall of Bad; "cost", the lowest cost of false negatives
             and false positives.
-        value: the lowest accepted recall in (0, 1]; the cost of a false negative, where a false
+        value: the lowest accepted recall in (0, 1]; the cost of a false negative, if a false
             positive costs 1.
 
     Raises ValueError for an unknown name or a value out of its range.
@@ -56,7 +56,7 @@ class Goal:
         return {
             "f1": "highest F1 of Bad",
             "recall": f"highest precision of Bad with a recall of at least {self.value:.10g}",
-            "cost": "lowest cost, where a missed Bad image costs as much as "
+            "cost": "lowest cost, if a missed Bad image costs as much as "
             f"{self.value:.10g} false positives",
         }[self.name]
 

@@ -40,7 +40,7 @@ def measure_verdicts(images: ImageTable, verdicts: np.ndarray) -> VerdictMetrics
     """Return the metrics of verdicts [N, 4] on N images, of one choice of thresholds or several.
 
     These are those of `image_metrics` for gate and area rule together, with 95% intervals over
-    groups, where review counts as Bad. Added are the shares `below_threshold` (of the gate) and
+    groups; review counts as Bad. Added are the shares `below_threshold` (of the gate) and
     `for_review`, and the counts `bad_below_threshold`, `bad_for_review` and `good_for_review`.
     """
     y_pred, y_score, below, review = verdicts.T

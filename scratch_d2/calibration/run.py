@@ -45,7 +45,7 @@ class CalibrationRun:
         return {name: (t, self.source.measure(t)) for name, t in others.items()}
 
     def save(self) -> Path | None:
-        """Write thresholds.json; None, and nothing is written, where nothing could be chosen."""
+        """Write thresholds.json; None, and nothing is written, if nothing could be chosen."""
         if not self.calibration.chosen:
             return None
         block = self.calibration.to_dict(**self.source.metadata(), **self.hashes)

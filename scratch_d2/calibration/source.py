@@ -68,7 +68,7 @@ class Source:
 def read_source(folder: str | Path) -> Source:
     """Read images.jsonl and evaluation.json of an evaluation's folder.
 
-    Raises FileNotFoundError or ValueError naming the file where one is missing, does not say which
+    Raises FileNotFoundError or ValueError naming the file if one is missing, does not say which
     images it is about, or is about a test set.
     """
     (results, metadata), images = read_evaluation(folder), ImageTable.load(folder)
@@ -135,7 +135,7 @@ def evaluate_for(
 
 
 def check_weights(bundle: ModelBundle, source: Source) -> None:
-    """Raise ValueError where other weights than those of the bundle looked at the images."""
+    """Raise ValueError if other weights than those of the bundle looked at the images."""
     gate, hashes = bundle.gate, bundle.hash_weights()
     if len(source.images) and bool(gate) != (source.images.p_bad is not None):
         raise ValueError(
@@ -151,7 +151,7 @@ def check_weights(bundle: ModelBundle, source: Source) -> None:
 
 
 def check_measure(opts: Sequence[str], asked: Thresholds, measured: Thresholds) -> None:
-    """Raise ValueError where KEY VALUE pairs ask for other areas than an evaluation measured."""
+    """Raise ValueError if KEY VALUE pairs ask for other areas than an evaluation measured."""
     for key in opts[::2]:
         name = CONFIG_KEYS.get(key, "")
         if name not in MEASURE or (name == "pixels_per_mm" and measured.area_unit != "mm2"):
@@ -164,7 +164,7 @@ def check_measure(opts: Sequence[str], asked: Thresholds, measured: Thresholds) 
 
 
 def refuse_test_set(dataset: str) -> None:
-    """Raise ValueError where a dataset is for testing, by its name."""
+    """Raise ValueError if a dataset is for testing, by its name."""
     if re.search(r"(^|_)test$", Path(dataset).name.lower()):
         raise ValueError(
             f"dataset {dataset!r} is a test set: its metrics would no longer tell what to expect "

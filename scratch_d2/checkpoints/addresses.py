@@ -15,7 +15,7 @@ def local_file(name: str | Path) -> Path:
         name: a path, `~` included, or an address such as `detectron2://...` or `https://...`,
             which Detectron2's PathManager downloads once and keeps.
 
-    Raises ValueError saying what to download for an address without Detectron2, OSError where the
+    Raises ValueError saying what to download for an address without Detectron2, OSError if the
     download fails.
     """
     address = str(name)

@@ -49,10 +49,10 @@ class ModelBundle:
         detector: checkpoint of the detector.
         gate: checkpoint of the gate; None sends every image to the detector.
         thresholds: those in force.
-        detector_record: the splits.json that lists the detector's training images; None where
+        detector_record: the splits.json that lists the detector's training images; None if
             they are not known.
         gate_record: the same of the gate.
-        calibrated_on: hash of the images on which the thresholds were chosen, "" where none is
+        calibrated_on: hash of the images on which the thresholds were chosen, "" if none is
             known (`scratch_d2.data.split.data_hash`).
     """
 
@@ -89,10 +89,10 @@ def resolve_bundle(cfg: CfgNode, opts: Sequence[str] = ()) -> ModelBundle:
     """Resolve the models that a config names; nothing is written into it.
 
     A thresholds.json beside the detector's checkpoint overrides the config file, and the keys in
-    `opts` (KEY VALUE pairs of the command line, already merged) override both. The log warns where
+    `opts` (KEY VALUE pairs of the command line, already merged) override both. The log warns if
     the thresholds were calibrated for other weights.
 
-    Raises FileNotFoundError where no weights are named, ValueError for a damaged thresholds.json.
+    Raises FileNotFoundError if no weights are named, ValueError for a damaged thresholds.json.
     """
     detector, gate = find_detector_weights(cfg, opts), gate_weights(cfg)
     calibration: dict[str, Any] = {}
@@ -133,12 +133,12 @@ def find_detector_weights(cfg: CfgNode, opts: Sequence[str] = ()) -> Path:
 
 
 def gate_weights(cfg: CfgNode) -> Path | None:
-    """Return the gate's checkpoint; None where the config names none or switches the gate off."""
+    """Return the gate's checkpoint; None if the config names none or switches the gate off."""
     return local_file(cfg.GATE.WEIGHTS) if cfg.GATE.ENABLED and cfg.GATE.WEIGHTS else None
 
 
 def record_beside(weights: str | Path) -> Path | None:
-    """Return the splits.json beside a checkpoint, or None where there is none."""
+    """Return the splits.json beside a checkpoint, or None if there is none."""
     file = Path(weights).parent / SPLITS_FILE
     return file if str(weights) and file.is_file() else None
 
@@ -197,7 +197,7 @@ def override_thresholds(saved: Thresholds, cfg: CfgNode, opts: Sequence[str]) ->
 
 
 def _check_band(thresholds: Thresholds) -> Thresholds:
-    """Return the thresholds; the log warns where a larger area has the milder verdict."""
+    """Return the thresholds; the log warns if a larger area has the milder verdict."""
     low, high = thresholds.review_band or (0, math.inf)
     if high < thresholds.area:
         logger.warning(
@@ -243,8 +243,8 @@ def _warn_of_other_weights(
 
 
 def _difference(calibration: Mapping[str, Any], key: str, weights: Path | None) -> str | None:
-    """Say how a file of weights differs from what was calibrated, or None where it does not."""
-    # A path that leads nowhere is refused where it is loaded.
+    """Say how a file of weights differs from what was calibrated, or None if it does not."""
+    # A path that leads nowhere is refused when it is loaded.
     if key not in calibration or (weights and not weights.is_file()):
         return None
     calibrated, kind = calibration[key], "gate" if key == "gate_sha256" else "checkpoint"

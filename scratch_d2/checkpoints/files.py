@@ -77,7 +77,7 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
 
 
 def _refuse_placeholder(path: Path) -> None:
-    """Refuse what stands where weights should be after a clone or download that failed."""
+    """Refuse what is in the place of weights after a clone or download that failed."""
     size = path.stat().st_size
     with open(path, "rb") as file:
         head = file.read(64)
@@ -144,7 +144,7 @@ def _refuse_not_finite(model: Mapping[str, torch.Tensor], path: Path) -> None:
 def _is_sound(value: torch.Tensor) -> bool:
     if not value.is_floating_point() or not value.numel():
         return True
-    lowest, highest = value.aminmax()  # NaN where there is one
+    lowest, highest = value.aminmax()  # NaN if there is one
     return -LARGEST <= float(lowest) and float(highest) <= LARGEST
 
 

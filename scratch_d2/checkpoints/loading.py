@@ -56,7 +56,7 @@ def load_initial_weights(
         rename: gives the tensors of a file the names that a model wants; without it, names of
             Caffe2 are refused.
 
-    Raises FileNotFoundError or ValueError as `load_weights` does, and ValueError where nothing
+    Raises FileNotFoundError or ValueError as `load_weights` does, and ValueError if nothing
     fits.
     """
     found, wanted = read_detector_checkpoint(path)["model"], model.state_dict()

@@ -16,7 +16,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_conv_bn_weights
 
 Network = TypeVar("Network", bound=nn.Module)
 WITH_WEIGHTS = (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)
-# Parts of a detector, in either engine, after which it goes on in float32: bfloat16 would tell
+# Parts of a detector, in either engine, after which it continues in float32: bfloat16 would tell
 # apart places in an image, scores and outlines of masks by steps that can be seen.
 HANDED_OVER = (
     "backbone",
@@ -27,7 +27,7 @@ HANDED_OVER = (
 
 
 def pick_precision(name: str, device: torch.device) -> str:
-    """Return a name other than "auto", which is bfloat16 where the device itself computes in it."""
+    """Return a name other than "auto", which is bfloat16 if the device itself computes in it."""
     if name != "auto":
         return name
     if device.type == "cuda":

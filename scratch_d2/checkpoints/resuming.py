@@ -24,7 +24,7 @@ def keep_rates(optimizer: Optimizer, schedule: LRScheduler, wanted: list[dict[st
     """Put rates of the config back after a checkpoint's state has been loaded, in place.
 
     The schedule resumes, scaled to the new base rate. The log names what differs;
-    where nothing does, nothing is touched.
+    if nothing does, nothing is touched.
     """
     changes: dict[str, None] = {}
     for index, (group, now) in enumerate(zip(optimizer.param_groups, wanted)):

@@ -66,7 +66,7 @@ def add_pairs(parser: argparse.ArgumentParser) -> None:
 
 
 def use_reference_models(config_file: str | None, opts: Sequence[str]) -> tuple[str, Sequence[str]]:
-    """Return a config file and KEY VALUE pairs: the reference models where no file is named.
+    """Return a config file and KEY VALUE pairs: the reference models if no file is named.
 
     Pairs that name other weights, or an OUTPUT_DIR with a trained model, override them.
     """

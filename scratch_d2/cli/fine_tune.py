@@ -4,7 +4,7 @@
 
 FOLDER holds good/, bad/ and, if there are any, masks/. It is split into scratch_text_train, _val
 and _test; thresholds are chosen on _val, the metrics are those of _test. Bad photographs without a
-mask are marked where gate and detector agree, and the detector learns from these pseudo-masks. At
+mask are marked if gate and detector agree, and the detector learns from these pseudo-masks. At
 the end the models before and after are compared on _test. The same command resumes a run that was
 interrupted.
 """
@@ -38,7 +38,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     add_engine(parser)
     add_auto_settings(parser)
     parser.usage = "%(prog)s FOLDER --output RUN [options] [KEY VALUE ...]"
-    # Pairs after an option are left over, where a positional argument would take the option too.
+    # Pairs after an option are left over; a positional argument would take the option too.
     args, rest = parser.parse_known_args(argv)
     args.opts = rest
     unknown = [text for text in args.opts if text.startswith("--")]
@@ -111,7 +111,7 @@ def settings_for(args: argparse.Namespace) -> list[str]:
 
 
 def compare_with_start(args: argparse.Namespace) -> None:
-    """Print the test metrics of the models before and after, and warn where F1 has fallen."""
+    """Print the test metrics of the models before and after, and warn if F1 has fallen."""
     from scratch_d2.config import load_config
     from scratch_d2.evaluation.comparison import compare_runs
     from scratch_d2.evaluation.files import read_evaluation
@@ -211,7 +211,7 @@ def best_weights(folder: Path) -> str:
 
 
 def refuse_new_photographs(run: Path) -> None:
-    """Raise ValueError where a run to resume was started on fewer photographs than there are."""
+    """Raise ValueError if a run to resume was started on fewer photographs than there are."""
     from scratch_d2.checkpoints.bundle import SPLITS_FILE
     from scratch_d2.data.catalog import get_dataset_dicts
     from scratch_d2.data.split import read_splits
@@ -231,7 +231,7 @@ def refuse_new_photographs(run: Path) -> None:
 
 
 def refuse_other_data(run: Path, folder: str) -> None:
-    """Raise ValueError where a run was started on another folder than the one given now."""
+    """Raise ValueError if a run was started on another folder than the one given now."""
     from scratch_d2.config import load_config
 
     started = run / "gate/config.yaml"

@@ -3,7 +3,7 @@ r"""Turn labels of other programs into a folder of good/, bad/ and masks/.
     scratch-d2 import cvat_export --format cvat --out labels --scratch scratch,kratzer --good ok
 
 SOURCE is a file of labels, or the folder that holds them. Images keep their bytes; they are hard
-links where the disk allows it. A scratch with only a box is written into boxes.csv. What was left
+links if the disk allows it. A scratch with only a box is written into boxes.csv. What was left
 out is listed, all of it in import.json.
 
 Exit codes: 0 done; 2 wrong usage, or images without labels; 3 done, but something was left out;

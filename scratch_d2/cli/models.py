@@ -28,7 +28,7 @@ def add_models(parser: argparse.ArgumentParser) -> None:
 
 
 def check_models(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
-    """End with a usage error where options of a bundle and of checkpoints are mixed."""
+    """End with a usage error if options of a bundle and of checkpoints are mixed."""
     if args.bundle and args.engine:
         parser.error("--engine chooses what runs checkpoints; --runtime chooses what runs a bundle")
     if args.bundle and args.runtime == "torch":

@@ -109,7 +109,7 @@ def get_dataset_dicts(name: str) -> list[dict[str, Any]]:
 def find_dataset_dicts(name_or_folder: str, mask_threshold: int = 127) -> list[dict[str, Any]]:
     """Return the dicts of a registered dataset or, without registering it, of a whole folder.
 
-    A name goes before a folder of the same name; `mask_threshold` is for folders.
+    A name overrides a folder of the same name; `mask_threshold` is for folders.
 
     Raises ValueError for what is neither, FileNotFoundError as `get_dataset_dicts` does.
     """

@@ -125,8 +125,8 @@ def is_filled(content: bytes) -> bool:
 def webp_damage(content: bytes, decodes: Callable[[bytes], bool]) -> str:
     """Return why a WebP that decodes is damaged, or "".
 
-    Its arithmetic code goes on through whatever follows a cut. But a whole one does not decode
-    without its last bytes, even where they are all zero.
+    Its arithmetic code continues through whatever follows a cut. But a whole one does not decode
+    without its last bytes, even if they are all zero.
 
     Args:
         decodes: whether the bytes of a WebP can be decoded.

@@ -28,7 +28,7 @@ for _plugin in ("Avif", "Jpeg2K", "Tiff", "WebP"):  # the first two are not in e
 Image.preinit()
 KINDS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP", "GIF", "AVIF", "JPEG2000", "PPM")
 FORMATS = tuple(kind for kind in KINDS if kind in Image.OPEN)
-# What else people take for a photograph, by a few bytes and where they stand.
+# What else people take for a photograph, by a few bytes and their position.
 UNREAD = (
     (4, b"ftyphe", "HEIC"),
     (4, b"ftypmif1", "HEIC"),
@@ -80,7 +80,7 @@ class Decoded(NamedTuple):
     """An image as Pillow has it, upright.
 
     Attributes:
-        deep: its pixels where it has more than 8 bits, HxW or HxWx3 RGB of integers or floats;
+        deep: its pixels if it has more than 8 bits, HxW or HxWx3 RGB of integers or floats;
             Pillow's own conversion would clip grey at 255 and cut the low bits off colours.
     """
 
@@ -97,7 +97,7 @@ def _keep_quiet() -> None:
     warnings.filterwarnings("ignore", module=r"PIL\.")
     logging.getLogger("PIL").addHandler(logging.NullHandler())
     library = ctypes.CDLL(Image.core.__file__)
-    if hasattr(library, "TIFFSetErrorHandler"):  # not where libtiff is linked statically
+    if hasattr(library, "TIFFSetErrorHandler"):  # not if libtiff is linked statically
         library.TIFFSetErrorHandler(None)
 
 
@@ -107,7 +107,7 @@ _keep_quiet()
 def decode(content: bytes) -> Decoded:
     """Decode a still image; of the pictures in an MPO, the first.
 
-    Raises ImageError where it is several frames, too large, damaged, or of a kind that is not
+    Raises ImageError if it is several frames, too large, damaged, or of a kind that is not
     read, and whatever decoders raise.
     """
     kind = next((k for at, head, k in UNREAD if content[at : at + len(head)] == head), "")
@@ -172,7 +172,7 @@ def _decode(content: bytes) -> Decoded:
     deep = _read_deep_grey(image) if image.mode[0] in "IF" else None
     if are_deep:
         deep = _read_deep_colours(content, image.size)
-    # Not ImageOps.exif_transpose, which also writes EXIF anew and fails where that is odd.
+    # Not ImageOps.exif_transpose, which also writes EXIF anew and fails if that is odd.
     orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
     method = UPRIGHT.get(orientation)
     if method is None:

@@ -22,7 +22,7 @@ def register_in_detectron2(
         load: a partial of a function of this package, by which the dataset is known again.
         classes: names of the categories by their ids in COCO's JSON; in dicts they count from 0.
 
-    Raises ValueError where another project has registered the name.
+    Raises ValueError if another project has registered the name.
     """
     if name not in DatasetCatalog:
         DatasetCatalog.register(name, load)
@@ -49,9 +49,9 @@ def read_foreign_dicts(name: str) -> list[dict[str, Any]] | None:
     """Return a dataset that another project registered, as `register_coco_instances` does.
 
     Boxes become XYXY; verdict, sha256 and phash are added. An image with annotations is Bad. None
-    where Detectron2 does not know the name.
+    if Detectron2 does not know the name.
 
-    Raises ValueError naming dataset and image where a dict is not usable: several categories, an
+    Raises ValueError naming dataset and image if a dict is not usable: several categories, an
     annotation without a mask, a file that cannot be read.
     """
     if name not in DatasetCatalog:

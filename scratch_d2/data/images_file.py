@@ -19,7 +19,7 @@ ACCEPTED = f"accepted is a table with the column {FILE}, and {KIND} or {GROUP} o
 
 
 class ImageLabels(NamedTuple):
-    """What images.csv says of an image; "" where it says nothing."""
+    """What images.csv says of an image; "" if it says nothing."""
 
     kind: str = ""
     group: str = ""

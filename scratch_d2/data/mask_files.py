@@ -30,8 +30,8 @@ class MaskReading(NamedTuple):
 def read_mask(path: str | Path, threshold: int = 127) -> np.ndarray:
     """Read a mask file as HxW bool.
 
-    - Of a palette, all colours but the background's are scratch. That is black where black is
-      among the used colours, else index 0; and index 0 where all but black is most of the image.
+    - Of a palette, all colours but the background's are scratch. That is black if black is
+      among the used colours, else index 0; and index 0 if all but black is most of the image.
     - Of an image of two levels, the higher one is scratch.
     - Of a layer painted on a clear ground, what is not clear; of black and white in it, the white.
     - Of any other, what is above the threshold; of colours the brightest channel counts.

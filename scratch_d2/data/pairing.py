@@ -161,7 +161,7 @@ def _not_used(root: Path, folders: dict[str, list[Path]]) -> list[str]:
 def pair_masks(images: Sequence[Found], masks: Sequence[Found]) -> dict[Path, Path]:
     """Pair Bad images with masks of the same subfolder and stem; of several, that of the same name.
 
-    A mask in another subfolder is taken where its stem is the only one among images and masks.
+    A mask in another subfolder is taken if its stem is the only one among images and masks.
     """
     by_key = _group(masks, lambda found: found.key)
     by_stem = _group(masks, lambda found: found.path.stem)

@@ -42,7 +42,7 @@ class Region(NamedTuple):
 class FileFacts(NamedTuple):
     """What a file holds.
 
-    `error` is "" where it could be read. Images have hashes, both in hex: `sha256` of the file's
+    `error` is "" if it could be read. Images have hashes, both in hex: `sha256` of the file's
     bytes, `phash` of what is to be seen in it; their `kind` is TWO_LEVELS or "". Masks have
     regions, and `kind` and `brightest` of `MaskReading`; `coverage` is the share of the image that
     they mark.
@@ -75,7 +75,7 @@ def probe_image(path: Path) -> FileFacts:
 def probe_mask(path: Path, threshold: int) -> FileFacts:
     """Read a mask and trace its connected regions.
 
-    Raises ImageError where it marks more of the image than scratches do.
+    Raises ImageError if it marks more of the image than scratches do.
     """
     mask, kind, brightest = read_mask_kind(path, threshold)
     coverage = float(mask.mean())
@@ -92,7 +92,7 @@ def probe_mask(path: Path, threshold: int) -> FileFacts:
 def probe_files(
     root: Path, images: Sequence[Path], masks: Sequence[Path], threshold: int
 ) -> dict[Path, FileFacts]:
-    """Return the facts of every file of a dataset folder, from cache where it is unchanged."""
+    """Return the facts of every file of a dataset folder, from cache if it is unchanged."""
     cache_file = cache_folder() / f"{hashlib.sha256(str(root.resolve()).encode()).hexdigest()}.json"
     known = _read_cache(cache_file)
     jobs: dict[Path, Probe] = dict.fromkeys(images, probe_image)

@@ -81,7 +81,7 @@ def detector_training_dicts(dicts: Sequence[DatasetDict], pseudo_masks: str) -> 
 def _confirmed(item: DatasetDict, mask: np.ndarray) -> list[DatasetDict]:
     """Return an image with what a pseudo-mask marks in its boxes, and with its own mask.
 
-    An image is left out where a box stays empty: its scratch would be taken for background. Without
+    An image is left out if a box stays empty: its scratch would be taken for background. Without
     a box, the whole image is one.
     """
     regions = crowds_of(item)

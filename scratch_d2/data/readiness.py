@@ -17,7 +17,7 @@ def check_fine_tuning(folder: str, splits: Mapping[str, Dicts]) -> list[str]:
         folder: its name, for the messages.
         splits: dataset dicts by the names "train", "val" and "test".
 
-    Raises ValueError where nothing can be learnt, chosen or tested: Bad or Good photographs are
+    Raises ValueError if nothing can be learnt, chosen or tested: Bad or Good photographs are
     missing in all or in a split, there are fewer than five Bad ones, or all are one group.
     """
     dicts = [item for part in splits.values() for item in part]

@@ -25,14 +25,14 @@ class Record:
 
     Attributes:
         verdict: "good" or "bad".
-        mask: mask file of a Bad image, or None where there is no usable one.
+        mask: mask file of a Bad image, or None if there is no usable one.
         group: source group; images of one group show the same label and stay in one split.
         width, height: pixels, after turning the image upright.
         regions: the scratches that the mask marks; empty without a mask.
         sha256: of the file's bytes, in hex.
         phash: of what is to be seen, in hex; `duplicates` makes and compares them.
         boxes: around scratches that nobody outlined, (x0, y0, x1, y1) in px, from boxes.csv.
-        kind: of its defect, from images.csv or the subfolder of bad/; "" where it is not known.
+        kind: of its defect, from images.csv or the subfolder of bad/; "" if it is not known.
     """
 
     image: Path
@@ -88,7 +88,7 @@ class ScanReport:
         sentences = [*self.notes, *unmarked]
         for mask in self.masks_without_image:
             sentences.append(f"{mask}: mask without a Bad image{self.meant.get(mask, '')}")
-        sentences += [f"{stem}: stands in both good/ and bad/" for stem in self.good_and_bad]
+        sentences += [f"{stem}: is in both good/ and bad/" for stem in self.good_and_bad]
         for named in (self.contradictions, self.unreadable, self.wrong_size, self.empty_masks):
             sentences += list(named.values())
         return [" ".join(sentence.splitlines()) for sentence in sentences]

@@ -8,7 +8,7 @@ __all__ = ["Detector", "Engine", "Prediction", "get_engine"]
 
 
 def get_engine(name: str = "auto") -> Engine:
-    """Return an engine by name: "d2", "embedded", or "auto" for d2 wherever it is installed.
+    """Return an engine by name: "d2", "embedded", or "auto" for d2 if it is installed.
 
     Raises:
         ValueError: the name is unknown.

@@ -1,7 +1,7 @@
 """Which images make which batch, and where a training run takes its random numbers from.
 
 Both engines train on the same batches, cut and flipped alike, for the same seed, and a resumed run
-goes on with the batches that the unbroken one would have seen.
+continues with the batches that the unbroken one would have seen.
 """
 
 import math
@@ -25,7 +25,7 @@ SAMPLERS = ("TrainingSampler", "RepeatFactorTrainingSampler")
 
 
 def new_seed(cfg: CfgNode) -> int:
-    """Return cfg.SEED, or a seed from the operating system where that is negative."""
+    """Return cfg.SEED, or a seed from the operating system if that is negative."""
     return cfg.SEED if cfg.SEED >= 0 else int(np.random.SeedSequence().generate_state(1)[0] >> 1)
 
 
@@ -51,7 +51,7 @@ def repeat_factors(cfg: CfgNode, dicts: Sequence[DatasetDict]) -> torch.Tensor |
     """Return how often each image comes, [N] float32, as Detectron2's REPEAT_THRESHOLD says.
 
     With a share f of scratched images, those come max(1, t / f) times, or its square root
-    (A. Gupta et al., "LVIS", 2019, appendix B.2). None where the sampler repeats nothing.
+    (A. Gupta et al., "LVIS", 2019, appendix B.2). None if the sampler repeats nothing.
     """
     if cfg.DATALOADER.SAMPLER_TRAIN == "TrainingSampler":
         return None
@@ -148,7 +148,7 @@ def training_loader(
 
     Its `batch_sampler` is a TrainingOrder.
 
-    Raises ValueError where there is no image to train on, or a batch cannot be shared equally.
+    Raises ValueError if there is no image to train on, or a batch cannot be shared equally.
     """
     if not dicts:
         raise ValueError(f"DATASETS.TRAIN {list(cfg.DATASETS.TRAIN)} hold no image to train on")

@@ -35,7 +35,7 @@ class BestModel:
             self.path.unlink(missing_ok=True)
 
     def offer(self, model: nn.Module, value: float, iteration: int) -> None:
-        """Write the model where its mask AP is the best so far, or the first one measured."""
+        """Write the model if its mask AP is the best so far, or the first one measured."""
         if not value > self.value and self.path.is_file():
             return
         self.value = -math.inf if math.isnan(value) else value

@@ -11,7 +11,7 @@ from scratch_d2.data.catalog import get_dataset_dicts
 
 
 def check_datasets(cfg: CfgNode, keys: Sequence[str] = ("TRAIN", "TEST")) -> None:
-    """Raise ValueError where a dataset of DATASETS.TRAIN or TEST is unknown, unusable or empty."""
+    """Raise ValueError if a dataset of DATASETS.TRAIN or TEST is unknown, unusable or empty."""
     for key in keys:
         for name in cfg.DATASETS[key]:
             if not get_dataset_dicts(name):
@@ -20,7 +20,7 @@ def check_datasets(cfg: CfgNode, keys: Sequence[str] = ("TRAIN", "TEST")) -> Non
 
 
 def check_resumable(cfg: CfgNode) -> None:
-    """Raise ValueError where the run to resume was begun with another seed or batch size.
+    """Raise ValueError if the run to resume was begun with another seed or batch size.
 
     The order of its images follows from both. Rates are no such matter: those of the config are
     taken (`scratch_d2.checkpoints.resuming.keep_rates`).

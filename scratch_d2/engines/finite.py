@@ -17,7 +17,7 @@ HEADS = re.compile(
 
 
 def refuse_not_finite(model: nn.Module) -> list[RemovableHandle]:
-    """Make a detector raise FloatingPointError where a head returns NaN or infinity in evaluation.
+    """Make a detector raise FloatingPointError if a head returns NaN or infinity in evaluation.
 
     Returns handles whose `remove` ends it; none for heads that are checked already.
     """

@@ -38,7 +38,7 @@ def to_plain_detectron2(cfg: CfgNode) -> CfgNode:
 def save_plain_config(cfg: CfgNode, weights: str | Path) -> Path:
     """Write OUTPUT_DIR/config_d2.yaml, from which Detectron2 alone builds and loads the detector.
 
-    Its `get_cfg().merge_from_file` reads the file as it stands; MODEL.WEIGHTS in it names
+    Its `get_cfg().merge_from_file` reads the file as it is; MODEL.WEIGHTS in it names
     `weights`, and MODEL.DEVICE the device that is there.
     """
     cfg = cfg.clone()

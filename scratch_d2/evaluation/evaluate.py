@@ -43,10 +43,10 @@ def evaluate_predictions(
         seconds: what reading and detecting took in all, by the keys "read" and "detector".
 
     Returns `Evaluation.results`. The image metrics come under the prefixes `area_` (area rule
-    alone) and, where the settings name a gate, `gate_` (Bad from gate_threshold on) and `both_`
+    alone) and, if the settings name a gate, `gate_` (Bad from gate_threshold on) and `both_`
     (gate, then area rule).
 
-    Raises ValueError where an image of the dataset has no prediction.
+    Raises ValueError if an image of the dataset has no prediction.
     """
     dicts, seconds = get_dataset_dicts(dataset_name), dict(seconds or {})
     p_bad = score_by_gate(settings, dicts, seconds)

@@ -28,7 +28,7 @@ def training_images(settings: EvaluationSettings) -> tuple[Images | None, list[s
     They are listed in the records of the settings or, while the detector is being trained, are
     those of its datasets. The notes say which images are not known; None means that none are.
 
-    Raises ValueError where a splits.json is damaged.
+    Raises ValueError if a splits.json is damaged.
     """
     seen, notes = [], []
     without = ["gate"] if settings.gate and not settings.gate_record else []

@@ -34,10 +34,10 @@ def evaluate_results(
     Args:
         settings: what to evaluate by; `offline_settings` takes them from the run.
         mask_threshold: grey level in 0..255 above which a mask pixel is scratch; for folders.
-        allow_missing: evaluate the images that have a result, where some have none.
+        allow_missing: evaluate the images that have a result, if some have none.
 
-    Raises what `read_results` raises, ValueError where an image has no result or the gate threshold
-    is lower than that of the run, and OSError where the folder cannot be written.
+    Raises what `read_results` raises, ValueError if an image has no result or the gate threshold
+    is lower than that of the run, and OSError if the folder cannot be written.
     """
     if Path(output).resolve() in (Path(path).resolve(), Path(path).resolve().parent):
         raise ValueError(

@@ -105,7 +105,7 @@ def _read_rows(path: Path, dicts: Sequence[Mapping[str, Any]]) -> LoadedResults:
 
 
 def _parse_rows(path: Path) -> list[tuple[str, dict[str, Any]]]:
-    """Return the rows of inspected images, each with its place; ValueError where one is damaged."""
+    """Return the rows of inspected images, each with its place; ValueError if one is damaged."""
     if not path.is_file():
         raise FileNotFoundError(f"{str(path)!r}: no such file; scratch-d2 predict writes it")
     rows, seen = [], set()
@@ -137,8 +137,8 @@ def to_predictions(
 ) -> dict[Any, Prediction]:
     """Turn COCO result entries into a prediction for each dataset dict, by image_id.
 
-    Raises ValueError naming the image and the entry where box, score or mask are not usable, or
-    where entries are of several categories.
+    Raises ValueError naming the image and the entry if box, score or mask are not usable, or
+    if entries are of several categories.
     """
     categories = sorted({str(entry.get("category_id", 1)) for entry in entries})
     if len(categories) > 1:

@@ -12,9 +12,9 @@ Dicts = Sequence[Mapping[str, Any]]
 
 
 def match_names(files: Sequence[str], dicts: Dicts) -> tuple[list[Any], list[str]]:
-    """Return the image_id of each file, None where the dataset does not have it, and notes.
+    """Return the image_id of each file, None if the dataset does not have it, and notes.
 
-    A file is known by its name as it stands, then by the file that the name links to, then by its
+    A file is known by its name as given, then by the file that the name links to, then by its
     path below the root of the dataset, so that a folder that was copied or moved still matches.
     Of several names for one image the first counts, and a note says so.
     """

@@ -4,7 +4,7 @@ The format is rle-pack of thi.ng/umbrella: 32 bits for the number of values, 5 f
 value less 1, four times 4 for the bits of a length less 1. Then come blocks: a bit that tells one
 repeated value from single ones, 2 bits for which of the four sizes the length has, the length
 less 1, and the value or values. The values are the red, green, blue and alpha of each pixel, row
-by row; alpha is 0 where nothing was painted.
+by row; alpha is 0 if nothing was painted.
 """
 
 from typing import Any

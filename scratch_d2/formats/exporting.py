@@ -28,7 +28,7 @@ def export_labels(
 ) -> ExportReport:
     """Write labelled images into a folder, as another program opens them.
 
-    Images are hard links where the disk allows it, else copies.
+    Images are hard links if the disk allows it, else copies.
 
     Args:
         labels: as `scratch_d2.formats.sources` yields them.

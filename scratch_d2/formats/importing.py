@@ -37,7 +37,7 @@ def import_labels(
 ) -> ImportReport:
     """Write the images and labels of another program as good/, bad/, masks/ and boxes.csv.
 
-    Images keep their bytes; they are hard links where the disk allows it. What cannot be used is
+    Images keep their bytes; they are hard links if the disk allows it. What cannot be used is
     left out and listed in the report, which is also written as import.json.
 
     Args:
@@ -130,7 +130,7 @@ class _Import:
 
     @contextmanager
     def _noting(self, item: LabelledImage) -> Iterator[None]:
-        """Note why an image is left out, where it cannot be used."""
+        """Note why an image is left out, if it cannot be used."""
         try:
             yield
         except (OSError, ValueError) as error:

@@ -1,4 +1,4 @@
-"""Turn what is marked on an image into a mask, and into boxes where there is no outline."""
+"""Turn what is marked on an image into a mask, and into boxes if there is no outline."""
 
 from dataclasses import dataclass, field
 from itertools import chain
@@ -78,7 +78,7 @@ def _draw(shape: Shape, width: int, height: int, marks: Marks) -> None:
         return
     box = _around(rles) if rles and not shape.box else shape.box
     if box is None:
-        raise ValueError("nothing tells where it is")
+        raise ValueError("its place is unknown")
     inside = _fit(box, width, height)
     if inside is None:
         raise Outside(width, height)

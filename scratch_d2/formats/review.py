@@ -30,7 +30,7 @@ def read_review(source: Path) -> Labels:
     A Bad one has the outlines that count and were not struck out; a Good one has none. Skipped
     photographs, and those without an answer, are left out.
 
-    Raises FileNotFoundError where nobody has reviewed the folder.
+    Raises FileNotFoundError if nobody has reviewed the folder.
     """
     if not is_review(source):
         raise FileNotFoundError(

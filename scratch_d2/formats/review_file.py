@@ -62,7 +62,7 @@ class Action:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "Action":
-        """Read a line; raises KeyError, TypeError or ValueError where it is something else."""
+        """Read a line; raises KeyError, TypeError or ValueError if it is something else."""
         decision, struck = values["decision"], values["struck"]
         if decision is not None and decision not in DECISIONS:
             raise ValueError(f"decision is {decision!r}; accepted are {', '.join(DECISIONS)}")

@@ -80,7 +80,7 @@ def pick_reader(format: str, source: Path) -> Reader:
 def pick_format(format: str, source: Path) -> str:
     """Return a format that is known, or that which `source` has if the format is "auto".
 
-    Raises FileNotFoundError if there is no `source`, ValueError for an unknown format, or where
+    Raises FileNotFoundError if there is no `source`, ValueError for an unknown format, or if
     "auto" finds none, or several.
     """
     accepted = ", ".join((AUTO, *READERS))

@@ -118,7 +118,7 @@ class DatasetTree:
 
 
 def link_or_copy(source: Path, path: Path) -> bool:
-    """Make a hard link to a file, or a copy where that is not possible; returns whether a link.
+    """Make a hard link to a file, or a copy if that is not possible; returns whether a link.
 
     Folders are made. Raises OSError if the file cannot be read.
     """

@@ -6,7 +6,7 @@ __all__ = ["Gate", "Preprocessing"]
 
 
 def __getattr__(name: str) -> Any:
-    """Import torch and timm only where a gate is really used."""
+    """Import torch and timm only if a gate is really used."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from scratch_d2.gate.model import Gate

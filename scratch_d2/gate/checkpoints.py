@@ -1,7 +1,7 @@
 """Checkpoints to resume a run from, with the file names of Detectron2.
 
 They are written here and not by fvcore's PeriodicCheckpointer, which writes in place and leaves
-half a file where a run is killed.
+half a file if a run is killed.
 """
 
 from collections.abc import Mapping

@@ -119,7 +119,7 @@ class ImageCheck:
         return ImageCheck(low, high)
 
     def doubt(self, image: np.ndarray) -> str | None:
-        """Say why an image, HxWx3 uint8 RGB, cannot be judged; None where it can."""
+        """Say why an image, HxWx3 uint8 RGB, cannot be judged; None if it can."""
         measured = measure_image(image)
         for name, measure in MEASURES.items():
             value = measured[name]

@@ -14,7 +14,7 @@ GateScorer = Callable[[list[np.ndarray]], np.ndarray]
 def load_gate(
     weights: str | Path | None, device: str = "cpu", precision: str = "exact"
 ) -> GateScorer | None:
-    """Return the gate of a checkpoint; None where there is no checkpoint.
+    """Return the gate of a checkpoint; None if there is no checkpoint.
 
     Raises FileNotFoundError, or ValueError naming the file, as `scratch_d2.gate.model.Gate.load`.
     """

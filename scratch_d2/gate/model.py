@@ -93,7 +93,7 @@ class Gate:
     def __call__(self, images: list[np.ndarray]) -> np.ndarray:
         """Return p(Bad) [N] float32 of N images, HxWx3 uint8 RGB of any sizes.
 
-        Raises ValueError for an array of another kind, FloatingPointError where a score is NaN or
+        Raises ValueError for an array of another kind, FloatingPointError if a score is NaN or
         infinite.
         """
         return self.look(images).p_bad

@@ -67,7 +67,7 @@ class Inspector:
             gate: returns p(Bad) in 0..1 as [N] for a list of N images; None has every image seen
                 by the detector.
             detector: an `Engine.load`ed one, or any callable of that contract.
-            exact: the same models as they were trained, asked again where the faster ones come
+            exact: the same models as they were trained, asked again if the faster ones come
                 close to another decision; None trusts the first answer.
             margins: from how near on that is.
             detector_batch: images that the detector is given at a time. Several keep a GPU busy;

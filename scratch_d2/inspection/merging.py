@@ -39,7 +39,7 @@ def merge_results(
 ) -> dict[str, Any]:
     """Write the results folder that one run over all files would have written.
 
-    Rows are sorted by image_id. Overlays and masks are linked, or copied where that is not
+    Rows are sorted by image_id. Overlays and masks are linked, or copied if that is not
     possible. Memory grows by 16 bytes per row.
 
     Returns the summary. Raises FileNotFoundError or ValueError naming a folder without finished

@@ -24,7 +24,7 @@ def draw_overlay(
     Args:
         image: HxWx3 uint8 RGB.
 
-    Returns an H'xW'x3 uint8 RGB array, enlarged by a whole number where the image is small.
+    Returns an H'xW'x3 uint8 RGB array, enlarged by a whole number if the image is small.
     """
     scale = max(1, round(WIDTH / max(image.shape[:2])))
     canvas = enlarge(image, scale)

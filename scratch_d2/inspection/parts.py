@@ -104,7 +104,7 @@ class PartStore:
         self.write(f"{ROWS}/{name}", content.getvalue())
 
     def read_part(self, name: PartName, columns: Sequence[str] | None = None) -> list[Row]:
-        """Return the rows of a part; with `columns` only these keys, None where a row lacks them.
+        """Return the rows of a part; with `columns` only these keys, None if a row lacks them.
 
         Raises OSError naming a part that cannot be read.
         """

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import pyarrow
 
 NEEDED = "--format parquet needs pyarrow: pip install 'scratch_d2[ray]'"
-# Columns that only some rows have, as they stand in results.jsonl.
+# Columns that only some rows have, as they are in results.jsonl.
 OPTIONAL = ("note", "overlay", "mask")
 OF_ERRORS = ("image_id", "file", "status", "timestamp", "model_id", "error")
 

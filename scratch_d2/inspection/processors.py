@@ -15,7 +15,7 @@ WITHOUT_TORCH = ("onnxruntime", "openvino")
 def pick_workers(device_name: str, engine: object = None) -> int:
     """Return how many batches are best worked on at a time: one on a GPU, else one per processor.
 
-    A network that has a processor to itself never waits for the others, where one that is spread
+    A network that has a processor to itself never waits for the others; one that is spread
     over several does in all its parts that cannot be spread. Beyond MOST_WORKERS of them memory
     becomes the limit.
 

@@ -29,7 +29,7 @@ class PatchGate(Protocol):
 def find_pseudo_masks(
     gate: PatchGate, detector: Detector, dicts: Iterable[Mapping[str, Any]], white_level: float = 0
 ) -> list[dict[str, Any]]:
-    """Return the Bad images without a mask on which gate and detector agree where the scratch is.
+    """Return the Bad images without a mask on which gate and detector agree about the scratch.
 
     Args:
         dicts: dataset dicts; Good images and images with masks are passed over.

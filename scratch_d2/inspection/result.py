@@ -29,10 +29,10 @@ class Inspection:
 
     Attributes:
         verdict: label, area, p_bad and reason.
-        prediction: all detections, whatever their score; empty where the detector was not asked.
+        prediction: all detections, whatever their score; empty if the detector was not asked.
         thresholds: those that judged.
-        image: the photograph, HxWx3 uint8 RGB, or None where it was not kept.
-        path: its file, or None where it came as an array.
+        image: the photograph, HxWx3 uint8 RGB, or None if it was not kept.
+        path: its file, or None if it came as an array.
     """
 
     verdict: Verdict
@@ -85,7 +85,7 @@ class Inspection:
     def plot(self) -> np.ndarray:
         """Return the photograph with verdict and scratches drawn over it, HxWx3 uint8 RGB.
 
-        Small photographs are enlarged. Raises ValueError where the photograph was not kept.
+        Small photographs are enlarged. Raises ValueError if the photograph was not kept.
         """
         if self.image is None:
             raise ValueError("the photograph was not kept with this inspection; inspect it again")
@@ -114,7 +114,7 @@ class Inspection:
     def to_supervision(self) -> supervision.Detections:
         """Return the scratches that count as `supervision.Detections`, with class_id 0.
 
-        Raises ImportError with the pip command where supervision is not installed.
+        Raises ImportError with the pip command if supervision is not installed.
         """
         try:
             import supervision

@@ -29,7 +29,7 @@ def image_metrics(
     """Return the Good/Bad metrics of N images, each in 0..1, and the confusion matrix.
 
     Keys are precision, recall and F1 with the suffixes _bad, _good, _macro and _weighted;
-    accuracy; the counts tp, fp, fn and tn, where Bad is positive; and of the score AUC (ROC),
+    accuracy; the counts tp, fp, fn and tn, with Bad as positive; and of the score AUC (ROC),
     AP_bad (average precision) and precision_at_recall_90, _95, _99, the highest precision of Bad
     at a threshold with at least this recall. Every metric has its 95% interval, `<key>_low` and
     `<key>_high`, by a bootstrap over groups. If all replicates agree, precision, recall and

@@ -77,7 +77,7 @@ def true_regions(item: Mapping[str, Any], rles: list[dict], kind: str) -> Region
     if kind == "bbox":
         corners = np.array([a["bbox"] for a in annotations], float).reshape(-1, 4)
         shapes = np.hstack([corners[:, :2], corners[:, 2:] - corners[:, :2]])
-    # COCO takes the area of the true mask for its ranges, also where boxes are matched.
+    # COCO takes the area of the true mask for its ranges, also if boxes are matched.
     return Regions(shapes, _measure(rles), np.zeros(0), crowd)
 
 

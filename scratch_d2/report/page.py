@@ -45,7 +45,7 @@ def write_report(
     thresholds: Thresholds,
     about: Mapping[str, Any],
 ) -> Path:
-    """Write report.html, and report_files/ beside it where the thumbnails outgrow the page.
+    """Write report.html, and report_files/ beside it if the thumbnails outgrow the page.
 
     A photograph that cannot be read gets a placeholder that says why.
 
@@ -58,7 +58,7 @@ def write_report(
         about: metadata of the evaluation: dataset, data_sha256, weights, gate_weights, and notes,
             sentences to be shown as warnings; each may be missing.
 
-    Raises ValueError where an image has no dataset dict or no prediction.
+    Raises ValueError if an image has no dataset dict or no prediction.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -127,7 +127,7 @@ def image_record(item: Mapping[str, Any], prediction: Prediction, thresholds: Th
 
 
 def _dump(content: Mapping[str, Any]) -> str:
-    """Return JSON in ASCII that cannot end the script element it stands in."""
+    """Return JSON in ASCII that cannot end the script element around it."""
     text = json.dumps(_plain(content), allow_nan=False, separators=(",", ":"))
     return text.replace("<", "\\u003c")
 

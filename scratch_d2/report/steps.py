@@ -12,7 +12,7 @@ def threshold_steps(values: Sequence[float] | np.ndarray, ceiling: float = math.
     """Return one threshold for every outcome that a rule `value >= threshold` can have.
 
     The i-th calls Bad what lies at or above the i-th distinct value, counted from the lowest; one
-    more calls nothing Bad where the ceiling allows it.
+    more calls nothing Bad if the ceiling allows it.
 
     Args:
         values: [N], 0 or more.

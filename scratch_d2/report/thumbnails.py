@@ -26,7 +26,7 @@ class Quality(NamedTuple):
     quality: int
 
 
-# From photographs as they are, where these are of the usual size, to what still shows a scratch.
+# From photographs as they are, if they have the usual size, to what still shows a scratch.
 LADDER = (
     *(Quality(640, 90), Quality(640, 80), Quality(640, 75), Quality(480, 72), Quality(320, 70)),
     *(Quality(256, 60), Quality(256, 45), Quality(192, 40), Quality(160, 35)),
@@ -38,8 +38,8 @@ class Thumbnails(NamedTuple):
     """Where the pictures of N images are.
 
     Attributes:
-        prefix: stands before each name in an address.
-        names: [N], base64 or file names; None where the file cannot be read.
+        prefix: of each name in an address.
+        names: [N], base64 or file names; None if the file cannot be read.
         problems: why it cannot be read, by index.
     """
 

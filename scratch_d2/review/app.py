@@ -125,7 +125,7 @@ async def _read_json(request: Request) -> Any:
 
 
 def _to_review(values: Any) -> Review:
-    """Return the review in the body of a request; Refused where it is something else."""
+    """Return the review in the body of a request; Refused if it is something else."""
     if not isinstance(values, dict):
         raise Refused("the body is no object with decision and struck")
     decision, struck = values.get("decision"), values.get("struck", [])

@@ -22,7 +22,7 @@ class ReviewLog:
         self._remove_torn_line()
 
     def of(self, row: str) -> Review:
-        """Return the review of a row; one without a decision where there is none."""
+        """Return the review of a row; one without a decision if there is none."""
         return self.reviews.get(row, NOTHING)
 
     def add(self, action: Action) -> None:

@@ -49,11 +49,11 @@ class Queue:
         self._places.update({item.image_id: place for place, item in enumerate(self.items)})
 
     def place(self, image_id: int) -> int | None:
-        """Return the place of an image in the order, None where it has none."""
+        """Return the place of an image in the order, None if it has none."""
         return self._places.get(image_id)
 
     def read_row(self, item: QueueItem) -> dict[str, Any]:
-        """Read the row of an item again; ValueError where the file has changed since."""
+        """Read the row of an item again; ValueError if the file has changed since."""
         with open(self.folder / RESULTS, "rb") as file:
             file.seek(item.offset)
             line = file.read(item.length)
@@ -73,7 +73,7 @@ def read_queue(folder: str | Path, count: int | None = None) -> Queue:
     Args:
         count: how many of the most doubtful photographs to take; None takes all.
 
-    Raises FileNotFoundError where the folder holds no results, and ValueError naming file and line
+    Raises FileNotFoundError if the folder holds no results, and ValueError naming file and line
     if a line is not a row, or if no photograph could be read.
     """
     folder = Path(folder)

@@ -15,7 +15,7 @@ def serve_review(folder: str | Path, port: int = PORT, count: int | None = None)
         port: of 127.0.0.1; 0 takes a free one. The address is printed.
         count: how many of the most doubtful photographs to review; None takes all.
 
-    Raises ImportError with the pip command where Starlette or uvicorn is missing, OSError where the
+    Raises ImportError with the pip command if Starlette or uvicorn is missing, OSError if the
     port is taken, and what `open_session` raises.
     """
     try:

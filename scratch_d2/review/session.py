@@ -21,7 +21,7 @@ LOCK = ".review.lock"
 class Session:
     """A review of one results folder; its methods may be called from several threads.
 
-    Methods that take an image_id raise KeyError where it is not under review.
+    Methods that take an image_id raise KeyError if it is not under review.
     """
 
     def __init__(self, queue: Queue, log: ReviewLog) -> None:
@@ -78,7 +78,7 @@ class Session:
     def review(self, image_id: int, review: Review) -> None:
         """Save what a person said of an image.
 
-        Raises ValueError where an outline is struck that is not shown, and OSError where it cannot
+        Raises ValueError if an outline is struck that is not shown, and OSError if it cannot
         be saved.
         """
         item = self.item(image_id)
@@ -90,7 +90,7 @@ class Session:
             self.log.add(Action(image_id, item.file, item.row, review))
 
     def undo(self) -> int | None:
-        """Take back the last action; returns its image_id, or None where there is none."""
+        """Take back the last action; returns its image_id, or None if there is none."""
         with self._lock:
             action = self.log.undo()
         return None if action is None else action.image_id
@@ -104,7 +104,7 @@ class Session:
 def open_session(folder: str | Path, count: int | None = None) -> Iterator[Session]:
     """Open the review of a results folder and lock it; `count` as `read_queue` takes it.
 
-    Raises what `read_queue` raises, ValueError for a damaged file of reviews, and OSError where
+    Raises what `read_queue` raises, ValueError for a damaged file of reviews, and OSError if
     another process reviews the folder or it cannot be written.
     """
     folder = Path(folder)

@@ -22,7 +22,7 @@ class Candidates:
     Attributes:
         files: [N], as the run named them.
         verdict: [N], "good", "bad" or "review".
-        area: [N] float64, in the unit of the run's thresholds; 0 where the gate alone decided.
+        area: [N] float64, in the unit of the run's thresholds; 0 if the gate alone decided.
         p_bad: [N] float64 in 0..1.
         unjudged: [N], why no model can judge the photograph, "" for most.
         errors: sentences on photographs that the run could not inspect.
@@ -97,7 +97,7 @@ def _read_row(line: str, where: str) -> dict[str, Any]:
 
 
 def _check(row: Mapping[str, Any]) -> None:
-    """Raise ValueError where a value is not usable, KeyError where it is missing."""
+    """Raise ValueError if a value is not usable, KeyError if it is missing."""
     if not isinstance(row["file"], str):
         raise ValueError(f"file is {row['file']!r}")
     if row["status"] != "ok":

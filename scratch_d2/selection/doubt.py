@@ -41,7 +41,7 @@ def disagreement(area: np.ndarray, p_bad: np.ndarray, thresholds: Thresholds) ->
     It is 1 - exp(-d), d how far the less sure of the two is from changing its mind.
 
     Args:
-        area: [N] in the unit of the thresholds; 0 where the detector has not looked.
+        area: [N] in the unit of the thresholds; 0 if the detector has not looked.
         p_bad: [N] in 0..1.
     """
     gate = log_odds(p_bad) - log_odds(gate_middle(thresholds))

@@ -1,4 +1,4 @@
-"""The folder of a selection: the photographs, hard links where possible, and selection.csv."""
+"""The folder of a selection: the photographs, hard links if possible, and selection.csv."""
 
 import csv
 import io

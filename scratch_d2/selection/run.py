@@ -137,4 +137,4 @@ def load_embedder(weights: Path) -> Embedder:
         )
     from scratch_d2.gate import Gate
 
-    return Gate.load(weights, "cuda")  # the CPU takes over where there is none
+    return Gate.load(weights, "cuda")  # the CPU takes over if there is none

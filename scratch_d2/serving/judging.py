@@ -63,7 +63,7 @@ class Judge:
             return error
 
     def _inspect(self, images: list[np.ndarray]) -> list[Inspection | CannotInspect]:
-        """Inspect images together, or one by one where that fails."""
+        """Inspect images together, or one by one if that fails."""
         try:
             return [*self.inspector.inspect(images)] if images else []
         except Exception as error:

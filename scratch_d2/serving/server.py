@@ -34,7 +34,7 @@ class Place:
 def serve(inspector: Inspector, limits: "Limits", place: Place = Place()) -> None:
     """Serve an inspector; the address is printed once requests are accepted.
 
-    Raises ImportError with the pip command where a library is missing, and OSError where the port
+    Raises ImportError with the pip command if a library is missing, and OSError if the port
     is taken.
     """
     check_libraries()
@@ -68,7 +68,7 @@ def serve(inspector: Inspector, limits: "Limits", place: Place = Place()) -> Non
 
 
 def check_libraries() -> None:
-    """Raise ImportError with the pip command where a library of the service is missing."""
+    """Raise ImportError with the pip command if a library of the service is missing."""
     try:
         import prometheus_client  # noqa: F401
         import python_multipart  # noqa: F401

@@ -67,7 +67,7 @@ def to_uint8(array: np.ndarray, limits: tuple[float, float] | None = None) -> np
         limits: the levels that are black and white, what is beyond them is cut off; `find_range`
             finds them if not given.
 
-    Raises ValueError for pixels that are infinite or no numbers, where limits are not given.
+    Raises ValueError for pixels that are infinite or no numbers, if limits are not given.
     """
     if array.dtype == np.uint8:
         return array

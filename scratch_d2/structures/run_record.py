@@ -13,7 +13,7 @@ class RunRecord:
 
     Attributes:
         thresholds: those that judged.
-        weights, gate_weights: the checkpoints, "" where there was no gate.
+        weights, gate_weights: the checkpoints, "" if there was no gate.
         calibrated_on: hash of the images on which the thresholds were chosen, "" if not known.
         white_level: SCRATCH.WHITE_LEVEL of the run.
     """
@@ -26,9 +26,9 @@ class RunRecord:
 
     @classmethod
     def read(cls, folder: str | Path) -> "RunRecord | None":
-        """Read settings.json of a folder of `scratch-d2 predict`; None where there is none.
+        """Read settings.json of a folder of `scratch-d2 predict`; None if there is none.
 
-        Raises ValueError naming the file where it is something else.
+        Raises ValueError naming the file if it is something else.
         """
         file = Path(folder) / "settings.json"
         if not file.is_file():

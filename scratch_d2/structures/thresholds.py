@@ -55,9 +55,9 @@ class Thresholds:
         gate_threshold: an image with a lower p(Bad), 0..1, is Good without the detector.
         gate_upper_threshold: an image with at least this p(Bad) is Bad whatever its scratch area;
             None leaves every such verdict to the area rule.
-        review_disagreement: an image is for review where gate and area rule are sure of the
+        review_disagreement: an image is for review if gate and area rule are sure of the
             opposite. The detector then looks at every image.
-        pixels_per_mm: pixels of the original image in a millimetre of the label; 0 where it is not
+        pixels_per_mm: pixels of the original image in a millimetre of the label; 0 if it is not
             known. The unit "mm2" needs it.
 
     Raises ValueError naming the threshold whose value is not accepted.
@@ -136,7 +136,7 @@ class Thresholds:
 
     @classmethod
     def load(cls, file: str | Path) -> "Thresholds":
-        """Read thresholds.json; raises ValueError naming the file where it holds anything else."""
+        """Read thresholds.json; raises ValueError naming the file if it holds anything else."""
         return read_thresholds(file)[0]
 
     def save(self, folder: str | Path, calibration: Mapping[str, Any] | None = None) -> Path:
@@ -144,7 +144,7 @@ class Thresholds:
 
         Args:
             calibration: how they were chosen, as `Calibration.to_dict` states it. Without it, the
-                log says so where calibrated thresholds are replaced.
+                log says so if calibrated thresholds are replaced.
         """
         path = Path(folder) / THRESHOLDS_FILE
         content = asdict(self)
@@ -174,9 +174,9 @@ def measures_alike(one: Thresholds, other: Thresholds) -> bool:
 
 
 def read_thresholds(file: str | Path) -> tuple[Thresholds, dict[str, Any]]:
-    """Read thresholds.json: the thresholds, and how they were chosen, {} where it does not say.
+    """Read thresholds.json: the thresholds, and how they were chosen, {} if it does not say.
 
-    Raises ValueError naming the file, and the key, where it holds anything else.
+    Raises ValueError naming the file, and the key, if it holds anything else.
     """
     try:
         values = parse_json(Path(file).read_bytes())
@@ -197,7 +197,7 @@ def read_thresholds(file: str | Path) -> tuple[Thresholds, dict[str, Any]]:
 
 
 def _former_calibration(path: Path) -> dict[str, Any] | None:
-    """Return how the thresholds in a file were chosen; None where it does not say."""
+    """Return how the thresholds in a file were chosen; None if it does not say."""
     try:
         return read_thresholds(path)[1] or None
     except (OSError, ValueError):

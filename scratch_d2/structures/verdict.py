@@ -22,7 +22,7 @@ class Verdict:
 
     Attributes:
         label: "good", "bad" or "review".
-        area: scratch area in the unit of the thresholds; 0 where the gate alone calls it Good.
+        area: scratch area in the unit of the thresholds; 0 if the gate alone calls it Good.
         p_bad: score of the gate in 0..1, or None without a gate.
         reason: one sentence.
     """
@@ -34,9 +34,9 @@ class Verdict:
 
 
 def gate_label(p_bad: float | None, thresholds: Thresholds) -> str | None:
-    """Return what the gate alone decides: "good", "bad", or None where the area rule decides.
+    """Return what the gate alone decides: "good", "bad", or None if the area rule decides.
 
-    Raises ValueError where the score is no finite number.
+    Raises ValueError if the score is no finite number.
     """
     if p_bad is None:
         return None
@@ -65,7 +65,7 @@ def decide(area: float, p_bad: float | None, thresholds: Thresholds) -> str:
     """Return "good", "bad" or "review" for a scratch area and the score of the gate.
 
     Args:
-        area: in the unit of the thresholds; of no account where the gate alone decides.
+        area: in the unit of the thresholds; ignored if the gate alone decides.
         p_bad: in 0..1, or None without a gate.
 
     >>> limits = Thresholds(area=0.01, area_unit="fraction", gate_threshold=0.6)
@@ -83,8 +83,8 @@ def decision_scores(
 ) -> np.ndarray:
     """Return [N] float64, how near each image is to not being called Good: from 1 on it is not.
 
-    Each condition of `decide` is measured as a share of its threshold; where both of two conditions
-    must hold the smaller share counts, where one of two is enough the larger. So one number ranks
+    Each condition of `decide` is measured as a share of its threshold; if both of two conditions
+    must hold the smaller share counts, if one of two is enough the larger. So one number ranks
     images as gate and area rule together judge them.
 
     Args:

@@ -31,7 +31,7 @@ def format_shares(shares: Sequence[float]) -> list[str]:
 
 
 def _format_apart(values: Sequence[float], significant: int, most: int) -> list[str]:
-    """Write numbers with so many significant digits, and more decimals where two look equal."""
+    """Write numbers with so many significant digits, and more decimals if two look equal."""
     texts: list[str] = []
     for more in range(MOST_DECIMALS + 1):
         texts = [_round(value, min(most, _decimals(value, significant)) + more) for value in values]

@@ -40,7 +40,7 @@ class Shot:
         noise_sigma: blur of that noise, px.
         jpeg: quality of the compression in 1..100, or 0 for none.
         look: what spoils the whole picture.
-        frame: edges beyond which it is white; none where the crop is a plain rectangle.
+        frame: edges beyond which it is white; none if the crop is a plain rectangle.
         seed: of the noise.
     """
 

@@ -75,8 +75,8 @@ def write_dataset(
 
     The bytes of every file follow from the manifest's `parameters` and the libraries it names
     under `rendered_with`, whatever the number of workers and the x86-64 processor. A killed run
-    goes on where it stopped when it is called again; finished files are left as they are. The
-    COCO JSON comes last: where it is, the dataset is complete.
+    resumes where it stopped if it is called again; finished files are left as they are. The
+    COCO JSON comes last: if it is there, the dataset is complete.
 
     Args:
         count: number of photographs, Good and Bad together.

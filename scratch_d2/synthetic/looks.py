@@ -20,7 +20,7 @@ class Look:
 
     Attributes:
         defocus: sigma of the blur, px.
-        motion: length of the camera's path, px; below 2 it stands still.
+        motion: length of the camera's path, px; below 2 it does not move.
         motion_angle: direction of the path, degrees.
         bend: how far the path departs from a straight line, share of its length.
         second: offset of a second exposure, (x, y) px.

@@ -174,7 +174,7 @@ def render_burst(rng: np.random.Generator, spec: Spec, shots: int) -> list[Sampl
     Label, camera and damage draw from separate streams: a Good and a Bad burst from equal
     generators show the same label in the same shots and differ only by the damage.
 
-    Raises ValueError where `shots` is below 1.
+    Raises ValueError if `shots` is below 1.
     """
     if shots < 1:
         raise ValueError(f"shots must be at least 1, but got {shots}")

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-# The models that take part where no config is named, and the recipe to train them further.
+# The models that are used if no config is named, and the recipe to train them further.
 PRETRAINED = "reference/pretrained.yaml"
 
 

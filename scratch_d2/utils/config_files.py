@@ -74,7 +74,7 @@ def _parse(path: Path) -> dict[str, Any]:
 
 
 def _odd_key(content: dict[Any, Any]) -> Any:
-    """Return a key, of any block, that is no text; None where there is none."""
+    """Return a key, of any block, that is no text; None if there is none."""
     for key, value in content.items():
         if not isinstance(key, str):
             return key
@@ -85,7 +85,7 @@ def _odd_key(content: dict[Any, Any]) -> Any:
 
 
 def as_floats(loaded: dict[str, Any], defaults: Mapping[str, Any], prefix: str = "") -> None:
-    """Turn whole numbers into floats, in place, wherever the default is a float.
+    """Turn whole numbers into floats, in place, if the default is a float.
 
     Args:
         loaded: the blocks and keys of a config file.

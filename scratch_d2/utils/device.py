@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 def pick_device(name: str) -> torch.device:
     """Return the device MODEL.DEVICE names; without a GPU the CPU takes over, and the log says so.
 
-    Raises ValueError where the name is no device.
+    Raises ValueError if the name is no device.
     """
     import torch
 

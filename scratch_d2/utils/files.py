@@ -15,7 +15,7 @@ PART = ".part"
 def prepare_output_dir(folder: str | Path, cfg: CfgNode | None = None) -> Path:
     """Create a folder for results, prove it writable, and save the config in it.
 
-    Raises OSError naming the folder where it cannot be written.
+    Raises OSError naming the folder if it cannot be written.
     """
     folder = Path(folder)
     try:
@@ -60,7 +60,7 @@ def write_atomically(content: str | bytes, path: str | Path) -> Path:
 def save_atomically(content: Any, path: str | Path) -> Path:
     """`torch.save` that leaves either the old file or the whole new one, even if killed.
 
-    Raises OSError naming the file where it cannot be written, as on a full disk.
+    Raises OSError naming the file if it cannot be written, as on a full disk.
     """
     import torch
 

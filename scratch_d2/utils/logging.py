@@ -12,7 +12,7 @@ from typing import Any
 
 
 def setup_logger(folder: str | Path | None = None) -> logging.Logger:
-    """Log the package to the terminal, and to log.txt in a folder where one is given."""
+    """Log the package to the terminal, and to log.txt in a folder if one is given."""
     logger = logging.getLogger("scratch_d2")
     logger.setLevel(logging.INFO)
     logger.propagate = False
@@ -22,7 +22,7 @@ def setup_logger(folder: str | Path | None = None) -> logging.Logger:
         wanted.append(logging.StreamHandler(sys.stdout))
     if folder is not None:
         path = str((Path(folder) / "log.txt").resolve())
-        # An earlier run of this process has ended; its log must not go on.
+        # An earlier run of this process has ended; its log must not continue.
         for handler in [h for h in logger.handlers if getattr(h, "baseFilename", path) != path]:
             logger.removeHandler(handler)
             handler.close()

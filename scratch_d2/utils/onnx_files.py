@@ -40,7 +40,7 @@ def trace_to_onnx(
     """Write a network of one input as ONNX, with torch's tracing exporter.
 
     Its successor on torch.export gives the same detector, but takes minutes to reason about its
-    shapes where a trace takes seconds (torch 2.14). A trace keeps as a constant whatever Python
+    shapes, and a trace takes seconds (torch 2.14). A trace keeps as a constant whatever Python
     computes from a size. So networks have to compute sizes as tensors, and whoever calls this
     compares the file with torch on inputs of other sizes than the example.
     """

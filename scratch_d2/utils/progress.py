@@ -40,7 +40,7 @@ class Progress:
             unit: one of them.
             done: how many are done already.
             show: whether to say anything.
-            every: seconds between two lines where there is no terminal; None is a minute.
+            every: seconds between two lines if there is no terminal; None is a minute.
             stream: None is standard error.
         """
         self.what, self.total, self.unit, self.done = what, total, unit, done
@@ -50,7 +50,7 @@ class Progress:
         self._stream = (sys.stderr if stream is None else stream) if show else None
         self._bar: tqdm | None = None
         if is_terminal(self._stream):
-            size = get_terminal_size()  # tqdm shows nothing where a container's has no size
+            size = get_terminal_size()  # tqdm shows nothing if a container's has no size
             self._bar = tqdm(
                 desc=what,
                 total=total,
@@ -111,7 +111,7 @@ def track(
 
 
 def say(line: str, stream: TextIO | None) -> None:
-    """Print a line at once; where nobody can read it, do nothing."""
+    """Print a line at once; if nobody can read it, do nothing."""
     if stream is not None:
         with suppress(OSError, ValueError):  # its reader has ended, or it is closed
             try:

@@ -9,7 +9,7 @@ ROUNDING = 0.1
 def between(low: float, high: float) -> float:
     """Return the middle of a gap, with as few digits as keep it within a tenth of the gap.
 
-    The result t is low < t <= high, or `high` where both are equal.
+    The result t is low < t <= high, or `high` if both are equal.
     """
     low, high = float(low), float(high)
     middle = low + (high - low) / 2

@@ -1,4 +1,4 @@
-"""How many processes may load data at a time where shared memory is scarce, as in containers."""
+"""How many processes may load data at a time if shared memory is scarce, as in containers."""
 
 import logging
 import os

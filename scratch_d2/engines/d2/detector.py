@@ -58,7 +58,7 @@ class D2Detector:
 
 
 def at_least_a_pixel(transform: T.Transform) -> T.Transform:
-    """Keep a resize from rounding a side to 0, as it does where one is hundreds of times longer."""
+    """Keep a resize from rounding a side to 0, as it does if one is hundreds of times longer."""
     if isinstance(transform, T.ResizeTransform):
         transform.new_h, transform.new_w = max(1, transform.new_h), max(1, transform.new_w)
     return transform

@@ -26,7 +26,7 @@ class ScratchEvaluator(DatasetEvaluator):
 
     Returns `{"bbox": {...}, "segm": {...}, "image": {...}, ...}`, flat dicts of floats, on the main
     process, and {} on the others; see `scratch_d2.evaluation.evaluate_predictions`. How long
-    reading and detecting took is among them where `watch` was called.
+    reading and detecting took is among them if `watch` was called.
     """
 
     _began: float | None

@@ -22,7 +22,7 @@ class Reproducible(HookBase):
         self._batch = cfg.SOLVER.IMS_PER_BATCH
 
     def state_dict(self) -> dict[str, Any]:
-        """Return what a resumed run needs: the seed, also where SEED leaves it to chance.
+        """Return what a resumed run needs: the seed, also if SEED leaves it to chance.
 
         The batch size is what `check_resumable` compares.
         """
@@ -33,7 +33,7 @@ class Reproducible(HookBase):
         self.seed = state["seed"]
 
     def before_train(self) -> None:
-        """Begin with the batch of the first iteration, where the loader is this package's."""
+        """Begin with the batch of the first iteration, if the loader is this package's."""
         order = getattr(self.trainer._trainer.data_loader, "batch_sampler", None)
         if isinstance(order, TrainingOrder):
             order.seed, order.start = self.seed, self.trainer.start_iter
@@ -44,7 +44,7 @@ class Reproducible(HookBase):
 
 
 class KeepBest(HookBase):
-    """Keep model_best.pth by mask AP; stands behind the hook that evaluates.
+    """Keep model_best.pth by mask AP; runs after the hook that evaluates.
 
     Other than Detectron2's BestCheckpointer it remembers the best across interruptions, and does
     not make it the checkpoint from which training resumes.
@@ -58,7 +58,7 @@ class KeepBest(HookBase):
         self._best = BestModel(self._folder, resume=self.trainer.start_iter > 0)
 
     def after_step(self) -> None:
-        """Offer the model where it has just been evaluated."""
+        """Offer the model if it has just been evaluated."""
         value, iteration = self.trainer.storage.latest().get(self._metric, (math.nan, -1))
         if iteration == self.trainer.iter:
             model = self.trainer._trainer.model

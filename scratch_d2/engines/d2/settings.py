@@ -41,10 +41,10 @@ REFUSED = {
 def to_d2_config(cfg: CfgNode) -> D2CfgNode:
     """Turn a config of `load_config` into Detectron2's; without a GPU the CPU takes over.
 
-    Keys that the installed Detectron2 does not have are left out where they hold their default,
+    Keys that the installed Detectron2 does not have are left out if they hold their default,
     which is what it does without them.
 
-    Raises ValueError naming such keys where they hold something else.
+    Raises ValueError naming such keys if they hold something else.
     """
     converted = get_cfg()
     add_scratch_config(converted)

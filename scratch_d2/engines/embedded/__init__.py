@@ -63,7 +63,7 @@ class EmbeddedEngine:
     ) -> object:
         """Run `main(args)` in this process.
 
-        Raises ValueError where `args` ask for several GPUs or machines.
+        Raises ValueError if `args` ask for several GPUs or machines.
         """
         for option in ("num_gpus", "num_machines"):
             count = getattr(args, option)

@@ -40,7 +40,7 @@ def image_size(image: torch.Tensor) -> Size:
 def at_most(limit: int, rows: torch.Tensor) -> int:
     """Return how many rows a tensor has, or `limit` if it has more.
 
-    While the model is traced it is a tensor, which the trace follows where it would keep an int.
+    While the model is traced it is a tensor, which the trace follows; an int it would keep.
     """
     count: Any = rows.shape[0]
     if torch.jit.is_tracing():
@@ -86,7 +86,7 @@ def pad_boxes(boxes: Sequence[torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor
 def pairwise_iou(first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
     """Return the [..., N, M] intersection over union of [..., N, 4] and [..., M, 4] boxes.
 
-    It is 0, not NaN, where boxes are empty.
+    It is 0, not NaN, if boxes are empty.
     """
     a, b = first[..., :, None, :], second[..., None, :, :]
     width = torch.min(a[..., 2], b[..., 2]) - torch.max(a[..., 0], b[..., 0])
@@ -125,7 +125,7 @@ def match(
             (Ren et al. 2015, section 3.1.2, case i).
 
     Returns:
-        index of the target, [N, A] int64, and label, [N, A] int64. Where an image has no targets,
+        index of the target, [N, A] int64, and label, [N, A] int64. If an image has no targets,
         all its boxes have the label of the lowest interval.
     """
     most = max([1, *map(len, targets)])

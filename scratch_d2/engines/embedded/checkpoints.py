@@ -14,7 +14,7 @@ from scratch_d2.utils.files import save_atomically, write_atomically
 
 
 class TrainingState:
-    """What training needs besides weights to go on, under the names of Detectron2's trainer.
+    """What training needs besides weights to resume, under the names of Detectron2's trainer.
 
     Attributes:
         iteration: the last one that is done, -1 before the first.
@@ -46,7 +46,7 @@ class TrainingState:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take over the state of a run of either engine, but for the rates of the config.
 
-        Raises ValueError where the optimizer is of other SOLVER keys or another architecture.
+        Raises ValueError if the optimizer is of other SOLVER keys or another architecture.
         """
         hooks, inner = state["hooks"], state["_trainer"]
         rates = rates_of(self.optimizer, self.schedule)

@@ -18,7 +18,7 @@ from scratch_d2.utils.onnx_files import add_metadata, import_onnx, trace_to_onnx
 INPUT, OUTPUTS = "images", ("boxes", "scores", "masks", "finite")
 RESIZE = (
     "scale the shorter side to min_size with Pillow's bilinear filter, or the longer one to "
-    "max_size where it would pass that; a min_size of 0 keeps the size; RGB, uint8, channels first"
+    "max_size if it would pass that; a min_size of 0 keeps the size; RGB, uint8, channels first"
 )
 
 
@@ -75,7 +75,7 @@ def write_detector(cfg: CfgNode, weights: str | Path, path: Path) -> None:
     Raises:
         ImportError: onnx or onnxruntime is not installed.
         ValueError: the config has keys that the embedded engine does not honour, by name, or the
-            weights do not fit. FileNotFoundError where there are none.
+            weights do not fit. FileNotFoundError if there are none.
     """
     import_onnx()
     check_settings(cfg, training=False)

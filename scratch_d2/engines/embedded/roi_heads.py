@@ -51,7 +51,7 @@ class _Sampled(NamedTuple):
         labels: [R] int64, SCRATCH or BACKGROUND.
         image: [R] int64, the image of each.
         matched: [R] int64, its target there.
-        goals: [R, 4] float32, the box of that target; its own where the image has none.
+        goals: [R, 4] float32, the box of that target; its own if the image has none.
         counts: how many come from each image.
     """
 

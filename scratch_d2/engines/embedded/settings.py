@@ -161,7 +161,7 @@ def check_settings(cfg: CfgNode, training: bool = True) -> None:
 
 
 def _fault(key: str, value: Any, default: Any) -> str:
-    """Return what is accepted for a key where its value is not, and "" where it is."""
+    """Return what is accepted for a key if its value is not, and "" where it is."""
     if isinstance(value, tuple):
         value = list(value)
     if key in ACCEPTED:

@@ -76,7 +76,7 @@ def make_schedule(cfg: CfgNode, optimizer: torch.optim.Optimizer) -> LambdaLR:
 
 
 def clip_gradients(cfg: CfgNode, optimizer: torch.optim.Optimizer) -> None:
-    """Clip the gradient of each parameter on its own, by value or by norm, where asked for."""
+    """Clip the gradient of each parameter on its own, by value or by norm, if asked for."""
     clip = cfg.SOLVER.CLIP_GRADIENTS
     if not clip.ENABLED:
         return

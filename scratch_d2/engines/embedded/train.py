@@ -43,7 +43,7 @@ def train_detector(cfg: CfgNode, resume: bool = False) -> Path:
     """Train on DATASETS.TRAIN up to SOLVER.MAX_ITER; returns OUTPUT_DIR/model_final.pth.
 
     Args:
-        resume: go on from the last checkpoint in OUTPUT_DIR, where there is one. On one machine
+        resume: continue from the last checkpoint in OUTPUT_DIR, if there is one. On one machine
             with one seed the result is the same as without the interruption.
 
     Raises:

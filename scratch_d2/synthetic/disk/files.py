@@ -53,5 +53,5 @@ def write_file(path: Path, content: bytes) -> None:
     except OSError as error:
         raise OSError(
             f"{str(path)!r} cannot be written ({error.strerror}); once that is put right, the "
-            "same call goes on where this one stopped"
+            "same call resumes where this one stopped"
         ) from None

@@ -31,7 +31,7 @@ logger = logging.getLogger(__name__)
 
 
 def open_folder(out: Path, parameters: dict, planned: set[str]) -> set[str]:
-    """Make a dataset's folder, or go on with one that an earlier run of the same call began.
+    """Make a dataset's folder, or continue one that an earlier run of the same call began.
 
     Args:
         parameters: what every byte follows from, ready for JSON; written to the manifest.
@@ -128,7 +128,7 @@ def _libraries() -> dict[str, str]:
 
 
 def _write_manifest(out: Path, parameters: dict) -> None:
-    """Write the manifest, or add to it the libraries with which an interrupted run goes on."""
+    """Write the manifest, or add to it the libraries with which an interrupted run continues."""
     path, libraries = out / MANIFEST, _libraries()
     rendered_with = []
     if path.exists():
@@ -159,14 +159,14 @@ def write_annotations(
     """Write `annotations.json`: COCO JSON of the whole folder, once all its files are there.
 
     Images have the ids and names that `scratch-d2 coco` gives them, and beyond the
-    standard `meta`, how the image was made, where its file says so. The mask of bad/x is masks/x.
+    standard `meta`, how the image was made, if its file says so. The mask of bad/x is masks/x.
 
     Args:
         planned: all files, as `open_folder` was told.
         parallel_map: reads the files; see `open_workers`.
         progress: whether to say how far it is, on standard error.
 
-    Raises OSError where a file cannot be used.
+    Raises OSError if a file cannot be used.
     """
     images = [
         name for kind in (GOOD, BAD) for name in sorted(planned) if name.startswith(f"{kind}/")

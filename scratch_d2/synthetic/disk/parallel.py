@@ -59,7 +59,7 @@ def open_workers(count: int) -> Iterator[Map]:
 
     Functions and items must be picklable. One worker is this process itself.
 
-    Raises OSError where a worker is killed, and whatever the functions raise.
+    Raises OSError if a worker is killed, and whatever the functions raise.
     """
     if count == 1:
         with _reproducible_opencv():

@@ -37,7 +37,7 @@ class Face:
 
 
 def random_face(rng: np.random.Generator, fonts: Sequence[Font] = ()) -> Face:
-    """Draw a face: one of the fonts where there are any, or a heavy grotesque of normal width."""
+    """Draw a face: one of the fonts if there are any, or a heavy grotesque of normal width."""
     slanted = rng.random() < 0.08
     face = Face(
         built_in=bool(rng.random() < 0.45),

@@ -17,7 +17,7 @@ class Label:
 
     Attributes:
         layout: where the text lies.
-        clean: brightness, float32 HxW; above 255 where the camera overexposes.
+        clean: brightness, float32 HxW; above 255 in overexposed places.
         ink: coverage, float32 HxW, 0..1.
         paper: brightness without print, float32 HxW.
         ink_level, paper_level: their typical brightness.

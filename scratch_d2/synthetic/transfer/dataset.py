@@ -23,7 +23,7 @@ from scratch_d2.utils.progress import Progress
 
 # Raise it whenever equal photographs and parameters no longer give equal scratches.
 TRANSFER = 1
-# Which scratched copies could not be made, and why; there is no such file where all could.
+# Which scratched copies could not be made, and why; there is no such file if all could.
 LEFT_OUT = "left_out.json"
 Job = tuple[Copy, set[str]]  # a copy and those of its files that are missing
 logger = logging.getLogger(__name__)
@@ -38,7 +38,7 @@ def _check_out(out: Path, good: str | Path) -> None:
 
 
 def _check_print(photographs: list[Path]) -> None:
-    """Raise ValueError where not one photograph shows print, before anything is written."""
+    """Raise ValueError if not one photograph shows print, before anything is written."""
     reason = ""
     for path in photographs:
         try:
@@ -125,7 +125,7 @@ def write_transfer(
 ) -> dict[str, int]:
     """Write a dataset folder of Good photographs and of scratched copies of them.
 
-    Its files are those of `write_dataset`, the photographs byte for byte, and it goes on after a
+    Its files are those of `write_dataset`, the photographs byte for byte, and it resumes after a
     kill in the same way. All bytes follow from the photographs, `count`, `seed` and `brush`. What
     is unreadable is left out; what shows no print that can be scratched stays in good/ and has no
     copies. Both are logged by name with the reason, and the latter is kept in `left_out.json`.
@@ -136,7 +136,7 @@ def write_transfer(
         count: number of scratched copies, dealt evenly; None is one of each photograph.
         seed: 0 or more.
         workers: processes.
-        brush: radius of the brush that draws the masks, px where capitals are 80 px high.
+        brush: radius of the brush that draws the masks, px if capitals are 80 px high.
         progress: whether to say how far it is, on standard error.
 
     Returns:

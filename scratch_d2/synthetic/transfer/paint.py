@@ -96,14 +96,14 @@ def scratch_photograph(
 ) -> Sample:
     """Scratch the print on a photograph of an undamaged label.
 
-    What counts as a visible scratch is what counts on rendered labels, seen where capitals are
+    What counts as a visible scratch is what counts on rendered labels, seen as if capitals were
     80 px high and in the part of the photograph around its print.
 
     Args:
         image: HxWx3 uint8 RGB; pixels that no damage reaches stay as they are.
-        brush: radius of the brush that draws the mask, px where capitals are 80 px high.
+        brush: radius of the brush that draws the mask, px if capitals are 80 px high.
 
-    Raises NoPrintError where there is no print to scratch, or no scratch shows in 60 attempts.
+    Raises NoPrintError if there is no print to scratch, or no scratch shows in 60 attempts.
     """
     photo = read_photograph(image)
     brush = brush * float(rng.uniform(0.7, 1.6))

@@ -30,12 +30,12 @@ class Photograph:
     """What a photograph shows.
 
     Attributes:
-        label: its label where capitals are WORKING_CAP px high, with MARGIN px on each side that
-            the photograph does not show.
+        label: its label, scaled so that capitals are WORKING_CAP px high, with MARGIN px on each
+            side that the photograph does not show.
         window: rows and columns of the photograph that the label shows.
         scale: px of the label for one px of the photograph.
         colour: the window as it is, float32 HxWx3 RGB at the label's scale, without margin.
-        paper: the window without print, likewise; above 255 where it is overexposed.
+        paper: the window without print, likewise; above 255 in overexposed places.
         ink: typical colour of the print, float32 [3].
         cap_height: usual height of its characters, px of the photograph.
         blur: sigma of the print's outlines, px of the photograph.
@@ -154,7 +154,7 @@ def _make_label(
 def read_photograph(image: np.ndarray) -> Photograph:
     """Read a photograph of a label, HxWx3 uint8 RGB, print dark on bright paper.
 
-    Raises NoPrintError where there is no such print, or it is too small or too pale.
+    Raises NoPrintError if there is no such print, or it is too small or too pale.
     """
     window, scale = _locate(image)
     seen = image[window]
@@ -168,7 +168,7 @@ def read_photograph(image: np.ndarray) -> Photograph:
     ink = _coverage(grey, *fields)
     if np.count_nonzero(ink[INNER:-INNER, INNER:-INNER] > 0.5) < 50:
         raise NoPrintError("no print inside the picture, only along its border")
-    # Sharpness and noise are lost where the photograph was reduced.
+    # Sharpness and noise are lost if the photograph was reduced.
     fine = to_grey(seen)
     fine_paper, *fine_rest = (resize(field, seen.shape) for field in fields)
     fine_ink = _coverage(fine, fine_paper, *fine_rest)

@@ -37,7 +37,7 @@ class PrintedText:
 
 
 def grow(mask: np.ndarray, radius: int) -> np.ndarray:
-    """Return an HxW bool mask dilated by `radius` px, or eroded where that is negative."""
+    """Return an HxW bool mask dilated by `radius` px, or eroded if that is negative."""
     disk = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * abs(radius) + 1,) * 2)
     return (cv2.dilate if radius > 0 else cv2.erode)(mask.astype(np.uint8), disk) > 0
 
@@ -51,7 +51,7 @@ def _weighted_median(values: np.ndarray, weights: np.ndarray) -> float:
 def _dark_parts(grey: np.ndarray) -> np.ndarray:
     """Mark what is darker than the paper around it, uint8 HxW of 0 and 1.
 
-    Raises NoPrintError where nothing is dark enough.
+    Raises NoPrintError if nothing is dark enough.
     """
     side = max(9, int(0.35 * min(grey.shape)) | 1)
     closed = cv2.morphologyEx(grey, cv2.MORPH_CLOSE, np.ones((side, side), np.uint8))
@@ -110,7 +110,7 @@ def find_text(grey: np.ndarray) -> PrintedText:
 
     Print is dark, on brighter paper, and its strokes have about one width.
 
-    Raises NoPrintError where there is none.
+    Raises NoPrintError if there is none.
     """
     pixels = _keep_strokes(_dark_parts(grey))
     if not pixels.any():

@@ -9,7 +9,7 @@ from scratch_d2.utils.opencv import cv2
 CLIPPED = 253
 # The grain of pale ink is no noise of the camera, grey levels.
 MAX_NOISE = 5.0
-# What is assumed where there is too little print or paper to measure: sigma, px; grey levels.
+# What is assumed if there is too little print or paper to measure: sigma, px; grey levels.
 USUAL_BLUR, USUAL_NOISE = 1.2, 2.0
 
 
@@ -25,7 +25,7 @@ def measure_blur(ink: np.ndarray) -> float:
 
 
 def measure_noise(grey: np.ndarray, paper: np.ndarray, ink: np.ndarray) -> tuple[float, float]:
-    """Measure the noise on paper or, where that is clipped or too little, on print.
+    """Measure the noise on paper or, if that is clipped or too little, on print.
 
     Args:
         grey, paper: brightness with and without print, float32 HxW.
