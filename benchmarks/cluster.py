@@ -1,0 +1,195 @@
+#!/usr/bin/env python3
+"""Measure Ray on this machine against the plain pipeline, on the same labels by turns.
+
+    python benchmarks/cluster.py --images 240 --rounds 3
+
+The reference models inspect rendered labels, 20% of them Bad, and write all results: in this
+process with one batch and with two batches at a time, on Ray with one and two workers, and on Ray
+with two workers that write Parquet parts. Starting Ray and loading the models is not counted.
+
+Processor time is that of all processes of a run, Ray's own among them, also for each image. It
+tells the contenders apart where other programs share the machine, and the clock does not. `driver`
+is the processor time of this process. Then follow the seconds that each stage takes for an image,
+and what they promise for a cluster of many machines.
+"""
+
+import argparse
+import os
+import statistics
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+
+from scratch_d2 import Inspector
+from scratch_d2.cli.common import run
+from scratch_d2.inspection.cluster import connected
+from scratch_d2.inspection.inputs import find_files
+from scratch_d2.inspection.options import Options
+from scratch_d2.inspection.parts import PartStore
+from scratch_d2.inspection.predict import predict_files, predict_on_cluster
+from scratch_d2.inspection.predict_parts import predict_in_parts
+from scratch_d2.inspection.processors import shared_by
+from scratch_d2.inspection.stopwatch import Stopwatch
+from scratch_d2.synthetic.dataset import write_dataset
+from scratch_d2.utils.tables import format_table
+
+TICKS = os.sysconf("SC_CLK_TCK")
+STAGES = ("read", "gate", "detector", "pictures", "rows")
+PART = 32  # images of a Parquet part, so that the workers end together
+
+
+class Run(NamedTuple):
+    """What one run took, for each image: seconds by the clock, of processors, and of stages."""
+
+    clock: float
+    processors: float
+    driver: float
+    stages: Mapping[str, float]
+
+
+class Meter:
+    """Adds up the time of a run, from when it begins to inspect."""
+
+    def __init__(self) -> None:
+        self.clock = self.processors = self.driver = 0.0
+
+    @contextmanager
+    def __call__(self) -> Iterator[None]:
+        begun = time.perf_counter(), processor_seconds(), time.process_time()
+        yield
+        self.clock = time.perf_counter() - begun[0]
+        self.processors = processor_seconds() - begun[1]
+        self.driver = time.process_time() - begun[2]
+
+    def of(self, stopwatch: Stopwatch) -> Run:
+        """Return what an image took."""
+        images = stopwatch.images
+        stages = {stage: stopwatch.seconds[stage] / images for stage in STAGES}
+        return Run(self.clock / images, self.processors / images, self.driver / images, stages)
+
+
+def processor_seconds() -> float:
+    """Return the processor time of this process and of all that it has started, ended or not."""
+    parents, seconds = {}, {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            fields = (folder / "stat").read_text().rpartition(")")[2].split()
+        except OSError:  # it has ended meanwhile
+            continue
+        parents[int(folder.name)] = int(fields[1])
+        seconds[int(folder.name)] = sum(map(int, fields[11:15])) / TICKS
+    ours, more = {os.getpid()}, True
+    while more:
+        found = {child for child, parent in parents.items() if parent in ours} - ours
+        ours, more = ours | found, bool(found)
+    return sum(seconds[number] for number in ours if number in seconds)
+
+
+def plainly(inspector: Inspector, folder: Path, output: Path, workers: int) -> Run:
+    meter, options = Meter(), Options(workers=workers)
+    with meter():
+        stopwatch = predict_files(inspector, find_files([str(folder)]), output, options)[1]
+    return meter.of(stopwatch)
+
+
+def on_ray(folder: Path, output: Path, workers: int, in_parts: bool = False) -> Run:
+    meter, files = Meter(), find_files([str(folder)])
+    store = PartStore(str(output)) if in_parts else None
+    load = Inspector.from_pretrained
+    with connected("local", load, Options(), workers, store) as crew:
+        wait_for_all(crew)
+        with meter():
+            if store is not None:
+                stopwatch = predict_in_parts(crew, files, store, Options(), PART)[1]
+            else:
+                stopwatch = predict_on_cluster(crew, files, output, Options())[1]
+    return meter.of(stopwatch)
+
+
+def wait_for_all(crew: Any) -> None:
+    """Wait until all workers have loaded their models."""
+    crew.begin()
+    while crew._starting:
+        crew._wait()
+
+
+def measure(folder: Path, rounds: int) -> dict[str, list[Run]]:
+    torch.set_num_threads(2)
+    inspector = Inspector.from_pretrained()
+    contenders: dict[str, Callable[[Path], Run]] = {
+        "plain, 2 at a time": lambda output: plainly(inspector, folder, output, 2),
+        "plain, 1 at a time": lambda output: plainly(inspector, folder, output, 1),
+        "Ray, 1 worker": lambda output: on_ray(folder, output, 1),
+        "Ray, 2 workers": lambda output: on_ray(folder, output, 2),
+        "Ray, 2 workers, Parquet": lambda output: on_ray(folder, output, 2, in_parts=True),
+    }
+    with shared_by(2) as begin:
+        begin()
+        inspector.inspect([])
+    runs: dict[str, list[Run]] = defaultdict(list)
+    for number in range(rounds):
+        order = list(contenders) if number % 2 == 0 else list(contenders)[::-1]
+        for name in order:
+            with tempfile.TemporaryDirectory() as output:
+                runs[name].append(contenders[name](Path(output) / "results"))
+                print(f"round {number + 1}: {name}: {1 / runs[name][-1].clock:.1f} a second")
+    return {name: runs[name] for name in contenders}
+
+
+def middle(runs: list[Run], what: str) -> float:
+    return statistics.median(getattr(run, what) for run in runs)
+
+
+def print_rates(runs: dict[str, list[Run]]) -> None:
+    first = next(iter(runs.values()))
+    rows = []
+    for name, some in runs.items():
+        clock, used = middle(some, "clock"), middle(some, "processors")
+        best = min(run.clock for run in some)
+        rows.append(
+            [
+                name,
+                f"{1 / clock:.1f}",
+                f"{middle(first, 'clock') / clock:.2f}",
+                f"{min(run.clock for run in first) / best:.2f}",
+                f"{1000 * used:.1f}",
+                f"{middle(first, 'processors') / used:.2f}",
+                f"{1000 * middle(some, 'driver'):.1f}",
+            ]
+        )
+    headers = ["", "images/s", "ratio", "ratio of the best", "processor time, ms", "ratio"]
+    print(format_table(rows, [*headers, "driver, ms"], markdown=True), end="\n\n")
+
+
+def print_stages(runs: dict[str, list[Run]]) -> None:
+    rows = []
+    for name, some in runs.items():
+        medians = (statistics.median(run.stages[stage] for run in some) for stage in STAGES)
+        rows.append([name, *(f"{1000 * median:.2f}" for median in medians)])
+    print(format_table(rows, ["ms per image", *STAGES], markdown=True), end="\n\n")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--images", type=int, default=240, help="rendered labels (240)")
+    parser.add_argument("--rounds", type=int, default=3, help="of all contenders (3)")
+    args = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        write_dataset(Path(folder) / "labels", args.images, seed=77, progress=False)
+        runs = measure(Path(folder) / "labels", args.rounds)
+    print()
+    print_rates(runs)
+    print_stages(runs)
+    return 0
+
+
+if __name__ == "__main__":
+    run(main)
