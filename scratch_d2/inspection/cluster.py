@@ -80,7 +80,14 @@ def connected(
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
     if address == LOCAL:
         processors = workers or count_processors()
-        ray.init(address=LOCAL, num_cpus=processors, include_dashboard=False, **quiet)
+        try:
+            ray.init(address=LOCAL, num_cpus=processors, include_dashboard=False, **quiet)
+        except Exception as error:
+            reason = " ".join(str(error).split())
+            raise ConnectionError(
+                f"Ray cannot be started on this machine: {reason}; try again, or inspect without "
+                "--ray"
+            ) from None
     else:
         try:
             ray.init(address=address, **quiet)

@@ -12,6 +12,7 @@ from typing import Any
 
 logger = logging.getLogger(__name__)
 MOST_DEATHS = 3
+PATIENCE = 30.0  # seconds until the cluster is asked whether it is still there
 WRITES = 2  # results that may wait for the disk
 
 
@@ -56,7 +57,8 @@ class Crew:
     def run(self, parts: Iterator[Any], deliver: Callable[[Any], None]) -> None:
         """Have all parts inspected, and deliver the results in order, from one other thread.
 
-        Raises what a worker or `deliver` raises, and OSError if workers die again and again.
+        Raises what a worker or `deliver` raises, and OSError if workers die again and again, or no
+        machine is left.
         """
         numbered = map(Task, range(1 << 62), parts)
         done: dict[int, Any] = {}
@@ -97,7 +99,9 @@ class Crew:
         import ray
 
         results = {}
-        for ref in ray.wait([*self._starting, *self._running])[0]:
+        while not (ready := ray.wait([*self._starting, *self._running], timeout=PATIENCE)[0]):
+            _check_alive()
+        for ref in ready:
             try:
                 value = ray.get(ref)
             except ray.exceptions.RayTaskError as error:
@@ -148,6 +152,23 @@ class Crew:
             self._again.append(task)
             logger.warning("a worker died (%s); another one inspects its files", reason)
         self._hire()
+
+
+def _check_alive() -> None:
+    """Raise OSError if no machine of the cluster is left; then nothing would ever be done."""
+    import ray
+
+    try:
+        alive = any(node["Alive"] for node in ray.nodes())
+    except Exception as error:  # its own errors, and those of the network
+        reason = _last_line(error)
+    else:
+        if alive:
+            return
+        reason = "no machine is left"
+    raise OSError(
+        f"the cluster has gone ({reason}); the rows before are saved, --resume continues after them"
+    )
 
 
 def _after(former: Future | None, deliver: Callable[[Any], None], result: Any) -> None:

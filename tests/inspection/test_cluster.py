@@ -1,5 +1,6 @@
 """Prediction on Ray: on clusters of two workers, some of which are killed."""
 
+import contextlib
 import importlib.util
 import os
 import re
@@ -92,6 +93,36 @@ def test_files_that_kill_their_workers_are_named_and_earlier_rows_are_kept(tmp_p
     write_files(tmp_path / "in", 3)
     with pytest.raises(OSError, match="3 workers died one after the other on '.*broken.png' to '"):
         run(tmp_path / "in", tmp_path / "out", load)
+
+
+@needs_ray
+@pytest.mark.slow
+def test_a_cluster_without_a_machine_ends_the_run_and_keeps_the_rows(tmp_path, whole, monkeypatch):
+    monkeypatch.setattr("scratch_d2.inspection.crew.PATIENCE", 1.0)
+
+    def end_raylet(rows):
+        for folder in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
+                if parent == os.getpid() and b"raylet/raylet" in (folder / "cmdline").read_bytes():
+                    os.kill(int(folder.name), signal.SIGTERM)
+
+    with pytest.raises(OSError, match="the cluster has gone .*--resume continues"):
+        run(tmp_path / "in", tmp_path / "out", bright_inspector, end_raylet)
+    run(tmp_path / "in", tmp_path / "out", bright_inspector, resume=True)
+    assert files_of(tmp_path / "out") == files_of(whole)
+
+
+def test_a_ray_that_does_not_start_is_a_sentence(monkeypatch):
+    ray = pytest.importorskip("ray", reason="ray is missing, run `pip install ray`")
+
+    def time_out(**options):
+        raise Exception("The current node timed out during startup.")
+
+    monkeypatch.setattr(ray, "init", time_out)
+    with pytest.raises(ConnectionError, match="cannot be started on this machine: .*timed out"):
+        with connected("local", bright_inspector, EVERYTHING):
+            raise AssertionError
 
 
 @needs_ray
