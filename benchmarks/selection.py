@@ -44,8 +44,9 @@ from scratch_d2.evaluation.images import ImageTable, judge_images
 from scratch_d2.gate import Gate
 from scratch_d2.selection.choice import LEAST_WEIGHT, doubts
 from scratch_d2.selection.coverage import spread
-from scratch_d2.selection.doubt import area_margin, decision_margin, log_odds
+from scratch_d2.selection.doubt import decision_margin
 from scratch_d2.selection.photographs import look_at
+from scratch_d2.structures.doubt import area_margin, log_odds
 from scratch_d2.structures.thresholds import Thresholds
 from scratch_d2.synthetic.dataset import write_dataset
 from scratch_d2.utils.bundled import bundled_weights

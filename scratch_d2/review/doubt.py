@@ -4,8 +4,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from scratch_d2.selection.doubt import gate_middle, log_odds
 from scratch_d2.structures.areas import unit_scale
+from scratch_d2.structures.doubt import at_odds, log_area, log_odds
 from scratch_d2.structures.labels import BAD, GOOD, REVIEW
 from scratch_d2.structures.thresholds import Thresholds
 from scratch_d2.structures.verdict import area_label, gate_label
@@ -50,7 +50,7 @@ def _at_odds(row: Mapping[str, Any], thresholds: Thresholds) -> bool:
     p_bad = row.get("p_bad")
     if p_bad is None or not _detector_looked(row, thresholds):
         return False
-    return (p_bad >= gate_middle(thresholds)) != (area_label(row["area"], thresholds) != GOOD)
+    return bool(at_odds(row["area"], p_bad, thresholds))
 
 
 def _detector_looked(row: Mapping[str, Any], thresholds: Thresholds) -> bool:
@@ -76,9 +76,8 @@ def _distances(row: Mapping[str, Any], thresholds: Thresholds) -> list[tuple[flo
 
 def _area_distance(area: float, thresholds: Thresholds) -> float:
     limits = (thresholds.area, *(thresholds.review_band or ()))
-    if area <= 0:
-        return 0.0 if 0 in limits else math.inf
-    return min(abs(math.log(area / limit)) if limit > 0 else math.inf for limit in limits)
+    here = log_area(area, thresholds)
+    return min(abs(float(here - log_area(limit, thresholds))) for limit in limits)
 
 
 def _score_distance(row: Mapping[str, Any], thresholds: Thresholds) -> float:

@@ -7,7 +7,8 @@ import numpy as np
 
 from scratch_d2.selection.candidates import Candidates
 from scratch_d2.selection.coverage import distances_to, spread
-from scratch_d2.selection.doubt import area_limit, disagreement, log_odds, nearness
+from scratch_d2.selection.doubt import disagreement, nearness
+from scratch_d2.structures.doubt import area_limit, log_odds
 from scratch_d2.structures.labels import REVIEW
 from scratch_d2.structures.thresholds import Thresholds
 from scratch_d2.structures.wording import AREA_OF, format_areas, format_shares

@@ -2,10 +2,8 @@
 
 import numpy as np
 
+from scratch_d2.structures.doubt import area_margin, at_odds, gate_margin, log_odds
 from scratch_d2.structures.thresholds import Thresholds
-
-# Scores of 0 and 1 are taken for these, so that their log-odds are finite.
-LEAST = 1e-6
 
 
 def nearness(area: np.ndarray, p_bad: np.ndarray, thresholds: Thresholds) -> np.ndarray:
@@ -44,33 +42,6 @@ def disagreement(area: np.ndarray, p_bad: np.ndarray, thresholds: Thresholds) ->
         area: [N] in the unit of the thresholds; 0 if the detector has not looked.
         p_bad: [N] in 0..1.
     """
-    gate = log_odds(p_bad) - log_odds(gate_middle(thresholds))
-    rule = area_margin(area, thresholds)
-    opposite = gate * rule < 0
-    return np.where(opposite, -np.expm1(-np.minimum(np.abs(gate), np.abs(rule))), 0.0)
-
-
-def area_limit(thresholds: Thresholds) -> float:
-    """Return the area from which on an image is not Good by the area rule."""
-    return min(thresholds.area, *(thresholds.review_band or (thresholds.area,)))
-
-
-def gate_middle(thresholds: Thresholds) -> float:
-    """Return the p(Bad) from which on the gate by itself leans to Bad.
-
-    That is 0.5, or the gate threshold if it is higher, or the upper one if it is lower.
-    """
-    upper = thresholds.gate_upper_threshold
-    return min(max(0.5, thresholds.gate_threshold), 1.0 if upper is None else upper)
-
-
-def log_odds(p: np.ndarray | float) -> np.ndarray:
-    """Return log(p / (1 - p)) of scores in 0..1, finite at both ends."""
-    p = np.clip(p, LEAST, 1 - LEAST)
-    return np.log(p) - np.log1p(-p)
-
-
-def area_margin(area: np.ndarray, thresholds: Thresholds) -> np.ndarray:
-    """Return [N] log(area / limit), from 0 on not Good; areas are 1 px or a millionth at least."""
-    least = 1.0 if thresholds.area_unit == "pixel" else LEAST
-    return np.log(np.maximum(area, least)) - np.log(max(area_limit(thresholds), least))
+    gate, rule = gate_margin(p_bad, thresholds), area_margin(area, thresholds)
+    less_sure = np.minimum(np.abs(gate), np.abs(rule))
+    return np.where(at_odds(area, p_bad, thresholds), -np.expm1(-less_sure), 0.0)
