@@ -1,9 +1,10 @@
 """Marks that every picture of a label shares: colours, writing, masks."""
 
 from functools import lru_cache
+from math import ceil
 
 import numpy as np
-from PIL import ImageFont
+from PIL import Image, ImageDraw, ImageFont
 
 from scratch_d2.utils.opencv import cv2
 
@@ -63,17 +64,40 @@ def draw_mask(canvas: np.ndarray, mask: np.ndarray, scale: int = 1) -> None:
 
 def wrap(text: str, font: Font, width: float) -> list[str]:
     """Break a text between words into lines at most `width` px long; a longer word stays whole."""
-    words = text.split()
-    if font.getlength(" ".join(words)) <= width:  # most do, and measuring is slow
-        return [" ".join(words)]
-    lines = [""]
-    for word in words:
-        longer = f"{lines[-1]} {word}".strip()
-        if lines[-1] and font.getlength(longer) > width:
+    lines, length = [""], 0.0
+    for word in text.split():
+        longer = length + text_length(f" {word}" if lines[-1] else word, font)
+        if lines[-1] and longer > width:
             lines.append(word)
+            length = text_length(word, font)
         else:
-            lines[-1] = longer
+            lines[-1], length = f"{lines[-1]} {word}".strip(), longer
     return lines
+
+
+def write(picture: Image.Image, place: tuple[int, int], text: str, font: Font) -> None:
+    """Write a line in white, its top left corner at `place`, word by word."""
+    x, y = place
+    for word in text.split():
+        stencil = _stencil(word, font)
+        picture.paste((255, 255, 255), (round(x), y), stencil)
+        x += text_length(f"{word} ", font)
+
+
+# Reasons repeat their words, and to measure or draw a text takes longer than the rest of a picture.
+@lru_cache(maxsize=4096)
+def text_length(text: str, font: Font) -> float:
+    """Return the length of a text in px."""
+    return font.getlength(text)
+
+
+@lru_cache(maxsize=1024)
+def _stencil(word: str, font: Font) -> Image.Image:
+    """Return a word as an image of grey levels, white where it has ink."""
+    _, _, right, bottom = font.getbbox(word)
+    stencil = Image.new("L", (max(1, ceil(right)), max(1, ceil(bottom))))
+    ImageDraw.Draw(stencil).text((0, 0), word, 255, font)
+    return stencil
 
 
 def shorten(text: str, font: Font, width: float) -> str:

@@ -59,14 +59,17 @@ def measure_image(image: np.ndarray) -> dict[str, float]:
     if scale < 1:
         size = (max(1, round(grey.shape[1] * scale)), max(1, round(grey.shape[0] * scale)))
         grey = cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
-    darkest, paper = (float(level) for level in np.percentile(grey, (2, 95)))
-    threshold, printed = cv2.threshold(grey, 0, 1, cv2.THRESH_BINARY_INV | cv2.THRESH_OTSU)
-    share, variance = float(printed.mean()), float(grey.var())
-    two_tone = 0.0
+    # All but the grain follows from how often each grey level occurs.
+    often = cv2.calcHist([grey], [0], None, [256], [0, 256]).ravel().astype(float)
+    darkest, paper = _percentile(often, 2), _percentile(often, 95)
+    threshold, _ = cv2.threshold(grey, 0, 1, cv2.THRESH_BINARY_INV | cv2.THRESH_OTSU)
+    is_print = np.arange(256) <= threshold
+    share, two_tone = float(often[is_print].sum() / grey.size), 0.0
+    variance = _moments(often)[1]
     if 0 < share < 1 and variance > 0:
-        apart = float(grey[printed == 0].mean()) - float(grey[printed == 1].mean())
+        apart = _moments(often * ~is_print)[0] - _moments(often * is_print)[0]
         two_tone = share * (1 - share) * apart**2 / variance
-    rough = float(np.abs(cv2.Laplacian(grey, cv2.CV_32F)).mean())
+    rough = cv2.norm(cv2.Laplacian(grey, cv2.CV_32F), cv2.NORM_L1) / grey.size
     return {
         "short_side": float(side),
         "paper": paper,
@@ -75,6 +78,21 @@ def measure_image(image: np.ndarray) -> dict[str, float]:
         "print_share": share,
         "grain": rough / max(paper - darkest, 1.0),
     }
+
+
+def _percentile(often: np.ndarray, percent: float) -> float:
+    """Return what `np.percentile` returns of the levels 0..255 that occur so often."""
+    upto = often.cumsum()
+    place = (upto[-1] - 1) * percent / 100
+    low, high = np.searchsorted(upto, [np.floor(place), np.ceil(place)], side="right")
+    return float(low + (high - low) * (place % 1))
+
+
+def _moments(often: np.ndarray) -> tuple[float, float]:
+    """Return mean and variance of the levels 0..255 that occur so often."""
+    levels, share = np.arange(256), often / often.sum()
+    mean = float(share @ levels)
+    return mean, float(share @ (levels - mean) ** 2)
 
 
 @dataclass(frozen=True)

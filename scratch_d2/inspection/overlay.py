@@ -5,7 +5,16 @@ from functools import lru_cache
 import numpy as np
 from PIL import Image, ImageDraw
 
-from scratch_d2.data.drawing import COLOURS, SCRATCH, draw_mask, enlarge, font, wrap
+from scratch_d2.data.drawing import (
+    COLOURS,
+    SCRATCH,
+    draw_mask,
+    enlarge,
+    font,
+    text_length,
+    wrap,
+    write,
+)
 from scratch_d2.structures.areas import counts
 from scratch_d2.structures.masks import decode_rle
 from scratch_d2.structures.prediction import Prediction
@@ -59,12 +68,12 @@ def _add_banner(picture: Image.Image, verdict: Verdict) -> Image.Image:
     height = 2 * margin + 26 + 18 * len(lines)
     whole = Image.new("RGB", (picture.width, picture.height + height), COLOURS[verdict.label])
     whole.paste(picture, (0, height))
-    draw = ImageDraw.Draw(whole)
-    draw.text((margin, margin), verdict.label.upper(), font=title, fill="white")
+    write(whole, (margin, margin), verdict.label.upper(), title)
     if verdict.p_bad is not None:
         text = f"suspicion {format_shares([verdict.p_bad])[0]}"
-        if 90 + small.getlength(text) < room:
-            draw.text((picture.width - margin, margin + 5), text, "white", small, anchor="ra")
+        length = text_length(text, small)
+        if 90 + length < room:
+            write(whole, (round(picture.width - margin - length), margin + 5), text, small)
     for number, line in enumerate(lines):
-        draw.text((margin, margin + 28 + 18 * number), line, font=small, fill="white")
+        write(whole, (margin, margin + 28 + 18 * number), line, small)
     return whole
