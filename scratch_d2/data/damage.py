@@ -7,6 +7,8 @@ import zlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 try:
     import simplejpeg
 except ImportError as error:  # it has no wheel for some machines
@@ -88,6 +90,24 @@ def jpeg_damage(content: bytes) -> str:
         if not spare and reason.startswith("Corrupt JPEG data"):
             return reason
     return _missing_scans(content)
+
+
+def decode_jpeg(content: bytes, size: tuple[int, int]) -> np.ndarray | None:
+    """Decode a JPEG to the pixels that Pillow gives, HxWx3 uint8 RGB; not turned upright.
+
+    Returns None if it is damaged, not of this width and height, of colours other than grey and
+    YCbCr, or simplejpeg is missing.
+    """
+    if simplejpeg is None:
+        return None
+    try:
+        height, width, colours, _ = simplejpeg.decode_jpeg_header(content)
+        if (width, height) != size or colours not in ("Gray", "YCbCr"):
+            return None
+        pixels = simplejpeg.decode_jpeg(content, "RGB")  # raises whatever libjpeg warns of
+    except ValueError:
+        return None
+    return None if _missing_scans(content) else pixels
 
 
 def _missing_scans(content: bytes) -> str:

@@ -77,10 +77,9 @@ def wrap(text: str, font: Font, width: float) -> list[str]:
 
 def write(picture: Image.Image, place: tuple[int, int], text: str, font: Font) -> None:
     """Write a line in white, its top left corner at `place`, word by word."""
-    x, y = place
+    x, y = float(place[0]), place[1]
     for word in text.split():
-        stencil = _stencil(word, font)
-        picture.paste((255, 255, 255), (round(x), y), stencil)
+        picture.paste((255, 255, 255), (round(x), y), _stencil(word, font))
         x += text_length(f"{word} ", font)
 
 

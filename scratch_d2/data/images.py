@@ -42,15 +42,18 @@ Read = tuple[Path, np.ndarray | None, str]
 T = TypeVar("T")
 
 
-def read_file(path: str | Path, convert: Callable[[Decoded], T]) -> T:
+def read_file(path: str | Path, convert: Callable[[Decoded], T], pixels: bool = False) -> T:
     """Read one still image, turned as its EXIF orientation says, and convert it.
+
+    Args:
+        pixels: as in `decode`.
 
     Raises:
         FileNotFoundError: there is no such file.
         ImageError: it is no file that can be read, or empty, not an image, truncated, animated,
             absurdly large, or `convert` cannot take it.
     """
-    return _convert(path, lambda: _read_bytes(path), convert)
+    return _convert(path, lambda: _read_bytes(path), convert, pixels)
 
 
 def read_content(content: bytes, name: str, white: float = 0.0) -> Photograph:
@@ -64,12 +67,14 @@ def read_content(content: bytes, name: str, white: float = 0.0) -> Photograph:
             raise ImageError("the file is empty (0 bytes)")
         return content
 
-    return _convert(name, take, partial(_to_photograph, white=white))
+    return _convert(name, take, partial(_to_photograph, white=white), pixels=True)
 
 
-def _convert(path: str | Path, take: Callable[[], bytes], convert: Callable[[Decoded], T]) -> T:
+def _convert(
+    path: str | Path, take: Callable[[], bytes], convert: Callable[[Decoded], T], pixels: bool
+) -> T:
     try:
-        return convert(decode(take()))
+        return convert(decode(take(), pixels))
     except FileNotFoundError:
         raise
     except ImageError as error:
@@ -135,11 +140,13 @@ def read_image(path: str | Path, white: float = 0.0) -> np.ndarray:
 
 def read_photograph(path: str | Path, white: float = 0.0) -> Photograph:
     """Read a photograph as `read_image` does, and say what was assumed."""
-    return read_file(path, partial(_to_photograph, white=white))
+    return read_file(path, partial(_to_photograph, white=white), pixels=True)
 
 
 def _to_photograph(decoded: Decoded, white: float) -> Photograph:
-    image, deep = decoded
+    image, deep, pixels = decoded
+    if pixels is not None:
+        return Photograph(pixels, "")
     if deep is not None:
         low, high = find_range(deep, white)
         pixels = to_uint8(deep, (low, high))

@@ -51,7 +51,7 @@ def read_mask_kind(path: str | Path, threshold: int = 127) -> MaskReading:
 
 
 def _to_reading(decoded: Decoded, threshold: int) -> MaskReading:
-    image, deep = decoded
+    image, deep, _ = decoded
     if deep is not None:
         return _by_level(deep if deep.ndim == 2 else deep[..., :3].max(axis=2), threshold)
     if image.mode == "P":

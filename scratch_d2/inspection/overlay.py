@@ -40,40 +40,53 @@ def draw_overlay(
     counted = np.flatnonzero(counts(prediction, thresholds))
     for index in counted:
         draw_mask(canvas, decode_rle(prediction.masks[index]), scale)
-    picture = Image.fromarray(canvas)
-    draw = ImageDraw.Draw(picture)
     for index in counted:
-        box = [float(value) * scale for value in prediction.boxes[index]]
-        draw.rectangle(box, outline=SCRATCH, width=2)
+        box = [int(value * scale) for value in prediction.boxes[index]]
+        _outline(canvas, *box)
         tag = _tag(f"{prediction.scores[index]:.2f}")
-        picture.paste(tag, (round(box[0]), max(0, round(box[1]) - tag.height)))
-    return np.asarray(_add_banner(picture, verdict))
+        left, top = (round(float(value) * scale) for value in prediction.boxes[index][:2])
+        _paste(canvas, tag, left, max(0, top - len(tag)))
+    return np.concatenate([_draw_banner(canvas.shape[1], verdict), canvas])
+
+
+def _outline(canvas: np.ndarray, left: int, top: int, right: int, bottom: int) -> None:
+    """Draw a rectangle of two pixels' width inside these corners, which belong to it, in place."""
+    inside = canvas[top : bottom + 1, left : right + 1]
+    for edge in (inside[:2], inside[max(0, bottom - top - 1) :]):
+        edge[:] = SCRATCH
+    for edge in (inside[:, :2], inside[:, max(0, right - left - 1) :]):
+        edge[:] = SCRATCH
+
+
+def _paste(canvas: np.ndarray, picture: np.ndarray, left: int, top: int) -> None:
+    """Copy what fits of a picture to its place on a canvas."""
+    place = canvas[top : top + picture.shape[0], left : left + picture.shape[1]]
+    place[:] = picture[: place.shape[0], : place.shape[1]]
 
 
 @lru_cache(maxsize=101)
-def _tag(score: str) -> Image.Image:
+def _tag(score: str) -> np.ndarray:
     """Draw a score in white; cached, because text takes longer than the rest of a picture."""
     left, top, right, bottom = font(14).getbbox(score)
     tag = Image.new("RGB", (round(right - left) + 7, round(bottom - top) + 5), SCRATCH)
     ImageDraw.Draw(tag).text((3, 2), score, "white", font(14), anchor="lt")
-    return tag
+    return np.asarray(tag)
 
 
-def _add_banner(picture: Image.Image, verdict: Verdict) -> Image.Image:
-    """Put the verdict and its reason above the picture, wrapped to its width."""
+def _draw_banner(width: int, verdict: Verdict) -> np.ndarray:
+    """Write the verdict and its reason on a banner, wrapped to its width."""
     title, small, margin = font(22), font(14), 8
-    room = picture.width - 2 * margin
+    room = width - 2 * margin
     reason = verdict.reason.removeprefix(f"{verdict.label.capitalize()}: ")  # it is in the title
     lines = wrap(reason, small, room)
     height = 2 * margin + 26 + 18 * len(lines)
-    whole = Image.new("RGB", (picture.width, picture.height + height), COLOURS[verdict.label])
-    whole.paste(picture, (0, height))
-    write(whole, (margin, margin), verdict.label.upper(), title)
+    banner = Image.new("RGB", (width, height), COLOURS[verdict.label])
+    write(banner, (margin, margin), verdict.label.upper(), title)
     if verdict.p_bad is not None:
         text = f"suspicion {format_shares([verdict.p_bad])[0]}"
         length = text_length(text, small)
         if 90 + length < room:
-            write(whole, (round(picture.width - margin - length), margin + 5), text, small)
+            write(banner, (round(width - margin - length), margin + 5), text, small)
     for number, line in enumerate(lines):
-        write(whole, (margin, margin + 28 + 18 * number), line, small)
-    return whole
+        write(banner, (margin, margin + 28 + 18 * number), line, small)
+    return np.asarray(banner)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from scratch_d2.structures.masks import decode_rle, rle_areas, union_of_rles
+from scratch_d2.structures.masks import decode_rle, merge_rles, rle_areas, union_of_rles
 from scratch_d2.structures.prediction import Prediction
 from scratch_d2.structures.thresholds import Thresholds
 from scratch_d2.utils.opencv import cv2
@@ -73,8 +73,14 @@ def scratch_area(mask: np.ndarray, method: str = "contour") -> float:
 
 
 def _weighted_area(prediction: Prediction, thresholds: Thresholds) -> float:
-    weights = np.zeros((prediction.height, prediction.width))
-    for index in np.flatnonzero(counts(prediction, thresholds)):
-        mask = decode_rle(prediction.masks[index])
-        np.maximum(weights, float(prediction.scores[index]) ** SCORE_POWER, weights, where=mask)
-    return float(weights.sum())
+    """Sum the weights of all pixels: from the best score on, each instance adds what is new."""
+    counted = np.flatnonzero(counts(prediction, thresholds))
+    best_first = counted[np.argsort(-prediction.scores[counted], kind="stable")]
+    total = covered = 0.0
+    union: list[dict] = []
+    for index in best_first:
+        union = [merge_rles([*union, prediction.masks[index]])]
+        grown = float(rle_areas(union)[0])
+        total += float(prediction.scores[index]) ** SCORE_POWER * (grown - covered)
+        covered = grown
+    return total

@@ -125,4 +125,9 @@ def union_of_rles(rles: list[dict], height: int, width: int) -> np.ndarray:
     """Return the union of RLE masks as HxW bool; no masks give an empty one."""
     if not rles:
         return np.zeros((height, width), dtype=bool)
-    return decode_rle(coco_mask.merge(list(rles)))
+    return decode_rle(merge_rles(rles))
+
+
+def merge_rles(rles: Sequence[dict]) -> dict:
+    """Return the union of one or more RLE masks of the same size as RLE."""
+    return coco_mask.merge(list(rles))

@@ -2,6 +2,8 @@ import numpy as np
 import pytest
 
 from scratch_d2.structures.areas import instance_areas, measure_area, scratch_area
+from scratch_d2.structures.masks import encode_rle
+from scratch_d2.structures.prediction import Prediction
 from scratch_d2.structures.thresholds import Thresholds
 from tests.builders import predict_boxes, rectangles
 
@@ -81,3 +83,17 @@ def test_the_same_label_has_the_same_fraction_at_any_size(scale):
 def test_no_detection_has_no_area():
     assert measure_area(predict_boxes(10, 20, {}), WEIGHTED) == 0.0
     assert np.isclose(measure_area(predict_boxes(10, 20, {(0, 0, 5, 5): 0.3}), WEIGHTED), 0.0)
+
+
+@pytest.mark.parametrize("score", [0.0, 0.5])
+def test_a_weighted_area_counts_each_pixel_with_the_best_score_that_holds_it(score):
+    random = np.random.default_rng(0)
+    masks = random.random((12, 30, 40)) < random.random((12, 1, 1)) / 2
+    scores = np.sort(random.random(12).astype(np.float32))[::-1]
+    scores[3] = scores[4]
+    boxes = np.tile(np.array([0, 0, 40, 30], np.float32), (12, 1))
+    prediction = Prediction(30, 40, boxes, scores, [encode_rle(mask) for mask in masks])
+    counted = scores >= score
+    best = (masks[counted] * scores[counted, None, None].astype(float)).max(axis=0)
+    thresholds = Thresholds(score=score, area_method="weighted", area_unit="pixel")
+    assert measure_area(prediction, thresholds) == pytest.approx((best**4).sum(), rel=1e-12)
