@@ -7,6 +7,7 @@
 # make fine-tune DATA=/data/labels: trains the models in weights/ on with a folder of one's own,
 #   chooses thresholds and evaluates; resumable, so another folder wants another RUN=folder. KEYS as
 #   above.
+# make pictures: draws docs/pictures/ anew, in 10 minutes; needs Chromium.
 # make docs: the site of the documents in build/site; a dead link fails.
 PYTHON ?= python3
 BIN := .venv/bin
@@ -31,7 +32,7 @@ reference: export DETECTRON2_DATASETS := $(REFERENCE)/datasets
 
 RUN ?= runs/fine_tuned
 
-.PHONY: demo demo-train test lint docs reference fine-tune clean
+.PHONY: demo demo-train test lint docs pictures reference fine-tune clean
 
 .venv/installed: setup.py
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
@@ -55,6 +56,13 @@ lint: .venv/installed
 docs: .venv/installed
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
 	@echo "build/site/index.html; to look at it: $(BIN)/mkdocs serve"
+
+pictures: .venv/installed
+	$(BIN)/python docs/making/pipeline.py
+	$(BIN)/python docs/making/overlays.py
+	$(BIN)/python docs/making/screenshots.py
+	$(BIN)/python benchmarks/fine_tuning.py --output runs/fine_tuning
+	$(BIN)/python docs/making/before_after.py runs/fine_tuning
 
 demo: .venv/installed
 	rm -rf $(DEMO)

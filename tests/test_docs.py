@@ -58,3 +58,8 @@ def test_every_measurement_has_its_date_and_its_command(page):
         title, text = section.split("\n", 1)
         assert re.search(r"^Measured on \d+ \w+ \d{4}, ", text, re.MULTILINE), title
         assert "```sh\n" in text, title
+
+
+def test_no_picture_is_larger_than_300_kB():
+    pictures = [path for path in (ROOT / "docs/pictures").iterdir() if path.is_file()]
+    assert pictures and [p.name for p in pictures if p.stat().st_size > 300_000] == []
