@@ -16,6 +16,7 @@ from scratch_d2.formats.sources import (
 from scratch_d2.formats.values import LabelledImage, Labels, Problem, Shape
 from scratch_d2.structures.labels import BAD, GOOD
 from scratch_d2.structures.masks import to_rle
+from scratch_d2.structures.run_record import check_run_folder
 from scratch_d2.utils.counting import count_of
 
 
@@ -30,13 +31,14 @@ def read_review(source: Path) -> Labels:
     A Bad one has the outlines that count and were not struck out; a Good one has none. Skipped
     photographs, and those without an answer, are left out.
 
-    Raises FileNotFoundError if nobody has reviewed the folder.
+    Raises FileNotFoundError if nobody has reviewed the folder, or its photographs are elsewhere.
     """
     if not is_review(source):
         raise FileNotFoundError(
             f"{str(source)!r} holds no {REVIEWS}; accepted is a results folder that was reviewed "
             "with scratch-d2 review"
         )
+    check_run_folder(source)
     reviews = read_reviews(source / REVIEWS)
     judged = {row: review for row, review in reviews.items() if review.decision in (GOOD, BAD)}
     least = score_threshold(source)

@@ -9,6 +9,7 @@ from scratch_d2.formats.values import LabelledImage, Labels, Problem, Shape
 from scratch_d2.structures.dataset_dict import annotation_rle, verdict_of
 from scratch_d2.structures.labels import BAD, GOOD, REVIEW
 from scratch_d2.structures.masks import to_rle
+from scratch_d2.structures.run_record import check_run_folder
 from scratch_d2.structures.thresholds import Thresholds
 
 ROWS, SETTINGS = "results.jsonl", "settings.json"
@@ -53,10 +54,12 @@ def read_predictions(folder: Path, score: float | None = None) -> Labels:
     Args:
         score: the lowest score of a detection, in 0..1; None takes the threshold of the run.
 
-    Raises ValueError for a score outside of 0..1.
+    Raises ValueError for a score outside of 0..1, FileNotFoundError if the photographs are
+    elsewhere.
     """
     if score is not None and not 0 <= score <= 1:
         raise ValueError(f"score is {score:g}; accepted is a number in 0..1")
+    check_run_folder(folder)
     return _read_rows(folder, score_threshold(folder) if score is None else score)
 
 

@@ -16,6 +16,7 @@ from scratch_d2.inspection.results import SETTINGS, open_results
 from scratch_d2.inspection.rows import Row, RowFile, write_derived, writing
 from scratch_d2.inspection.shards import Shard
 from scratch_d2.inspection.table import ResultsTable
+from scratch_d2.structures.run_record import RAN_IN
 from scratch_d2.utils.progress import Progress
 
 SUMMARY = "summary.json"
@@ -32,6 +33,7 @@ class ShardResults(NamedTuple):
     shard: Shard
     settings: dict[str, Any]
     inputs: dict[str, Any]
+    ran_in: str | None
 
 
 def merge_results(
@@ -67,10 +69,11 @@ def _read_shard(folder: str | Path) -> ShardResults:
     settings = _read_json(folder / SETTINGS)
     if not settings.get("shard"):
         raise ValueError(f"results folder {str(folder)!r} is not of a run with --shard")
-    inputs = _read_json(folder / SUMMARY).get("inputs")
+    summary = _read_json(folder / SUMMARY)
+    inputs, ran_in = summary.get("inputs"), summary.get(RAN_IN)
     if not isinstance(inputs, dict) or not isinstance(inputs.get("files"), int):
         raise ValueError(f"{str(folder / SUMMARY)!r} does not say what the inputs were")
-    return ShardResults(folder, Shard.parse(settings["shard"]), settings, inputs)
+    return ShardResults(folder, Shard.parse(settings["shard"]), settings, inputs, ran_in)
 
 
 def _read_json(path: Path) -> dict[str, Any]:
@@ -191,7 +194,7 @@ def _write(
     table = ResultsTable(output / "results.csv")
     with writing(table.path, ADVICE):
         table.rewrite(rows)
-    return write_derived(rows, output, settings, advice=ADVICE)
+    return write_derived(rows, output, settings, advice=ADVICE, ran_in=shards[0].ran_in)
 
 
 def _append(lines: list[bytes], path: Path) -> None:

@@ -11,6 +11,7 @@ from scratch_d2.inspection.pictures import into
 from scratch_d2.inspection.results import open_results
 from scratch_d2.inspection.rows import Row, RowFile, write_derived, writing
 from scratch_d2.inspection.table import ResultsTable
+from scratch_d2.structures.run_record import RAN_IN
 from scratch_d2.utils.progress import Progress
 from scratch_d2.utils.remote import SEPARATOR
 
@@ -32,7 +33,7 @@ def merge_parts(source: str, output: Path, overwrite: bool = False) -> dict[str,
     OSError naming what cannot be read or written, and as `open_results`.
     """
     store = PartStore(source)
-    images = _read_total(store)
+    images, ran_in = _read_summary(store)
     names = store.names()
     _check_complete(store, names)
     settings = {**(store.read_settings() or {}), "format": "jsonl"}
@@ -43,14 +44,16 @@ def merge_parts(source: str, output: Path, overwrite: bool = False) -> dict[str,
             table = ResultsTable(output / "results.csv")
             with writing(table.path, ADVICE):
                 table.rewrite(rows)
-            return write_derived(rows, output, settings, advice=ADVICE)
+            return write_derived(rows, output, settings, advice=ADVICE, ran_in=ran_in)
     except KeyboardInterrupt:
         raise KeyboardInterrupt(ADVICE) from None
 
 
-def _read_total(store: PartStore) -> int:
+def _read_summary(store: PartStore) -> tuple[int, str | None]:
+    """Return the number of images, and the folder that their names are relative to."""
     try:
-        return int(json.loads(store.read(SUMMARY))["images"])
+        summary = json.loads(store.read(SUMMARY))
+        return int(summary["images"]), summary.get(RAN_IN)
     except FileNotFoundError:
         raise FileNotFoundError(
             f"results {str(store)!r} have no {SUMMARY}, as a run that is not finished; complete it "

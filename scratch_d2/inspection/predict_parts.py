@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import count, islice
+from pathlib import Path
 from typing import Any
 
 from scratch_d2.inspection.crew import Crew
@@ -17,6 +18,7 @@ from scratch_d2.inspection.results import compare_settings
 from scratch_d2.inspection.rows import Row
 from scratch_d2.inspection.stopwatch import Stopwatch
 from scratch_d2.inspection.worker import Part, Result
+from scratch_d2.structures.run_record import RAN_IN
 from scratch_d2.utils.progress import Progress
 
 PART_SIZE = 512
@@ -151,6 +153,7 @@ def _summarise(store: PartStore, names: list[PartName], settings: dict[str, Any]
         "verdicts": dict(verdicts),
         "unreadable": errors,
         "settings": settings,
+        RAN_IN: str(Path.cwd()),
     }
     store.write(SUMMARY, (json.dumps(summary, indent=2) + "\n").encode())
     return summary

@@ -13,6 +13,7 @@ from scratch_d2.data.coco import CATEGORY_ID, to_coco_results
 from scratch_d2.inspection.inputs import InputFile
 from scratch_d2.inspection.inspector import Inspection
 from scratch_d2.structures.areas import counts, instance_areas
+from scratch_d2.structures.run_record import RAN_IN
 from scratch_d2.structures.thresholds import Thresholds
 
 BLOCK = 1 << 16
@@ -151,14 +152,16 @@ def write_derived(
     settings: dict[str, Any],
     inputs: dict[str, Any] | None = None,
     advice: str = RESUMABLE,
+    ran_in: str | None = None,
 ) -> dict[str, Any]:
     """Write coco_instances_results.json and summary.json from the rows.
 
     Args:
         inputs: of a shard, what it says of all inputs; goes into the summary.
         advice: what to do if they cannot be written.
+        ran_in: folder to which the names of files are relative; None is the working directory.
 
-    Returns the summary: counts by verdict, the unreadable files, and the settings.
+    Returns the summary: counts by verdict, the unreadable files, the settings, and that folder.
     """
     verdicts: Counter[str] = Counter({"good": 0, "bad": 0, "review": 0})
     errors = []
@@ -182,6 +185,7 @@ def write_derived(
         "verdicts": dict(verdicts),
         "unreadable": errors,
         "settings": settings,
+        RAN_IN: ran_in or str(Path.cwd()),
     }
     if inputs is not None:
         summary["inputs"] = inputs

@@ -12,7 +12,7 @@ import numpy as np
 
 from scratch_d2.evaluation.results_io import ROWS
 from scratch_d2.structures.labels import UNJUDGED
-from scratch_d2.structures.run_record import RunRecord
+from scratch_d2.structures.run_record import RunRecord, check_run_folder
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,8 +47,8 @@ class Candidates:
 def read_run(folder: str | Path) -> tuple[RunRecord, Candidates]:
     """Read the output folder of scratch-d2 predict; of a file with several rows, the last counts.
 
-    Raises FileNotFoundError if the folder holds no results, ValueError naming file and line if a
-    row is damaged or has no score of a gate.
+    Raises FileNotFoundError if the folder holds no results, or its photographs are elsewhere,
+    ValueError naming file and line if a row is damaged or has no score of a gate.
     """
     folder = Path(folder)
     record = RunRecord.read(folder)
@@ -57,6 +57,7 @@ def read_run(folder: str | Path) -> tuple[RunRecord, Candidates]:
             f"{str(folder)!r} holds no results: {ROWS} and settings.json of scratch-d2 predict are "
             "expected"
         )
+    check_run_folder(folder)
     rows: dict[str, dict[str, Any]] = {}
     for number, line in enumerate((folder / ROWS).read_text("utf-8").splitlines(), 1):
         row = _read_row(line, f"{folder / ROWS}, line {number}")

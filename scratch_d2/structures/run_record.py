@@ -6,6 +6,10 @@ from pathlib import Path
 
 from scratch_d2.structures.thresholds import RENAMED, Thresholds
 
+ROWS, SUMMARY = "results.jsonl", "summary.json"
+# Key of summary.json with the working directory of the run, to which names of files are relative.
+RAN_IN = "folder"
+
 
 @dataclass(frozen=True)
 class RunRecord:
@@ -44,3 +48,25 @@ class RunRecord:
             return cls(thresholds, **texts, white_level=white_level)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise ValueError(f"{file}: not the settings of a prediction run ({error!r})") from None
+
+
+def check_run_folder(results: str | Path) -> None:
+    """Raise FileNotFoundError if the photographs of results are missing here, but not elsewhere.
+
+    Rows name files as they were given to scratch-d2 predict. If the first of them is not there, but
+    is below the folder in which that command ran, the error names both.
+
+    Args:
+        results: a folder with results.jsonl.
+    """
+    try:
+        with open(Path(results) / ROWS, encoding="utf-8") as rows:
+            file = Path(json.loads(rows.readline())["file"])
+        ran_in = Path(json.loads((Path(results) / SUMMARY).read_text("utf-8"))[RAN_IN])
+    except (OSError, KeyError, TypeError, ValueError):
+        return  # of an earlier version, unfinished, or damaged, which others say
+    if not file.is_absolute() and not file.exists() and (ran_in / file).exists():
+        raise FileNotFoundError(
+            f"photograph {str(file)!r} of {str(results)!r}: no such file; names in these results "
+            f"are relative to {str(ran_in)!r}, where scratch-d2 predict ran; run this command there"
+        )
