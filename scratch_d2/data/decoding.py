@@ -4,7 +4,6 @@ import ctypes
 import importlib
 import io
 import logging
-import struct
 import warnings
 from contextlib import suppress
 from typing import BinaryIO, NamedTuple
@@ -21,8 +20,10 @@ from scratch_d2.data.damage import (
     tiff_damage,
     webp_damage,
 )
+from scratch_d2.data.deep_pixels import has_deep_colours, read_deep_colours, read_deep_grey
+from scratch_d2.data.image_error import ImageError
 from scratch_d2.data.orientation import UPRIGHT, turn
-from scratch_d2.utils.opencv import cv2
+from scratch_d2.data.png_texts import NEEDED_TEXTS, PNG, without_texts
 
 for _plugin in ("Avif", "Jpeg2K", "Tiff", "WebP"):  # the first two are not in every Pillow
     with suppress(ImportError):
@@ -54,19 +55,8 @@ GIT_LFS = b"version https://git-lfs.github.com/spec/"
 MAX_SIDE = 65_535
 MAX_SCANNED = 10**10  # pixels, over all scans of a JPEG: some seconds
 START_OF_SCAN = b"\xff\xda"
-# Tags of TIFF, and two kinds of samples.
-SUBFILE, BITS, PHOTOMETRIC, TILE_WIDTH, TILE_LENGTH = 254, 258, 262, 322, 323
-PLANES, SAMPLES, DNG_VERSION = 284, 339, 50706
-UNSIGNED, SIGNED = 1, 2
-# Where a codestream of JPEG 2000 says how many bits its first component has.
-JPEG2000_SIZE, JPEG2000_PRECISION = b"\xff\x4f\xff\x51", 42
-PNG, PNG_HEAD = b"\x89PNG", 8
-# Chunks of PNG with the texts in which Pillow looks for EXIF and XMP, for the orientation.
-NEEDED_TEXTS = (b"Raw profile type", b"XML:com.adobe.xmp")
-
-
-class ImageError(ValueError):
-    """A file that cannot be used as a photograph or mask; the message names it and says why."""
+# Tags of TIFF.
+SUBFILE, TILE_WIDTH, TILE_LENGTH, DNG_VERSION = 254, 322, 323, 50706
 
 
 class Decoded(NamedTuple):
@@ -169,12 +159,12 @@ def _decode(content: bytes, pixels: bool = False) -> Decoded:
         if (array := decode_jpeg(content, image.size)) is not None:
             orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
             return Decoded(image, None, np.ascontiguousarray(turn(array, orientation)))
-    are_deep = image.mode[0] not in "IF" and _has_deep_colours(content, image)
+    are_deep = image.mode[0] not in "IF" and has_deep_colours(content, image)
     image.load()
     _check_damage(content, image)
-    deep = _read_deep_grey(image) if image.mode[0] in "IF" else None
+    deep = read_deep_grey(image) if image.mode[0] in "IF" else None
     if are_deep:
-        deep = _read_deep_colours(content, image.size)
+        deep = read_deep_colours(content, image.size)
     # Not ImageOps.exif_transpose, which also writes EXIF anew and fails if that is odd.
     orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
     method = UPRIGHT.get(orientation)
@@ -227,66 +217,14 @@ def _decodes(content: bytes) -> bool:
     return True
 
 
-def _has_deep_colours(content: bytes, image: ImageFile.ImageFile) -> bool:
-    """Whether Pillow would keep only the high byte of colours; to be asked before loading."""
-    if image.format == "TIFF":
-        tags = getattr(image, "tag_v2", {})
-        deep = np.max(tags.get(BITS, 8)) > 8
-        if deep and tags.get(PLANES) == 2:  # OpenCV reads them wrongly
-            raise ImageError("16-bit colours in separate planes; save them with 8 bits")
-        return deep
-    if image.format == "PPM":
-        arguments = image.tile[0][3]
-        return image.mode == "RGB" and isinstance(arguments, tuple) and arguments[-1] > 255
-    if image.format == "JPEG2000":
-        precision = content[content.find(JPEG2000_SIZE) + JPEG2000_PRECISION]
-        return (precision & 127) + 1 > 8
-    return ";16" in str([tile[3] for tile in image.tile])
-
-
-def _read_deep_grey(image: Image.Image) -> np.ndarray:
-    """Return grey levels of more than 8 bits as the file has them; Pillow knows int32 for most."""
-    grey, tags = np.asarray(image), getattr(image, "tag_v2", {})
-    bits, kind = (np.max(tags.get(tag, default)) for tag, default in ((BITS, 0), (SAMPLES, 1)))
-    if grey.dtype == np.int32 and (bits, kind) == (32, UNSIGNED):
-        grey = grey.view(np.uint32)
-    if grey.dtype == np.int32 and (bits, kind) == (16, SIGNED):
-        grey = grey.astype(np.int16)
-    if tags.get(PHOTOMETRIC) != 0:
-        return grey
-    return np.iinfo(grey.dtype).max - grey if grey.dtype.kind == "u" else -grey  # 0 is white
-
-
-def _read_deep_colours(content: bytes, size: tuple[int, int]) -> np.ndarray:
-    """Read 16-bit colours by OpenCV, upright or not as they are stored."""
-    pixels = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
-    if pixels is None or pixels.dtype != np.uint16 or pixels.shape[1::-1] != size:
-        raise ImageError("16-bit colours of a kind that is not read; save them with 8 bits")
-    return pixels if pixels.ndim == 2 else pixels[:, :, 2::-1]
-
-
 def _decode_without_texts(content: bytes) -> Decoded:
     """Decode a PNG without its profiles and comments, if it can be with those on its orientation.
 
     The compressed ones of these, too, may be larger than Pillow accepts.
     """
     try:
-        return _decode(_without_texts(content, NEEDED_TEXTS))
+        return _decode(without_texts(content, NEEDED_TEXTS))
     except ImageError:
         raise
     except ValueError:
-        return _decode(_without_texts(content, ()))
-
-
-def _without_texts(content: bytes, needed: tuple[bytes, ...]) -> bytes:
-    """Leave out the profiles and comments of a PNG, but for texts that begin as needed."""
-    kept, place = [content[:PNG_HEAD]], PNG_HEAD
-    while place + 12 <= len(content):
-        (length,) = struct.unpack_from(">I", content, place)
-        kind, chunk = content[place + 4 : place + 8], content[place : place + 12 + length]
-        if kind not in (b"iCCP", b"tEXt", b"zTXt", b"iTXt") or (
-            kind != b"iCCP" and needed and chunk[8:].startswith(needed)
-        ):
-            kept.append(chunk)
-        place += 12 + length
-    return b"".join(kept)
+        return _decode(without_texts(content, ()))

@@ -12,7 +12,8 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 from PIL import Image
 
-from scratch_d2.data.decoding import Decoded, ImageError, decode, read_header
+from scratch_d2.data.decoding import Decoded, decode, read_header
+from scratch_d2.data.image_error import ImageError
 from scratch_d2.structures.images import find_range, to_uint8
 
 MAX_BYTES = 1 << 29  # of a file: no photograph needs more, and no memory is spent on it

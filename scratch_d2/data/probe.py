@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from scratch_d2.data.decoding import ImageError
 from scratch_d2.data.duplicates import perceptual_hash
+from scratch_d2.data.image_error import ImageError
 from scratch_d2.data.images import read_image
 from scratch_d2.data.mask_files import read_mask_kind
 from scratch_d2.structures.masks import mask_to_box, mask_to_polygons, split_regions

@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from scratch_d2.data.decoding import ImageError, decode
+from scratch_d2.data.decoding import decode
+from scratch_d2.data.image_error import ImageError
 from scratch_d2.data.images import read_size
 from scratch_d2.data.probe import MOST_COVERED
 from scratch_d2.formats.classes import DEFAULT, Classes

@@ -10,7 +10,7 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import NamedTuple, TextIO
 
-from scratch_d2.data.decoding import ImageError
+from scratch_d2.data.image_error import ImageError
 from scratch_d2.data.images import MAX_BYTES, Reading, read_content, try_read
 from scratch_d2.utils.folders import describe_left_out, walk_images
 from scratch_d2.utils.image_names import is_image_name

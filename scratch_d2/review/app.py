@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from scratch_d2.data.decoding import ImageError
+from scratch_d2.data.image_error import ImageError
 from scratch_d2.formats.review_file import DECISIONS, Review
 from scratch_d2.review.photograph import encode_picture
 from scratch_d2.review.session import Session

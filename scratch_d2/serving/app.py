@@ -11,7 +11,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from scratch_d2.data.decoding import ImageError
+from scratch_d2.data.image_error import ImageError
 from scratch_d2.serving.batcher import Batcher
 from scratch_d2.serving.body import read_upload
 from scratch_d2.serving.judging import CannotInspect, Upload

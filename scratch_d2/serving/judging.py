@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from scratch_d2.data.decoding import ImageError
+from scratch_d2.data.image_error import ImageError
 from scratch_d2.data.images import Photograph, read_content
 from scratch_d2.inspection.inputs import InputFile
 from scratch_d2.inspection.inspector import Inspection, Inspector
