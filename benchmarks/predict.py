@@ -1,13 +1,14 @@
-"""Time tools/predict.py against one image after the other, on the same weights and photographs.
+"""Time scratch-d2 predict against one image after the other, on the same weights and photographs.
 
 python benchmarks/predict.py --config-file C --weights W --gate G [--images N] [KEY VALUE ...]
 
 Renders labels, 20% of them Bad, once as they are and once enlarged to 2,000 pixels, and inspects
-them in turns, each contender in a process of its own: Detectron2's DefaultPredictor in a loop where
-installed; the embedded detector in a loop; this package as tools/predict.py runs it, with exact and
-with the device's fastest numbers, writing all its results; and its models alone, on images that are
-in memory already. Thresholds are those beside W. Prints images a second, peak memory, verdicts, and
-how far the time is from the models' floating-point work at the measured speed of matrix products.
+them in turns, each contender in a process of its own: Detectron2's DefaultPredictor in a loop if it
+is installed; the embedded detector in a loop; this package as scratch-d2 predict runs it, exactly
+and in each runtime that is installed, writing all its results; and the models of its fastest run
+alone, on images that are in memory already. Thresholds are those beside W. Prints images a second,
+processor time, which tells more while other programs run, peak memory, verdicts, and how far the
+time is from the models' floating-point work at the measured speed of matrix products.
 """
 
 import argparse
@@ -20,8 +21,10 @@ import tempfile
 import time
 import warnings
 from collections import defaultdict
+from importlib.util import find_spec
 from pathlib import Path
 
+import numpy as np
 import torch
 from PIL import Image
 from torch.utils.flop_counter import FlopCounterMode
@@ -43,7 +46,7 @@ from scratch_d2.utils.installed import detectron2_installed
 from scratch_d2.utils.tables import format_table
 
 LARGE = 2000
-BEST = "ours"
+BEST, ALONE = "predict", "its models alone"
 
 
 def parse_args():
@@ -67,15 +70,20 @@ def setup(args, precision="auto"):
     return load_config(args.config_file, opts), opts
 
 
+def now():
+    """Seconds of the clock and of all processors."""
+    return np.array([time.perf_counter(), time.process_time()])
+
+
 def one_by_one(args, folder, find):
     """Read an image, find, judge, next; `find` gets HxWx3 uint8 RGB."""
     cfg, opts = setup(args)
     thresholds = resolve_bundle(cfg, opts).thresholds
     find(read_image(next(find_files([folder])).path))
-    begin, labels = time.perf_counter(), []
+    begin, labels = now(), []
     for source in find_files([folder]):
         labels.append(judge(find(read_image(source.path)), None, thresholds).label)
-    return time.perf_counter() - begin, labels
+    return now() - begin, labels
 
 
 def default_predictor(args, folder):
@@ -98,40 +106,45 @@ def embedded_loop(args, folder):
     return one_by_one(args, folder, lambda image: detector([image])[0])
 
 
-def ours(args, folder, engine="auto", precision="auto"):
-    cfg, opts = setup(args, precision)
-    inspector = Inspector.from_config(cfg, get_engine(engine), opts)
+def ours(args, folder, runtime="auto", precision="auto"):
+    inspector = load_inspector(args, runtime, precision)
     inspector.inspect([read_image(next(find_files([folder])).path)])
     options = Options(workers=pick_workers("cpu"))
     with tempfile.TemporaryDirectory() as output:
-        begin = time.perf_counter()
+        begin = now()
         _, stopwatch = predict_files(inspector, find_files([folder]), Path(output), options)
-        seconds = time.perf_counter() - begin
+        seconds = now() - begin
         labels = [row["verdict"] for row in RowFile(Path(output) / "results.jsonl")]
-    return seconds, labels, format_times(stopwatch)
+    return seconds, labels, f"{inspector.runtime}; {format_times(stopwatch)}"
+
+
+def load_inspector(args, runtime="auto", precision="auto"):
+    cfg, opts = setup(args, precision)
+    opts = [*opts, "SCRATCH.RUNTIME", runtime]
+    return Inspector.from_config(load_config(args.config_file, opts), get_engine(), opts, 1)
 
 
 def models_alone(args, folder):
     """What is left of `ours` without reading, pictures and results."""
-    cfg, opts = setup(args)
-    inspector = Inspector.from_config(cfg, get_engine(), opts)
+    inspector = load_inspector(args)
     images = [read_image(source.path) for source in find_files([folder])]
     inspector.inspect(images[:1])
     workers, found = pick_workers("cpu"), []
-    begin = time.perf_counter()
+    begin = now()
     with shared_by(workers) as start:
         stage = Stage(inspector.inspect, workers, start)
         run_stages(in_batches(images, Options.batch_size), [stage], found.extend, 2 * workers + 2)
-    return time.perf_counter() - begin, [inspection.verdict.label for inspection in found]
+    return now() - begin, [inspection.verdict.label for inspection in found]
 
 
 CONTENDERS = {
     "DefaultPredictor, one by one": default_predictor,
     "embedded, one by one": embedded_loop,
-    f"{BEST}, exact": lambda args, folder: ours(args, folder, precision="exact"),
-    f"{BEST}, embedded": lambda args, folder: ours(args, folder, engine="embedded"),
+    "predict, exact": lambda args, folder: ours(args, folder, precision="exact"),
+    "predict, torch": lambda args, folder: ours(args, folder, "torch"),
+    "predict, OpenVINO": lambda args, folder: ours(args, folder, "openvino"),
     BEST: ours,
-    "models alone": models_alone,
+    ALONE: models_alone,
 }
 
 
@@ -148,9 +161,10 @@ def run_contender(args, folder, name):
 
 def be_contender(args):
     name, folder = args.only
-    seconds, labels, *said = CONTENDERS[name](args, folder)
+    (seconds, busy), labels, *said = CONTENDERS[name](args, folder)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(json.dumps({"seconds": seconds, "labels": labels, "peak": peak, "said": said}))
+    done = {"seconds": seconds, "busy": busy, "labels": labels, "peak": peak, "said": said}
+    print(json.dumps(done))
 
 
 def write_photographs(root, args):
@@ -167,7 +181,8 @@ def write_photographs(root, args):
 
 
 def compare(args, folder):
-    names = [name for name in CONTENDERS if "Default" not in name or detectron2_installed()]
+    lacking = {"Default": not detectron2_installed(), "OpenVINO": not find_spec("openvino")}
+    names = [n for n in CONTENDERS if not any(part in n and no for part, no in lacking.items())]
     runs = defaultdict(list)
     for turn in range(args.rounds):
         for name in names[:: 1 if turn % 2 == 0 else -1]:
@@ -175,27 +190,36 @@ def compare(args, folder):
     paths = [source.path for source in find_files([str(folder)])]
     bad = [path.parent.name == "bad" for path in paths]
     every = runs["embedded, one by one"][0]["labels"]
-    slowest = min(run["seconds"] for run in runs[names[0]])
+    best = {
+        key: {name: min(run[key] for run in runs[name]) for name in names}
+        for key in ("seconds", "busy")
+    }
     print(f"\n{len(paths)} photographs, {sum(bad)} of them Bad; the best of {args.rounds} rounds")
     rows = []
     for name in names:
-        labels, seconds = runs[name][0]["labels"], min(run["seconds"] for run in runs[name])
+        labels = runs[name][0]["labels"]
         tp = sum(label == "bad" for label, b in zip(labels, bad) if b)
         fp = sum(label == "bad" for label, b in zip(labels, bad) if not b)
         same = sum(map(str.__eq__, labels, every))
-        rates = f"{len(paths) / seconds:.1f}", f"{slowest / seconds:.2f}"
+        rates = f"{len(paths) / best['seconds'][name]:.1f}", _ratio(best["seconds"], name)
+        busy = f"{1000 * best['busy'][name] / len(paths):.1f}", _ratio(best["busy"], name)
         peak = max(run["peak"] for run in runs[name])
-        rows.append([name, *rates, f"{peak:.0f}", tp, fp, same])
-    headers = ["", "images/s", "ratio", "peak MB", "true positives", "false positives"]
+        rows.append([name, *rates, *busy, f"{peak:.0f}", tp, fp, same])
+    headers = ["", "images/s", "ratio", "processor ms per image", "ratio", "peak MB"]
+    headers += ["true positives", "false positives"]
     print(format_table(rows, [*headers, "verdicts as one by one"], markdown=True))
     mine = runs[BEST][0]["labels"]
     lost = [p for p, b, x, y in zip(paths, bad, every, mine) if b and x == "bad" != y]
     print(f"  Bad lost against the detector on everything: {len(lost)} {[p.name for p in lost]}")
     fastest = min(runs[BEST], key=lambda run: run["seconds"])
-    alone = min(run["seconds"] for run in runs["models alone"])
     print(f"  {fastest['said'][0]}")
-    print(f"  outside the models: {1 - alone / fastest['seconds']:.1%} of the time")
+    shares = [1 - best[key][ALONE] / best[key][BEST] for key in ("seconds", "busy")]
+    print(f"  outside the models: {shares[0]:.1%} of the time, {shares[1]:.1%} of processor time")
     return fastest["seconds"], paths
+
+
+def _ratio(seconds, name):
+    return f"{next(iter(seconds.values())) / seconds[name]:.2f}"
 
 
 def matrix_rate(dtype):
@@ -222,8 +246,7 @@ def mean_work(model, images):
 
 def print_limit(args, seconds, paths):
     """Compare a run with the work of its models at the speed of matrix products."""
-    cfg, opts = setup(args)
-    inspector = Inspector.from_config(cfg, get_engine("embedded"), opts)
+    inspector = load_inspector(args, "torch")
     images = [read_image(path) for path in paths]
     scores = inspector.models.gate(images)
     doubtful = [i for i, p in zip(images, scores) if p >= inspector.thresholds.gate_threshold]
