@@ -29,11 +29,20 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--queue", type=int, default=64, help=words)
     words = "megabytes of a body; a larger one is refused with 413 (32)"
     parser.add_argument("--max-megabytes", type=float, default=32, help=words)
+    words = "megapixels of a photograph; a larger one is refused with 422 (50)"
+    parser.add_argument("--max-megapixels", type=float, default=50, help=words)
     words = "seconds within which a body must arrive; later ones are refused with 408 (30)"
     parser.add_argument("--body-timeout", type=float, default=30, help=words)
     add_pairs(parser)
     args = parser.parse_args(argv)
-    for name in ("batch_size", "workers", "queue", "max_megabytes", "body_timeout"):
+    for name in (
+        "batch_size",
+        "workers",
+        "queue",
+        "max_megabytes",
+        "max_megapixels",
+        "body_timeout",
+    ):
         value = vars(args)[name]
         if value is not None and not value > 0:
             parser.error(f"argument --{name.replace('_', '-')}: {value}; accepted is more than 0")
@@ -49,7 +58,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     check_libraries()
     from scratch_d2.serving.app import Limits
 
-    limits = Limits(int(args.max_megabytes * MEGABYTE), args.queue, args.body_timeout)
+    limits = Limits(
+        most_bytes=int(args.max_megabytes * MEGABYTE),
+        most_pixels=int(args.max_megapixels * 1e6),
+        most_inside=args.queue,
+        body_seconds=args.body_timeout,
+    )
     inspector = load_inspector(args)
     workers = count_workers(args, inspector)
     announce(inspector)

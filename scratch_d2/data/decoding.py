@@ -130,6 +130,15 @@ def read_header(file: BinaryIO) -> tuple[int, int]:
     return image.size[::-1] if is_turned else image.size
 
 
+def count_pixels(content: bytes) -> int:
+    """Return width x height by the header of an image; 0 if it has none, `decode` says why."""
+    try:
+        image = Image.open(io.BytesIO(content), formats=FORMATS)
+    except Exception:
+        return 0
+    return image.width * image.height
+
+
 def _orientation(image: ImageFile.ImageFile, file: BinaryIO) -> int:
     """Return the EXIF orientation; a PNG, which Pillow decodes for that, is searched first."""
     if image.format == "TIFF":  # Pillow turns it as it loads it

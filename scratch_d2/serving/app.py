@@ -14,7 +14,7 @@ from starlette.routing import Route
 from scratch_d2.data.image_error import ImageError
 from scratch_d2.serving.batcher import Batcher
 from scratch_d2.serving.body import read_upload
-from scratch_d2.serving.judging import CannotInspect, Upload
+from scratch_d2.serving.judging import MOST_PIXELS, CannotInspect, Upload
 from scratch_d2.serving.lingering import answer_refusal
 from scratch_d2.serving.metrics import Metrics
 from scratch_d2.web.answers import HANDLERS, Refused
@@ -29,6 +29,7 @@ class Limits:
 
     Attributes:
         most_bytes: of a body.
+        most_pixels: of a photograph, by its header; a file of a few kB can claim very many.
         most_inside: requests that are received, wait or are judged; more are answered with 429.
         body_seconds: within which a body must arrive.
         answer_seconds: within which a photograph must be judged, from then on.
@@ -37,6 +38,7 @@ class Limits:
     """
 
     most_bytes: int = 32 << 20
+    most_pixels: int = MOST_PIXELS
     most_inside: int = 64
     body_seconds: float = 30.0
     answer_seconds: float = 60.0

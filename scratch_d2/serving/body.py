@@ -1,5 +1,6 @@
 """Read what a client sends: within a size, within a time, raw or as a form."""
 
+import logging
 from collections.abc import AsyncGenerator
 
 import anyio
@@ -11,6 +12,9 @@ from scratch_d2.serving.judging import Upload
 from scratch_d2.web.answers import Refused
 
 FIELD = "image"
+FLAGS = {"true": True, "false": False, "1": True, "0": False, "yes": True, "no": False}
+# What strangers send in a form is no concern of the log.
+logging.getLogger("python_multipart").setLevel(logging.ERROR)
 FORM = "multipart/form-data"
 CLOSE = {"Connection": "close"}
 
@@ -19,9 +23,9 @@ async def read_upload(request: Request, most_bytes: int, seconds: float) -> Uplo
     """Read the photograph in the body of a request, raw or as the file `image` of a form.
 
     Raises Refused: 408 for a client that needs longer, 413 for a body that is larger, 400 for an
-    empty one, or a form without that file.
+    empty one, a form without that file, or another word than true or false for `overlay`.
     """
-    overlay = request.query_params.get("overlay", "false").lower() in ("1", "true", "yes")
+    overlay = _read_flag(request, "overlay")
     body = await read_body(request, most_bytes, seconds)
     if not body:
         raise Refused("the body is empty; send the bytes of an image, or a form with one")
@@ -30,6 +34,13 @@ async def read_upload(request: Request, most_bytes: int, seconds: float) -> Uplo
     else:
         content, name = body, ""
     return Upload(content, request.query_params.get("name") or name or FIELD, overlay)
+
+
+def _read_flag(request: Request, name: str) -> bool:
+    value = request.query_params.get(name, "false")
+    if value.lower() not in FLAGS:
+        raise Refused(f"{name} is {value!r}; accepted are {', '.join(FLAGS)}")
+    return FLAGS[value.lower()]
 
 
 async def read_body(request: Request, most_bytes: int, seconds: float) -> bytes:

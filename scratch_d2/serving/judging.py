@@ -8,12 +8,15 @@ from typing import Any
 
 import numpy as np
 
+from scratch_d2.data.decoding import count_pixels
 from scratch_d2.data.image_error import ImageError
 from scratch_d2.data.images import Photograph, read_content
 from scratch_d2.inspection.inputs import InputFile
 from scratch_d2.inspection.inspector import Inspection, Inspector
 from scratch_d2.inspection.rows import Row, ok_row
 from scratch_d2.utils.opencv import cv2
+
+MOST_PIXELS = 50_000_000
 
 
 class CannotInspect(Exception):
@@ -37,14 +40,14 @@ class Upload:
 class Judge:
     """Judges uploads with an inspector; several threads may share it."""
 
-    def __init__(self, inspector: Inspector) -> None:
-        self.inspector = inspector
+    def __init__(self, inspector: Inspector, most_pixels: int = MOST_PIXELS) -> None:
+        self.inspector, self.most_pixels = inspector, most_pixels
         self._ids = count()
 
     def __call__(self, uploads: list[Upload]) -> list[Row | Exception]:
         """Return a row for each upload, with `overlay_png` in base64 if it is wanted.
 
-        An upload that is no image gives an ImageError, one at which the models fail CannotInspect.
+        An upload that is no image, or a larger one than accepted, gives an ImageError, one at which the models fail CannotInspect.
         """
         photographs = [self._read(upload) for upload in uploads]
         readable = [each.pixels for each in photographs if isinstance(each, Photograph)]
@@ -57,6 +60,12 @@ class Judge:
         ]
 
     def _read(self, upload: Upload) -> Photograph | ImageError:
+        pixels = count_pixels(upload.content)
+        if pixels > self.most_pixels:
+            return ImageError(
+                f"{upload.name!r}: {pixels / 1e6:.1f} megapixels; accepted are "
+                f"{self.most_pixels / 1e6:g}"
+            )
         try:
             return read_content(upload.content, upload.name, self.inspector.white_level)
         except ImageError as error:

@@ -47,8 +47,8 @@ def serve(inspector: Inspector, limits: "Limits", place: Place = Place()) -> Non
     from scratch_d2.serving.protocol import ImpatientProtocol
 
     with listen(place.port, place.host) as listener, shared_by(place.workers) as begin:
-        metrics = Metrics()
-        batcher = Batcher(Judge(inspector), place.batch_size, place.workers, begin, metrics.batch)
+        metrics, judge = Metrics(), Judge(inspector, limits.most_pixels)
+        batcher = Batcher(judge, place.batch_size, place.workers, begin, metrics.batch)
         app = make_app(Service(batcher, limits, metrics), place.host in LOCAL)
         host = f"[{place.host}]" if ":" in place.host else place.host
         print(f"serving http://{host}:{listener.getsockname()[1]}/inspect", flush=True)

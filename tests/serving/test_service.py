@@ -22,6 +22,7 @@ from PIL import Image
 from scratch_d2.inspection.inputs import find_files
 from scratch_d2.inspection.inspector import Inspector
 from scratch_d2.inspection.predict import Options, predict_files
+from scratch_d2.serving.judging import Judge, Upload
 from tests.commands import ROOT
 from tests.inspection.fakes import THRESHOLDS, bright_detector, bright_inspector, photograph
 from tests.web.servers import ask, running
@@ -137,6 +138,22 @@ def test_what_cannot_be_judged_gets_its_reason(body, kind, status, said):
         got, answer = ask(f"{url}/inspect", body, **{"Content-Type": kind or "image/png"})
         assert got == status and said in answer["error"], answer
         assert ask(f"{url}/inspect", png(False))[1]["verdict"] == "good"
+
+
+def test_a_photograph_of_too_many_pixels_is_refused_by_its_header():
+    buffer = io.BytesIO()
+    Image.new("1", (6000, 500)).save(buffer, "TIFF", compression="group4")
+    judge = Judge(bright_inspector(), most_pixels=2_000_000)
+    refused, judged = judge([Upload(buffer.getvalue(), "a.tif"), Upload(png(), "b.png")])
+    assert str(refused) == "'a.tif': 3.0 megapixels; accepted are 2"
+    assert judged["verdict"] == "bad"
+
+
+def test_another_word_for_the_overlay_is_named():
+    with service() as url:
+        status, answer = ask(f"{url}/inspect?overlay=maybe", png())
+        assert status == 400 and "overlay is 'maybe'; accepted are true, false" in answer["error"]
+        assert "overlay_png" in ask(f"{url}/inspect?overlay=Yes", png())[1]
 
 
 def test_other_addresses_methods_and_hosts():
