@@ -7,10 +7,11 @@ The reference models inspect rendered labels, 20% of them Bad, and write all res
 process with one batch and with two batches at a time, on Ray with one and two workers, and on Ray
 with two workers that write Parquet parts. Starting Ray and loading the models is not counted.
 
-Processor time is that of all processes of a run, Ray's own among them, also for each image. It
-tells the contenders apart where other programs share the machine, and the clock does not. `driver`
-is the processor time of this process. Then follow the seconds that each stage takes for an image,
-and what they promise for a cluster of many machines.
+Every contender inspects the labels once before it is measured, because the first image of each size
+takes longer. Processor time is that of all processes of a run. It tells the contenders apart where
+other programs share the machine, and the clock does not. It is split into what inspects, the driver
+(this process) and Ray's own processes. These take their time by the second and not by the
+image, so on a busy machine they take more for each image. Then follow the seconds of each stage.
 """
 
 import argparse
@@ -18,7 +19,7 @@ import os
 import statistics
 import tempfile
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -34,7 +35,6 @@ from scratch_d2.inspection.options import Options
 from scratch_d2.inspection.parts import PartStore
 from scratch_d2.inspection.predict import predict_files, predict_on_cluster
 from scratch_d2.inspection.predict_parts import predict_in_parts
-from scratch_d2.inspection.processors import shared_by
 from scratch_d2.inspection.stopwatch import Stopwatch
 from scratch_d2.synthetic.dataset import write_dataset
 from scratch_d2.utils.tables import format_table
@@ -48,67 +48,87 @@ class Run(NamedTuple):
     """What one run took, for each image: seconds by the clock, of processors, and of stages."""
 
     clock: float
-    processors: float
+    inspecting: float
     driver: float
+    ray: float
     stages: Mapping[str, float]
+
+    @property
+    def processors(self) -> float:
+        """All of them together."""
+        return self.inspecting + self.driver + self.ray
 
 
 class Meter:
-    """Adds up the time of a run, from when it begins to inspect."""
+    """Takes the time of a run, from when it begins to inspect."""
 
     def __init__(self) -> None:
-        self.clock = self.processors = self.driver = 0.0
+        self.clock, self.used = 0.0, Counter[str]()
 
     @contextmanager
     def __call__(self) -> Iterator[None]:
-        begun = time.perf_counter(), processor_seconds(), time.process_time()
+        begun, before = time.perf_counter(), processor_seconds()
         yield
-        self.clock = time.perf_counter() - begun[0]
-        self.processors = processor_seconds() - begun[1]
-        self.driver = time.process_time() - begun[2]
+        self.clock = time.perf_counter() - begun
+        self.used = processor_seconds()
+        self.used.subtract(before)
 
     def of(self, stopwatch: Stopwatch) -> Run:
         """Return what an image took."""
         images = stopwatch.images
         stages = {stage: stopwatch.seconds[stage] / images for stage in STAGES}
-        return Run(self.clock / images, self.processors / images, self.driver / images, stages)
+        used = (self.used[what] / images for what in ("inspecting", "driver", "ray"))
+        return Run(self.clock / images, *used, stages)
 
 
-def processor_seconds() -> float:
-    """Return the processor time of this process and of all that it has started, ended or not."""
-    parents, seconds = {}, {}
+def processor_seconds() -> Counter[str]:
+    """Return the processor time of this process and of all that it has started, by what they do."""
+    parents, seconds, what = {}, {}, {}
     for folder in Path("/proc").glob("[0-9]*"):
+        number = int(folder.name)
         try:
             fields = (folder / "stat").read_text().rpartition(")")[2].split()
+            command = (folder / "cmdline").read_bytes()
         except OSError:  # it has ended meanwhile
             continue
-        parents[int(folder.name)] = int(fields[1])
-        seconds[int(folder.name)] = sum(map(int, fields[11:15])) / TICKS
+        parents[number], seconds[number] = int(fields[1]), sum(map(int, fields[11:13])) / TICKS
+        what[number] = "inspecting" if command.startswith(b"ray::") else "ray"
+    what[os.getpid()] = "driver"
     ours, more = {os.getpid()}, True
     while more:
         found = {child for child, parent in parents.items() if parent in ours} - ours
         ours, more = ours | found, bool(found)
-    return sum(seconds[number] for number in ours if number in seconds)
+    used = Counter[str]()
+    for number in ours:
+        used[what[number]] += seconds[number]
+    return used
 
 
 def plainly(inspector: Inspector, folder: Path, output: Path, workers: int) -> Run:
-    meter, options = Meter(), Options(workers=workers)
-    with meter():
-        stopwatch = predict_files(inspector, find_files([str(folder)]), output, options)[1]
-    return meter.of(stopwatch)
+    meter = Meter()
+    for options in (Options(workers=workers), Options(workers=workers, overwrite=True)):
+        files = find_files([str(folder)], log=False)
+        with meter():
+            stopwatch = predict_files(inspector, files, output, options)[1]
+    # Here one process inspects and writes.
+    return meter.of(stopwatch)._replace(
+        inspecting=meter.used["driver"] / stopwatch.images, driver=0
+    )
 
 
 def on_ray(folder: Path, output: Path, workers: int, in_parts: bool = False) -> Run:
-    meter, files = Meter(), find_files([str(folder)])
+    meter = Meter()
     store = PartStore(str(output)) if in_parts else None
     load = Inspector.from_pretrained
     with connected("local", load, Options(), workers, store) as crew:
         wait_for_all(crew)
-        with meter():
-            if store is not None:
-                stopwatch = predict_in_parts(crew, files, store, Options(), PART)[1]
-            else:
-                stopwatch = predict_on_cluster(crew, files, output, Options())[1]
+        for options in (Options(), Options(overwrite=True)):
+            files = find_files([str(folder)], log=False)
+            with meter():
+                if store is not None:
+                    stopwatch = predict_in_parts(crew, files, store, options, PART)[1]
+                else:
+                    stopwatch = predict_on_cluster(crew, files, output, options)[1]
     return meter.of(stopwatch)
 
 
@@ -129,16 +149,13 @@ def measure(folder: Path, rounds: int) -> dict[str, list[Run]]:
         "Ray, 2 workers": lambda output: on_ray(folder, output, 2),
         "Ray, 2 workers, Parquet": lambda output: on_ray(folder, output, 2, in_parts=True),
     }
-    with shared_by(2) as begin:
-        begin()
-        inspector.inspect([])
     runs: dict[str, list[Run]] = defaultdict(list)
     for number in range(rounds):
         order = list(contenders) if number % 2 == 0 else list(contenders)[::-1]
         for name in order:
             with tempfile.TemporaryDirectory() as output:
                 runs[name].append(contenders[name](Path(output) / "results"))
-                print(f"round {number + 1}: {name}: {1 / runs[name][-1].clock:.1f} a second")
+                print(f"round {number + 1}: {name}: {1 / runs[name][-1].clock:.1f}/s", flush=True)
     return {name: runs[name] for name in contenders}
 
 
@@ -160,11 +177,11 @@ def print_rates(runs: dict[str, list[Run]]) -> None:
                 f"{min(run.clock for run in first) / best:.2f}",
                 f"{1000 * used:.1f}",
                 f"{middle(first, 'processors') / used:.2f}",
-                f"{1000 * middle(some, 'driver'):.1f}",
+                *(f"{1000 * middle(some, what):.1f}" for what in ("inspecting", "driver", "ray")),
             ]
         )
     headers = ["", "images/s", "ratio", "ratio of the best", "processor time, ms", "ratio"]
-    print(format_table(rows, [*headers, "driver, ms"], markdown=True), end="\n\n")
+    print(format_table(rows, [*headers, "inspecting", "driver", "Ray"], markdown=True), end="\n\n")
 
 
 def print_stages(runs: dict[str, list[Run]]) -> None:

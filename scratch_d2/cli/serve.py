@@ -17,6 +17,7 @@ from scratch_d2.cli.common import add_pairs, command_parser
 from scratch_d2.cli.models import add_models, announce, check_models, count_workers, load_inspector
 
 MEGABYTE = 1 << 20
+POSITIVE = ("batch_size", "workers", "queue", "max_megabytes", "max_megapixels", "body_timeout")
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -35,14 +36,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--body-timeout", type=float, default=30, help=words)
     add_pairs(parser)
     args = parser.parse_args(argv)
-    for name in (
-        "batch_size",
-        "workers",
-        "queue",
-        "max_megabytes",
-        "max_megapixels",
-        "body_timeout",
-    ):
+    for name in POSITIVE:
         value = vars(args)[name]
         if value is not None and not value > 0:
             parser.error(f"argument --{name.replace('_', '-')}: {value}; accepted is more than 0")

@@ -47,7 +47,8 @@ class Judge:
     def __call__(self, uploads: list[Upload]) -> list[Row | Exception]:
         """Return a row for each upload, with `overlay_png` in base64 if it is wanted.
 
-        An upload that is no image, or a larger one than accepted, gives an ImageError, one at which the models fail CannotInspect.
+        An upload that is no image, or a larger one than accepted, gives an ImageError, one at which
+        the models fail CannotInspect.
         """
         photographs = [self._read(upload) for upload in uploads]
         readable = [each.pixels for each in photographs if isinstance(each, Photograph)]
