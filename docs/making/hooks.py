@@ -25,6 +25,8 @@ COPIES = {
     "CHANGELOG.md": "project/changelog.md",
 }
 PAGES = {**COPIES, "README.md": "index.md", NOTEBOOK: "guides/tutorial.md"}
+# Pages that a search shows before others.
+FIRST = {"guides/prediction.md": 3, "reference/config.md": 9}
 LINK = re.compile(r"(?<=\]\()[^)\s]+(?=\))")
 
 
@@ -47,7 +49,9 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """Lead links of docs/ to files outside of it to their copies on the site."""
+    """Weigh a page for the search, and lead its links to files outside docs/ to their copies."""
+    if page.file.src_uri in FIRST:
+        page.meta["search"] = {"boost": FIRST[page.file.src_uri]}
     written_by_hand = page.file.generated_by is None
     return move_links(markdown, f"docs/{page.file.src_uri}") if written_by_hand else markdown
 
