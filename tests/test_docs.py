@@ -10,6 +10,7 @@ import pytest
 
 from scratch_d2.cli.main import COMMANDS, load_command
 from scratch_d2.config import default_config, flatten
+from tests.documents import blocks_of
 
 ROOT = Path(__file__).parents[1]
 NAMES = ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "MODEL_ZOO.md")
@@ -48,6 +49,13 @@ def test_a_page_names_only_what_exists(page):
     for command, arguments in re.findall(r"scratch-d2 ([a-z][a-z-]*)([^\n`|]*)", joined):
         assert command in COMMANDS
         assert set(re.findall(r"(?<!\S)--[a-z][a-z-]*", arguments)) <= options_of(command)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_program_is_one(page):
+    for block in blocks_of(page):
+        if block.language == "python":
+            compile(block.text, f"{page}:{block.line}", "exec")
 
 
 @pytest.mark.parametrize(
