@@ -96,9 +96,8 @@ def _hide_unseen(made: Evaluation, skipped_below: float) -> Evaluation:
     unknown = dict.fromkeys(("recall_lost", "fp_avoided"), math.nan)
     results = {**made.results, "image": image, "gate": {**made.results["gate"], **unknown}}
     note = (
-        f"the detector has not seen the images with p(Bad) below {skipped_below:g}: AP takes them "
-        "for empty, nobody knows what the area rule alone would say, and a lower threshold of the "
-        "gate cannot be judged here"
+        f"the detector has not seen the images with p(Bad) below {skipped_below:g}: AP counts "
+        "them as empty, and neither the area rule alone nor a lower gate threshold can be judged"
     )
     notes = [note, *made.metadata["notes"]]
     metadata = {**made.metadata, "unseen_below": skipped_below, "notes": notes}
