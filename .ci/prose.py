@@ -33,7 +33,7 @@ RULES = {
     r"\b(as|than) it stands\b": "as it is",
     r"\bstands (in|on|beside|behind|after|before|there|here)\b(?! for)": "is",
     r"\b(figures stand|as they stand)\b": "are",
-    r"\b(ms|s|seconds|detections|anchors|scratches|rows|bytes) an image\b": "per image",
+    r"\b(ms|s|seconds|time|detections|anchors|scratches|rows|bytes) an image\b": "per image",
     r"\b(an?|the) (hour|day|minute|second) at most\b": "at most an hour",
     r"\bthaw(s|ed|ing)?\b": "apply",
     r"\bso as to\b": "to",
