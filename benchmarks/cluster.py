@@ -22,6 +22,7 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -30,12 +31,16 @@ import torch
 from scratch_d2 import Inspector
 from scratch_d2.cli.common import run
 from scratch_d2.inspection.cluster import connected
-from scratch_d2.inspection.inputs import find_files
+from scratch_d2.inspection.inputs import find_files, in_batches
+from scratch_d2.inspection.jobs import PredictionPipeline, make_jobs
 from scratch_d2.inspection.options import Options
-from scratch_d2.inspection.parts import PartStore
+from scratch_d2.inspection.parts import PartName, PartStore
+from scratch_d2.inspection.pictures import write_picture
 from scratch_d2.inspection.predict import predict_files, predict_on_cluster
 from scratch_d2.inspection.predict_parts import predict_in_parts
+from scratch_d2.inspection.rows import RowFile
 from scratch_d2.inspection.stopwatch import Stopwatch
+from scratch_d2.inspection.table import ResultsTable
 from scratch_d2.synthetic.dataset import write_dataset
 from scratch_d2.utils.tables import format_table
 
@@ -119,7 +124,7 @@ def plainly(inspector: Inspector, folder: Path, output: Path, workers: int) -> R
 def on_ray(folder: Path, output: Path, workers: int, in_parts: bool = False) -> Run:
     meter = Meter()
     store = PartStore(str(output)) if in_parts else None
-    load = Inspector.from_pretrained
+    load = partial(Inspector.from_pretrained, threads=1)
     with connected("local", load, Options(), workers, store) as crew:
         wait_for_all(crew)
         for options in (Options(), Options(overwrite=True)):
@@ -141,7 +146,7 @@ def wait_for_all(crew: Any) -> None:
 
 def measure(folder: Path, rounds: int) -> dict[str, list[Run]]:
     torch.set_num_threads(2)
-    inspector = Inspector.from_pretrained()
+    inspector = Inspector.from_pretrained(threads=1)
     contenders: dict[str, Callable[[Path], Run]] = {
         "plain, 2 at a time": lambda output: plainly(inspector, folder, output, 2),
         "plain, 1 at a time": lambda output: plainly(inspector, folder, output, 1),
@@ -157,6 +162,53 @@ def measure(folder: Path, rounds: int) -> dict[str, list[Run]]:
                 runs[name].append(contenders[name](Path(output) / "results"))
                 print(f"round {number + 1}: {name}: {1 / runs[name][-1].clock:.1f}/s", flush=True)
     return {name: runs[name] for name in contenders}
+
+
+class ProcessorStopwatch(Stopwatch):
+    """Takes the processor time of this process instead of the clock's."""
+
+    @contextmanager
+    def __call__(self, stage: str) -> Iterator[None]:
+        begin = time.process_time()
+        try:
+            yield
+        finally:
+            self.seconds[stage] += time.process_time() - begin
+
+
+def service_times(folder: Path, output: Path) -> dict[str, float]:
+    """Return ms of processor time for each image and stage, one after the other, after a first run.
+
+    "rows" is what a worker takes for Parquet parts, "driver" what a driver takes for results.jsonl.
+    """
+    inspector, store = Inspector.from_pretrained(threads=1), PartStore(str(output / "parts"))
+    store.prepare()
+    files = list(find_files([str(folder)], log=False))
+    for _ in range(2):
+        stopwatch, rows, pictures = ProcessorStopwatch(), [], {}
+        pipeline = PredictionPipeline(inspector, pictures.__setitem__, Options(), stopwatch)
+        for batch in make_jobs(in_batches(files, 8), 0):
+            rows += pipeline.write_outputs(pipeline.inspect(pipeline.read(batch)))
+        with stopwatch("rows"):
+            store.write_part(PartName.of(0, files), rows)
+        with stopwatch("driver"):
+            for name, content in pictures.items():
+                write_picture(content, store_path(output, name))
+            RowFile(output / "results.jsonl").append(rows)
+            ResultsTable(output / "results.csv").rewrite(rows)
+    return {stage: 1000 * value / len(files) for stage, value in stopwatch.seconds.items()}
+
+
+def store_path(output: Path, name: str) -> Path:
+    """Return where a picture goes, and make its folder."""
+    path = output / name
+    path.parent.mkdir(exist_ok=True)
+    return path
+
+
+def print_service(times: Mapping[str, float]) -> None:
+    rows = [[stage, f"{value:.2f}"] for stage, value in times.items()]
+    print(format_table(rows, ["stage", "processor time, ms"], markdown=True), end="\n\n")
 
 
 def middle(runs: list[Run], what: str) -> float:
@@ -201,8 +253,10 @@ def main() -> int:
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         write_dataset(Path(folder) / "labels", args.images, seed=77, progress=False)
+        times = service_times(Path(folder) / "labels", Path(folder))
         runs = measure(Path(folder) / "labels", args.rounds)
     print()
+    print_service(times)
     print_rates(runs)
     print_stages(runs)
     return 0

@@ -173,7 +173,9 @@ def _predict_on_cluster(args: argparse.Namespace, files: "Iterator[InputFile]") 
 
     pictures = Pictures.parse(args.save)
     options = Options(args.batch_size, 1, pictures, args.resume, args.overwrite)
-    load, total = partial(load_inspector, args), count_files(args.input)
+    # Each worker has one processor, however many workers there are.
+    alone = argparse.Namespace(**{**vars(args), "workers": None})
+    load, total = partial(load_inspector, alone), count_files(args.input)
     if args.format == "parquet":
         store = PartStore(args.output)
         with connected(args.ray, load, options, args.workers, store) as crew:

@@ -25,6 +25,7 @@ from scratch_d2.utils.device import count_processors
 
 LOCAL = "local"
 BATCHES = 4  # of a part: what a worker is given at a time
+STARTS = 3
 PATIENCE = 5.0  # seconds to reach a cluster
 
 
@@ -79,15 +80,7 @@ def connected(
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
     if address == LOCAL:
-        processors = workers or count_processors()
-        try:
-            ray.init(address=LOCAL, num_cpus=processors, include_dashboard=False, **quiet)
-        except Exception as error:
-            reason = " ".join(str(error).split())
-            raise ConnectionError(
-                f"Ray cannot be started on this machine: {reason}; try again, or inspect without "
-                "--ray"
-            ) from None
+        _start_here(workers or count_processors(), quiet)
     else:
         try:
             ray.init(address=address, **quiet)
@@ -105,6 +98,23 @@ def connected(
         yield Crew(partial(actor.remote, load, options, store), max(count, 1))
     finally:
         ray.shutdown()
+
+
+def _start_here(processors: int, options: dict[str, Any]) -> None:
+    """Start Ray on this machine; on a busy one, its half minute may be too short at first."""
+    import ray
+
+    reason = ""
+    for _ in range(STARTS):
+        try:
+            ray.init(address=LOCAL, num_cpus=processors, include_dashboard=False, **options)
+            return
+        except Exception as error:
+            reason = " ".join(str(error).split())
+            ray.shutdown()
+    raise ConnectionError(
+        f"Ray cannot be started on this machine: {reason}; try again, or inspect without --ray"
+    )
 
 
 def check_reachable(address: str) -> None:

@@ -1,6 +1,7 @@
 """What is done with each file of a prediction run: read, inspect, write its outputs."""
 
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 
@@ -13,6 +14,7 @@ from scratch_d2.inspection.pictures import WritePicture
 from scratch_d2.inspection.pipeline import Stage, run_stages
 from scratch_d2.inspection.rows import Row, RowFile, error_row, ok_row
 from scratch_d2.inspection.stopwatch import Stopwatch
+from scratch_d2.utils.remote import RemotePath
 
 READERS = WRITERS = 2
 # Called with rows that are on the disk.
@@ -66,11 +68,17 @@ class PredictionPipeline:
     def read(self, batch: list[ImageJob]) -> list[ImageJob]:
         """Read the images of a batch; a file that cannot be read gets an error."""
         with self.stopwatch("read"):
-            for job in batch:
-                job.image, job.error, job.note = read_input(
-                    job.input_file.path, self.inspector.white_level
-                )
+            if any(isinstance(job.input_file.path, RemotePath) for job in batch):
+                with ThreadPoolExecutor(len(batch)) as pool:  # a storage answers late, but many
+                    list(pool.map(self._read_one, batch))
+            else:
+                for job in batch:
+                    self._read_one(job)
         return batch
+
+    def _read_one(self, job: ImageJob) -> None:
+        path, white = job.input_file.path, self.inspector.white_level
+        job.image, job.error, job.note = read_input(path, white)
 
     def inspect(self, batch: list[ImageJob]) -> list[ImageJob]:
         """Inspect the images of a batch; an image that cannot be inspected gets an error.
