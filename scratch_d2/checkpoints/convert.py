@@ -10,6 +10,8 @@ from scratch_d2.checkpoints.names import BACKBONE, Tensors, backbone_to_resnet, 
 from scratch_d2.utils.files import save_atomically
 
 KINDS = ("detector", "resnet", "release")
+# What a gate's checkpoint says of itself and of Good images.
+KEPT = ("gate", "familiarity")
 
 
 def convert_weights(source: str | Path, target: str | Path, to: str) -> int:
@@ -49,7 +51,7 @@ def _release(content: dict[str, Any]) -> dict[str, Any]:
         name: value.half() if _fits_half(value) else value
         for name, value in content["model"].items()
     }
-    return {"model": model} | {key: content[key] for key in ("gate",) if key in content}
+    return {"model": model} | {key: content[key] for key in KEPT if key in content}
 
 
 def _fits_half(value: torch.Tensor) -> bool:

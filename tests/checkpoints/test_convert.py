@@ -12,6 +12,7 @@ from scratch_d2.config import load_config
 from scratch_d2.engines import get_engine
 from scratch_d2.engines.embedded import MaskRCNN
 from scratch_d2.gate import Gate
+from scratch_d2.gate.familiarity import Familiarity
 from scratch_d2.gate.network import GateNetwork
 from tests.engines.parity import both_configs, fill, image
 from tests.gate.gates import save_gate
@@ -104,10 +105,18 @@ def test_a_released_detector_is_half_as_large_and_finds_nearly_the_same(tmp_path
     np.testing.assert_allclose(before.scores, after.scores, atol=0.01)
 
 
-def test_a_released_gate_keeps_what_it_says_of_itself(tmp_path):
+def test_a_released_gate_keeps_what_it_says_of_itself_and_of_good_images(tmp_path):
     gate = save_gate(tmp_path / "gate.pth")
+    features = np.random.default_rng(0).normal(size=(300, 8)).astype(np.float32)
+    known = Familiarity.learn(features)
+    content = torch.load(tmp_path / "gate.pth", weights_only=True)
+    content["familiarity"] = {k: torch.as_tensor(v) for k, v in known.to_dict().items()}
+    torch.save(content, tmp_path / "gate.pth")
     convert_weights(tmp_path / "gate.pth", tmp_path / "release.pth", "release")
     released = Gate.load(tmp_path / "release.pth")
+    np.testing.assert_allclose(
+        released.familiarity.distances(features), known.distances(features), rtol=1e-5
+    )
     assert released.preprocessing == gate.preprocessing and released.info["model"] == "resnet10t"
     images = [image(90, 150), image(40, 200)]
     np.testing.assert_allclose(released(images), gate(images), atol=0.01)
