@@ -104,6 +104,8 @@ def _start_here(processors: int, options: dict[str, Any]) -> None:
     """Start Ray on this machine; on a busy one, its half minute may be too short at first."""
     import ray
 
+    # Ray runs workers at niceness 15, and other programs of this machine would starve them.
+    os.environ.setdefault("RAY_worker_niceness", "0")
     reason = ""
     for _ in range(STARTS):
         try:
