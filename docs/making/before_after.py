@@ -1,6 +1,9 @@
 #!/usr/bin/env python3
 """Draw docs/pictures/fine_tuning.png: labels of another font, before and after fine-tuning.
 
+It shows labels that were judged wrongly before and are judged rightly after; others went the other
+way, which the figures that the benchmark prints count.
+
 python benchmarks/fine_tuning.py --output runs/fine_tuning
 python docs/making/before_after.py runs/fine_tuning
 """
