@@ -13,9 +13,9 @@ from scratch_d2.evaluation.row_names import match_names
 from scratch_d2.structures.labels import UNJUDGED
 from scratch_d2.structures.masks import rle_areas, to_rle
 from scratch_d2.structures.prediction import Prediction
+from scratch_d2.structures.run_record import ROWS, find_rows
 from scratch_d2.utils.counting import count_of
 
-ROWS = "results.jsonl"
 Entry = Mapping[str, Any]
 
 
@@ -44,7 +44,7 @@ def read_results(path: str | Path, dicts: Sequence[Mapping[str, Any]]) -> Loaded
     """
     path = Path(path)
     if path.is_dir():
-        return _read_rows(path / ROWS, dicts)
+        return _read_rows(find_rows(path), dicts)
     if not path.is_file():
         raise FileNotFoundError(
             f"results {str(path)!r}: no such file; accepted are the output folder of "
@@ -106,8 +106,6 @@ def _read_rows(path: Path, dicts: Sequence[Mapping[str, Any]]) -> LoadedResults:
 
 def _parse_rows(path: Path) -> list[tuple[str, dict[str, Any]]]:
     """Return the rows of inspected images, each with its place; ValueError if one is damaged."""
-    if not path.is_file():
-        raise FileNotFoundError(f"{str(path)!r}: no such file; scratch-d2 predict writes it")
     rows, seen = [], set()
     for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
         where = f"line {number}"

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from scratch_d2.formats.review_file import row_key
 from scratch_d2.inspection.inputs import RESULTS
 from scratch_d2.review.doubt import Doubt, doubt_of
-from scratch_d2.structures.run_record import RunRecord, check_run_folder
+from scratch_d2.structures.run_record import RunRecord, check_run_folder, find_rows
 from scratch_d2.structures.thresholds import Thresholds
 
 
@@ -77,10 +77,7 @@ def read_queue(folder: str | Path, count: int | None = None) -> Queue:
     ValueError naming file and line if a line is not a row, or if no photograph could be read.
     """
     folder = Path(folder)
-    if not (folder / RESULTS).is_file():
-        raise FileNotFoundError(
-            f"{str(folder)!r} holds no {RESULTS}; name the output folder of scratch-d2 predict"
-        )
+    find_rows(folder)
     check_run_folder(folder)
     run = RunRecord.read(folder)
     thresholds = run.thresholds if run else Thresholds()

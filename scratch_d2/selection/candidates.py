@@ -12,7 +12,7 @@ import numpy as np
 
 from scratch_d2.evaluation.results_io import ROWS
 from scratch_d2.structures.labels import UNJUDGED
-from scratch_d2.structures.run_record import RunRecord, check_run_folder
+from scratch_d2.structures.run_record import RunRecord, check_run_folder, find_rows
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,11 +51,11 @@ def read_run(folder: str | Path) -> tuple[RunRecord, Candidates]:
     ValueError naming file and line if a row is damaged or has no score of a gate.
     """
     folder = Path(folder)
+    find_rows(folder)
     record = RunRecord.read(folder)
-    if record is None or not (folder / ROWS).is_file():
+    if record is None:
         raise FileNotFoundError(
-            f"{str(folder)!r} holds no results: {ROWS} and settings.json of scratch-d2 predict are "
-            "expected"
+            f"{str(folder)!r} holds no settings.json; name the output folder of scratch-d2 predict"
         )
     check_run_folder(folder)
     rows: dict[str, dict[str, Any]] = {}

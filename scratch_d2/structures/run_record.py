@@ -50,6 +50,24 @@ class RunRecord:
             raise ValueError(f"{file}: not the settings of a prediction run ({error!r})") from None
 
 
+def find_rows(folder: str | Path) -> Path:
+    """Return results.jsonl of a results folder.
+
+    Raises FileNotFoundError if there is none; it names what makes one of Parquet parts.
+    """
+    folder = Path(folder)
+    if (folder / ROWS).is_file():
+        return folder / ROWS
+    if any(folder.glob("rows/*.parquet")):
+        raise FileNotFoundError(
+            f"{str(folder)!r} holds its rows in Parquet parts; `scratch-d2 merge {folder} --output "
+            f"DIR` makes a folder with {ROWS} of them"
+        )
+    raise FileNotFoundError(
+        f"{str(folder)!r} holds no {ROWS}; name the output folder of scratch-d2 predict"
+    )
+
+
 def check_run_folder(results: str | Path) -> None:
     """Raise FileNotFoundError if the photographs of results are missing here, but not elsewhere.
 

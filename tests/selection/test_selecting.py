@@ -154,7 +154,7 @@ def test_a_selection_is_never_overwritten(trained_run, tmp_path):
         ("nothing", ["--pool", "9"], "pool is 9; accepted is the count, 50, or more"),
         ("nothing", ["--labelled", "nowhere"], "'nowhere' is neither a folder nor"),
         ("nothing", ["--gate", "no.pth"], "gate 'no.pth', which made these results, is not there"),
-        ("settings.json", [], "holds no results: results.jsonl and settings.json"),
+        ("settings.json", [], "holds no settings.json; name the output folder"),
         ({"p_bad": None}, [], "line 1: '0.png' has no score of the gate"),
         ({"p_bad": 1.5}, [], "line 1: not a row of results (p_bad is 1.5)"),
         ({"verdict": "fine"}, [], "verdict is 'fine'"),

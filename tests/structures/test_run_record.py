@@ -2,13 +2,14 @@ import json
 
 import pytest
 
+from scratch_d2.evaluation.results_io import read_results
 from scratch_d2.formats.review import read_review
 from scratch_d2.formats.sources import read_predictions
 from scratch_d2.inspection.inputs import find_files
 from scratch_d2.inspection.predict import predict_files
 from scratch_d2.review.queue import read_queue
 from scratch_d2.selection.candidates import read_run
-from scratch_d2.structures.run_record import check_run_folder
+from scratch_d2.structures.run_record import check_run_folder, find_rows
 from tests.inspection.fakes import EVERYTHING, bright_inspector, write_files
 
 
@@ -44,3 +45,13 @@ def test_photographs_that_are_here_or_nowhere_are_no_reason(results, monkeypatch
     del summary["folder"]
     (results / "summary.json").write_text(json.dumps(summary))
     check_run_folder(results)
+
+
+def test_rows_in_parts_name_the_command_that_merges_them(tmp_path):
+    with pytest.raises(FileNotFoundError, match="holds no results.jsonl; name the output folder"):
+        find_rows(tmp_path)
+    (tmp_path / "rows").mkdir()
+    (tmp_path / "rows" / "part-00000000-0123456789ab.parquet").touch()
+    for read in (read_run, read_queue, lambda folder: read_results(folder, [])):
+        with pytest.raises(FileNotFoundError, match="scratch-d2 merge .* --output DIR` makes"):
+            read(tmp_path)
