@@ -28,7 +28,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     from scratch_d2.data import get_dataset_dicts, register_scratch_dataset
     from scratch_d2.data.coco import write_coco_json
 
-    register_scratch_dataset("to_write", args.root, split=args.split, seed=args.seed)
+    register_scratch_dataset("to_write", args.root, split=args.split, seed=args.seed, replace=True)
     dicts = get_dataset_dicts("to_write")
     path = write_coco_json(dicts, args.output)
     scratches = sum(len(item["annotations"]) for item in dicts)

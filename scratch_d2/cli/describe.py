@@ -1,7 +1,7 @@
 """Print statistics of datasets beside a model's training data, and the settings that fit them.
 
-    scratch-d2 describe tiles --output table.md
-    scratch-d2 describe tiles --model run/detector/model_best.pth
+    scratch-d2 describe labels --output table.md
+    scratch-d2 describe labels --model run/detector/model_best.pth
 
 What is known of the training data is marked ok or off, with the deviation. A dataset is a
 registered name or a folder with good/, bad/ and masks/. The proposed settings can be given to

@@ -18,7 +18,8 @@ def test_a_bundle_is_served_without_importing_torch(work, kind):
     expected = [Inspector.load_bundle(work / kind)(path) for path in photographs]
     with start("serve", "--bundle", work / kind, "--port", 0) as process:
         try:
-            address = re.search(r"http://\S+", process.stdout.readline())[0]
+            started = iter(process.stdout.readline, "")
+            address = next(filter(None, (re.search(r"http://\S+", line) for line in started)))[0]
             answers = [ask(address, path.read_bytes()) for path in photographs]
         finally:
             process.terminate()

@@ -56,7 +56,7 @@ def test_choices_and_defaults_are_those_of_the_package():
     from scratch_d2.data.catalog import SPLITS
     from scratch_d2.data.contact_sheet import SIZE, VERDICTS
     from scratch_d2.data.split import SplitSettings
-    from scratch_d2.data.statistics import FORMATS
+    from scratch_d2.data.statistics_table import FORMATS
     from scratch_d2.synthetic.render import Spec
 
     given = split.parse_args(["--root", "x"])
