@@ -1,9 +1,10 @@
-"""The page of config keys, from the comments of scratch_d2/config.py and d2_defaults.yaml."""
+"""The page of config keys, from the comments of scratch_d2/config_keys.py and d2_defaults.yaml."""
 
 import re
 from pathlib import Path
 
-from scratch_d2.config import ACCEPTED, RANGES, default_config, flatten
+from scratch_d2.config import default_config, flatten
+from scratch_d2.config_keys import ACCEPTED, RANGES
 
 PACKAGE = Path(__file__).parents[2] / "scratch_d2"
 INTRODUCTION = """# Config keys
@@ -29,7 +30,7 @@ def config_page() -> str:
     defaults, meanings = flatten(default_config()), our_comments()
     missing = [k for k in defaults if k.startswith(("SCRATCH.", "GATE.")) and k not in meanings]
     if missing:
-        raise ValueError(f"scratch_d2/config.py says nothing of {', '.join(missing)}")
+        raise ValueError(f"scratch_d2/config_keys.py says nothing of {', '.join(missing)}")
     parts = [INTRODUCTION]
     for block in ("SCRATCH", "GATE"):
         keys = {k: v for k, v in defaults.items() if k.startswith(f"{block}.")}
@@ -47,7 +48,7 @@ def our_comments() -> dict[str, str]:
     """Return {"GATE.WIDTH": the comment above it, ...}; a comment holds for all keys below it."""
     comments, words = {}, []
     fresh = True
-    for line in (PACKAGE / "config.py").read_text("utf-8").splitlines():
+    for line in (PACKAGE / "config_keys.py").read_text("utf-8").splitlines():
         comment = re.match(r" {4}# (.*)", line)
         key = re.match(r" {4}cfg\.((?:SCRATCH|GATE)\.[A-Z_]+) = ", line)
         if comment:

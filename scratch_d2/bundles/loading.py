@@ -10,7 +10,8 @@ from scratch_d2.bundles.manifest import Manifest, read_manifest
 from scratch_d2.bundles.models import BundleDetector, BundleGate
 from scratch_d2.bundles.sessions import SUFFIXES, open_session, pick_runtime
 from scratch_d2.checkpoints.bundle import CONFIG_KEYS, model_id, override_thresholds
-from scratch_d2.config import RENAMED_KEYS, load_config
+from scratch_d2.config import load_config
+from scratch_d2.config_keys import RENAMED_KEYS
 from scratch_d2.gate.familiarity import Familiarity
 from scratch_d2.structures.thresholds import THRESHOLDS_FILE, Thresholds, read_thresholds
 

@@ -12,7 +12,8 @@ from typing import Any
 from fvcore.common.config import CfgNode
 
 from scratch_d2.checkpoints.addresses import local_file
-from scratch_d2.config import RENAMED_KEYS, flatten
+from scratch_d2.config import flatten
+from scratch_d2.config_keys import RENAMED_KEYS
 from scratch_d2.structures.thresholds import (
     DEFAULT_AREAS,
     THRESHOLDS_FILE,

@@ -148,7 +148,13 @@ def _orientation(image: ImageFile.ImageFile, file: BinaryIO) -> int:
         content = file.read()
         if not any(text in content for text in (b"eXIf", *NEEDED_TEXTS)):
             return 1
-    return image.getexif().get(ExifTags.Base.Orientation, 1)
+    return _stated_orientation(image)
+
+
+def _stated_orientation(image: Image.Image) -> int:
+    """Return the orientation in the EXIF of an image, 1 if there is none or it means nothing."""
+    orientation = image.getexif().get(ExifTags.Base.Orientation)
+    return orientation if orientation in UPRIGHT else 1
 
 
 def _decode(content: bytes, pixels: bool = False) -> Decoded:
@@ -166,8 +172,8 @@ def _decode(content: bytes, pixels: bool = False) -> Decoded:
         raise ImageError("damaged image (a part of its pixels is missing)")
     if pixels and image.format == "JPEG":
         if (array := decode_jpeg(content, image.size)) is not None:
-            orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
-            return Decoded(image, None, np.ascontiguousarray(turn(array, orientation)))
+            upright = turn(array, _stated_orientation(image))
+            return Decoded(image, None, np.ascontiguousarray(upright))
     are_deep = image.mode[0] not in "IF" and has_deep_colours(content, image)
     image.load()
     _check_damage(content, image)
@@ -175,11 +181,12 @@ def _decode(content: bytes, pixels: bool = False) -> Decoded:
     if are_deep:
         deep = read_deep_colours(content, image.size)
     # Not ImageOps.exif_transpose, which also writes EXIF anew and fails if that is odd.
-    orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
-    method = UPRIGHT.get(orientation)
-    if method is None:
+    orientation = _stated_orientation(image)
+    if orientation not in UPRIGHT:
         return Decoded(image, deep)
-    return Decoded(image.transpose(method), deep if deep is None else turn(deep, orientation))
+    return Decoded(
+        image.transpose(UPRIGHT[orientation]), deep if deep is None else turn(deep, orientation)
+    )
 
 
 def _check_size(width: int, height: int) -> None:
