@@ -9,10 +9,9 @@ from scratch_d2.formats.values import LabelledImage, Labels, Problem, Shape
 from scratch_d2.structures.dataset_dict import annotation_rle, verdict_of
 from scratch_d2.structures.labels import BAD, GOOD, REVIEW
 from scratch_d2.structures.masks import to_rle
-from scratch_d2.structures.run_record import check_run_folder
+from scratch_d2.structures.run_record import ROWS, SETTINGS, check_run_folder
 from scratch_d2.structures.thresholds import Thresholds
 
-ROWS, SETTINGS = "results.jsonl", "settings.json"
 SCRATCH = "scratch"
 
 

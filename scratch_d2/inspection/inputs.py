@@ -12,6 +12,7 @@ from typing import NamedTuple, TextIO
 
 from scratch_d2.data.image_error import ImageError
 from scratch_d2.data.images import MAX_BYTES, Reading, read_content, try_read
+from scratch_d2.structures.run_record import ROWS
 from scratch_d2.utils.folders import describe_left_out, walk_images
 from scratch_d2.utils.image_names import is_image_name
 from scratch_d2.utils.remote import (
@@ -26,7 +27,7 @@ from scratch_d2.utils.remote import (
 STDIN = "-"
 BOM = "\ufeff"
 # A folder with this file holds results of an earlier run; the pictures in it are no photographs.
-RESULTS, RESULT_FOLDERS = "results.jsonl", ("overlays", "masks")
+RESULTS, RESULT_FOLDERS = ROWS, ("overlays", "masks")
 Stamp = tuple[int, ...]
 logger = logging.getLogger(__name__)
 

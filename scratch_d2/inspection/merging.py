@@ -12,14 +12,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from scratch_d2.inspection.inputs import RESULTS
-from scratch_d2.inspection.results import SETTINGS, open_results
+from scratch_d2.inspection.results import open_results
 from scratch_d2.inspection.rows import Row, RowFile, write_derived, writing
 from scratch_d2.inspection.shards import Shard
 from scratch_d2.inspection.table import ResultsTable
-from scratch_d2.structures.run_record import RAN_IN
+from scratch_d2.structures.run_record import RAN_IN, SETTINGS, SUMMARY
 from scratch_d2.utils.progress import Progress
 
-SUMMARY = "summary.json"
 ADVICE = "merge again with --overwrite; the results of the shards are unchanged"
 TOGETHER = 32  # rows of a shard in memory at a time, so that a thousand shards take little
 BLOCK = 1000  # rows that are synced to the disk together

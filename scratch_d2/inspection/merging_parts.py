@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from scratch_d2.inspection.merging import PICTURES
-from scratch_d2.inspection.parts import ROWS, SUMMARY, PartName, PartStore
+from scratch_d2.inspection.parts import ROWS, PartName, PartStore
 from scratch_d2.inspection.pictures import into
 from scratch_d2.inspection.results import open_results
 from scratch_d2.inspection.rows import Row, RowFile, write_derived, writing
 from scratch_d2.inspection.table import ResultsTable
-from scratch_d2.structures.run_record import RAN_IN
+from scratch_d2.structures.run_record import RAN_IN, SUMMARY
 from scratch_d2.utils.progress import Progress
 from scratch_d2.utils.remote import SEPARATOR
 

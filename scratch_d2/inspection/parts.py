@@ -18,9 +18,10 @@ from scratch_d2.inspection.inputs import InputFile
 from scratch_d2.inspection.parts_table import schema, to_rows, to_table
 from scratch_d2.inspection.pictures import FOLDERS
 from scratch_d2.inspection.rows import Row
+from scratch_d2.structures.run_record import SETTINGS, SUMMARY
 from scratch_d2.utils.remote import SEPARATOR, open_system
 
-ROWS, SETTINGS, SUMMARY, LOCK = "rows", "settings.json", "summary.json", ".lock"
+ROWS, LOCK = "rows", ".lock"
 ADVICE = "the parts before are saved, --resume continues after them"
 NAME = re.compile(r"part-(\d{8,})-([0-9a-f]{12})\.parquet")
 # Storages whose files appear whole or not at all; elsewhere a file is renamed when it is whole.

@@ -13,12 +13,12 @@ from scratch_d2.inspection.crew import Crew
 from scratch_d2.inspection.inputs import InputFile, in_batches
 from scratch_d2.inspection.jobs import make_jobs
 from scratch_d2.inspection.options import Options
-from scratch_d2.inspection.parts import SETTINGS, SUMMARY, PartName, PartStore
+from scratch_d2.inspection.parts import PartName, PartStore
 from scratch_d2.inspection.results import compare_settings
 from scratch_d2.inspection.rows import Row
 from scratch_d2.inspection.stopwatch import Stopwatch
 from scratch_d2.inspection.worker import Part, Result
-from scratch_d2.structures.run_record import RAN_IN
+from scratch_d2.structures.run_record import RAN_IN, SETTINGS, SUMMARY
 from scratch_d2.utils.progress import Progress
 
 PART_SIZE = 512

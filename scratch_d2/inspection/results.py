@@ -16,13 +16,14 @@ from scratch_d2.inspection.inputs import RESULTS, InputFile, read_input
 from scratch_d2.inspection.pictures import FOLDERS
 from scratch_d2.inspection.rows import Row, RowFile
 from scratch_d2.inspection.watch import fingerprint
+from scratch_d2.structures.run_record import SETTINGS, SUMMARY
 from scratch_d2.structures.thresholds import RENAMED
 from scratch_d2.utils.counting import count_of
 from scratch_d2.utils.files import prepare_output_dir, write_atomically
 from scratch_d2.utils.remote import to_path
 
-SETTINGS, LOCK = "settings.json", ".lock"
-OUTPUTS = (RESULTS, SETTINGS, "results.csv", "summary.json", "coco_instances_results.json")
+LOCK = ".lock"
+OUTPUTS = (RESULTS, SETTINGS, "results.csv", SUMMARY, "coco_instances_results.json")
 # How versions worked that did not have these settings yet.
 EARLIER = {
     "white_level": 0.0,

@@ -13,7 +13,7 @@ from scratch_d2.data.coco import CATEGORY_ID, to_coco_results
 from scratch_d2.inspection.inputs import InputFile
 from scratch_d2.inspection.inspector import Inspection
 from scratch_d2.structures.areas import counts, instance_areas
-from scratch_d2.structures.run_record import RAN_IN
+from scratch_d2.structures.run_record import RAN_IN, SUMMARY
 from scratch_d2.structures.thresholds import Thresholds
 
 BLOCK = 1 << 16
@@ -190,5 +190,5 @@ def write_derived(
     if inputs is not None:
         summary["inputs"] = inputs
     with writing(folder, advice):
-        (folder / "summary.json").write_text(json.dumps(summary, indent=2) + "\n", "utf-8")
+        (folder / SUMMARY).write_text(json.dumps(summary, indent=2) + "\n", "utf-8")
     return summary

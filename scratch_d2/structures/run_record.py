@@ -6,7 +6,7 @@ from pathlib import Path
 
 from scratch_d2.structures.thresholds import RENAMED, Thresholds
 
-ROWS, SUMMARY = "results.jsonl", "summary.json"
+ROWS, SETTINGS, SUMMARY = "results.jsonl", "settings.json", "summary.json"
 # Key of summary.json with the working directory of the run, to which names of files are relative.
 RAN_IN = "folder"
 
@@ -34,7 +34,7 @@ class RunRecord:
 
         Raises ValueError naming the file if it is something else.
         """
-        file = Path(folder) / "settings.json"
+        file = Path(folder) / SETTINGS
         if not file.is_file():
             return None
         try:
