@@ -57,6 +57,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     from scratch_d2.utils.files import write_atomically
 
     cfg = load_config(args.config_file or PRETRAINED)
+    if args.model and not args.model.exists():
+        raise FileNotFoundError(f"--model {str(args.model)!r}: no such checkpoint or folder")
     model = args.model or Path(cfg.MODEL.WEIGHTS or cfg.OUTPUT_DIR)
     reference = REAL if args.real_labels else training_data(model)
     datasets = {name: find_dataset_dicts(name) for name in args.datasets}
@@ -81,16 +83,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def training_data(model: Path) -> "Reference":
-    """Return the statistics of the data that a checkpoint, or that in a run, was trained on.
-
-    Raises FileNotFoundError if there is no such file or folder.
-    """
+    """Return the statistics of the data that a checkpoint, or that in a run, was trained on."""
     from scratch_d2.checkpoints.bundle import SPLITS_FILE
     from scratch_d2.data.statistics_table import OF_A_MODEL, Reference
     from scratch_d2.data.training_record import read_training_statistics
 
-    if not model.exists() and model.suffix:
-        raise FileNotFoundError(f"--model {str(model)!r}: no such checkpoint or folder")
     folder = model if model.is_dir() else model.parent
     records = [folder / SPLITS_FILE, folder / "detector" / SPLITS_FILE]
     record = next((path for path in records if path.is_file()), None)

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from scratch_d2 import __version__
-from scratch_d2.cli import browse, coco, describe, render, split
+from scratch_d2.cli import browse, coco, describe, models, render, split
 from scratch_d2.cli.main import COMMANDS, main
 
 
@@ -53,6 +53,7 @@ def test_python_m_scratch_d2_is_the_same_and_imports_nothing_heavy():
 
 
 def test_choices_and_defaults_are_those_of_the_package():
+    from scratch_d2.config_keys import ACCEPTED
     from scratch_d2.data.catalog import SPLITS
     from scratch_d2.data.contact_sheet import SIZE, VERDICTS
     from scratch_d2.data.split import SplitSettings
@@ -64,4 +65,5 @@ def test_choices_and_defaults_are_those_of_the_package():
     assert SplitSettings(*options) == SplitSettings()
     assert browse.parse_args(["--datasets", "x", "--output", "y"]).size == SIZE
     assert (browse.VERDICTS, coco.SPLITS, describe.FORMATS) == (VERDICTS, SPLITS, tuple(FORMATS))
+    assert models.RUNTIMES == ACCEPTED["SCRATCH.RUNTIME"]
     assert render.parse_args([]).brush == Spec.brush

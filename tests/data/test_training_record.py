@@ -63,6 +63,7 @@ def test_describe_compares_with_a_model(record, tmp_path):
     assert done.returncode == 0 and "was trained on is not known" in done.stdout
 
 
-def test_a_model_that_is_not_there_is_named(record, tmp_path):
-    done = run_command("describe", "labels", "--model", "gone.pth", cwd=tmp_path)
-    assert done.returncode == 2 and "'gone.pth': no such checkpoint" in done.stderr
+@pytest.mark.parametrize("model", ["gone.pth", "gone"])
+def test_a_model_that_is_not_there_is_named(record, tmp_path, model):
+    done = run_command("describe", "labels", "--model", model, cwd=tmp_path)
+    assert done.returncode == 2 and f"'{model}': no such checkpoint" in done.stderr
