@@ -54,6 +54,14 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         help="TrueType or OpenType files to set the codes in (drawn faces)",
     )
     parser.add_argument(
+        "--damage",
+        nargs="+",
+        action="extend",
+        default=argparse.SUPPRESS,
+        metavar="KIND",
+        help="damage Bad labels in these ways alone, such as notch and cut (all)",
+    )
+    parser.add_argument(
         "--brush",
         type=float,
         default=10.0,
@@ -66,10 +74,10 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
 
 
 def scratch(args: argparse.Namespace) -> dict[str, int]:
-    if "bad_fraction" in args or "font" in args:
+    if {"bad_fraction", "font", "damage"} & vars(args).keys():
         raise ValueError(
-            "--bad-fraction and --font are for rendered labels; with --from-good, --count says "
-            "how many scratched photographs are made"
+            "--bad-fraction, --font and --damage are for rendered labels; with --from-good, "
+            "--count says how many scratched photographs are made"
         )
     from scratch_d2.synthetic.transfer.dataset import write_transfer
 
@@ -87,7 +95,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         share = getattr(args, "bad_fraction", 0.2)
         count = getattr(args, "count", 2000)
         fonts = getattr(args, "font", ())
-        counts = write_dataset(args.out, count, args.seed, share, args.workers, args.brush, fonts)
+        look = args.brush, fonts, getattr(args, "damage", ())
+        counts = write_dataset(args.out, count, args.seed, share, args.workers, *look)
     print(
         f"{counts['good']} Good and {counts['bad']} Bad photographs in {args.out} "
         f"({counts['written']} files written now)"

@@ -58,6 +58,7 @@ def _parameters(count: int, seed: int, bad_fraction: float, spec: Spec) -> dict:
         "bad_fraction": float(bad_fraction),
         "brush": float(spec.brush),
         "fonts": [f"{font.name} sha256:{font.sha256}" for font in spec.fonts],
+        "damage": list(spec.damage),
     }
 
 
@@ -69,6 +70,7 @@ def write_dataset(
     workers: int = 1,
     brush: float = Spec.brush,
     fonts: Iterable[str | Path] = (),
+    damage: Iterable[str] = (),
     progress: bool = True,
 ) -> dict[str, int]:
     """Render a dataset folder: `good/`, `bad/`, `masks/`, `manifest.json`, `annotations.json`.
@@ -85,6 +87,7 @@ def write_dataset(
         workers: processes.
         brush: radius of the brush that draws the masks, px, see `Spec`.
         fonts: TrueType or OpenType files for the codes, instead of the drawn faces.
+        damage: kinds of damage for the Bad labels, see `Spec`; empty means all.
         progress: whether to say how far it is, on standard error.
 
     Returns:
@@ -97,7 +100,7 @@ def write_dataset(
         OSError: a font cannot be read, or the folder cannot be written.
     """
     check_arguments(count, seed, workers, bad_fraction)
-    spec = Spec(brush=brush, fonts=tuple(load_font(path) for path in fonts))
+    spec = Spec(False, brush, tuple(load_font(path) for path in fonts), tuple(damage))
     out = Path(out)
     bursts = plan_bursts(count, seed, bad_fraction)
     planned = {name for burst in bursts for name in burst.files()}

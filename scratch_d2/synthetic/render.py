@@ -1,11 +1,12 @@
 """Render photographs of printed labels, Good or Bad, with the mask of their scratches."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from scratch_d2.synthetic.camera import Shot, photograph, random_shots
-from scratch_d2.synthetic.damage import damage_label
+from scratch_d2.synthetic.damage import KINDS, damage_label
 from scratch_d2.synthetic.labels.fonts import Font
 from scratch_d2.synthetic.labels.label import Label, draw_label
 from scratch_d2.synthetic.looks import describe_look, is_blurred
@@ -37,15 +38,19 @@ class Spec:
             about twice the radius are filled, and the outline grows by an eighth of it; 0 leaves
             exactly the pixels that changed.
         fonts: set the code in one of these instead of in a drawn face.
+        damage: damage Bad labels in these ways alone, names of `damage.KINDS`; empty means all.
     """
 
     bad: bool = False
     brush: float = 10.0
     fonts: tuple[Font, ...] = ()
+    damage: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not 0 <= self.brush <= 30:
             raise ValueError(f"brush must be a radius of 0 to 30 px, but got {self.brush}")
+        if unknown := [kind for kind in self.damage if kind not in KINDS]:
+            raise ValueError(f"damage {unknown[0]!r} is unknown; accepted are {', '.join(KINDS)}")
 
 
 @dataclass(frozen=True)
@@ -130,13 +135,18 @@ def _draw_mask(clean: np.ndarray, damaged: np.ndarray, brush: float, levels: int
 
 
 def _scratch(
-    rng: np.random.Generator, label: Label, shots: list[Shot], clean: list[np.ndarray], brush: float
+    rng: np.random.Generator,
+    label: Label,
+    shots: list[Shot],
+    clean: list[np.ndarray],
+    brush: float,
+    only: Sequence[str],
 ) -> tuple[list[np.ndarray], list[np.ndarray], list[str]]:
     """Damage a label until it shows in every shot; returns photographs, masks and kinds."""
     text_area = label.layout.text_size[0] * label.layout.text_size[1]
     for attempt in range(ATTEMPTS):
         # Little damage survives a strong blur alone, and little of that is seen at a glance.
-        scene, kinds = damage_label(rng, label, more=attempt // 12)
+        scene, kinds = damage_label(rng, label, attempt // 12, only)
         strict = attempt < ATTEMPTS * 3 // 4
         images, masks = [], []
         for shot, reference in zip(shots, clean, strict=True):
@@ -188,7 +198,7 @@ def render_burst(rng: np.random.Generator, spec: Spec, shots: int) -> list[Sampl
     kinds: list[str] = []
     if spec.bad:
         brush = spec.brush * float(damage_rng.uniform(0.7, 1.6))
-        images, masks, kinds = _scratch(damage_rng, label, taken, images, brush)
+        images, masks, kinds = _scratch(damage_rng, label, taken, images, brush, spec.damage)
     return [
         Sample(
             image=np.repeat(image[:, :, None], 3, axis=2),

@@ -208,6 +208,7 @@ def test_other_parameters_and_foreign_files_are_refused(tmp_path: Path) -> None:
         ({"bad_fraction": 1.2}, r"bad_fraction must be within 0\.\.1, but got 1.2"),
         ({"bad_fraction": float("nan")}, "but got nan"),
         ({"workers": 0}, "workers must be at least 1 process, but got 0"),
+        ({"damage": ["hole"]}, "damage 'hole' is unknown; accepted are streaks, .*, rubbed"),
         ({"brush": -1.0}, "brush must be a radius of .* px, but got -1.0"),
         ({"fonts": [__file__]}, "font .* cannot be used"),
     ],
@@ -216,6 +217,24 @@ def test_bad_arguments_are_refused(tmp_path: Path, arguments: dict, message: str
     with pytest.raises(ValueError, match=message):
         write_dataset(tmp_path / "out", **{"count": 2, **arguments}, progress=False)
     assert not (tmp_path / "out").exists()
+
+
+def test_only_the_damage_asked_for(tmp_path: Path) -> None:
+    kinds = {"notch", "cut"}
+    write_dataset(tmp_path, 12, bad_fraction=1, damage=sorted(kinds), progress=False)
+    found = [json.loads(Image.open(path).info["scratch_d2"]) for path in tmp_path.glob("bad/*")]
+    assert {kind for meta in found for kind in meta["damage"]} == kinds
+    assert read_json(tmp_path / "manifest.json")["parameters"]["damage"] == ["cut", "notch"]
+    with pytest.raises(FileExistsError, match="rendered with damage = "):
+        write_dataset(tmp_path, 12, bad_fraction=1, progress=False)
+
+
+def test_a_folder_of_an_earlier_release_is_continued(tmp_path: Path) -> None:
+    write_dataset(tmp_path, 2, progress=False)
+    manifest = read_json(tmp_path / "manifest.json")
+    del manifest["parameters"]["damage"]
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest))
+    assert write_dataset(tmp_path, 2, progress=False)["written"] == 0
 
 
 @pytest.mark.parametrize("out", ["file", "file/out"])

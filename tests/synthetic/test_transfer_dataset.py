@@ -236,7 +236,11 @@ def test_photographs_are_found_in_good_of_a_dataset(good: Path) -> None:
     ("options", "status", "said"),
     [
         (["--count", "2"], 0, "5 Good and 2 Bad photographs in set"),
-        (["--bad-fraction", "0.5"], 2, "error: --bad-fraction and --font are for rendered labels"),
+        (
+            ["--bad-fraction", "0.5"],
+            2,
+            "error: --bad-fraction, --font and --damage are for rendered labels",
+        ),
     ],
 )
 def test_command_line(

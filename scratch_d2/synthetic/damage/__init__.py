@@ -1,6 +1,6 @@
 """Scratches: what takes print off a label, or drags it where it does not belong."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -26,21 +26,25 @@ KINDS: dict[str, tuple[Callable[[np.random.Generator, Label], Layer], float]] = 
     "smear": (smear, 0.02),
     "rubbed": (rubbed, 0.06),
 }
-CHANCES = np.array([chance for _, chance in KINDS.values()]) / sum(c for _, c in KINDS.values())
 
 
 def damage_label(
-    rng: np.random.Generator, label: Label, more: int = 0
+    rng: np.random.Generator, label: Label, more: int = 0, only: Sequence[str] = ()
 ) -> tuple[np.ndarray, list[str]]:
     """Damage a label once to five times, and `more` times on top of that.
+
+    Args:
+        only: draw these kinds alone, in the proportion that they have among all; empty draws
+            every kind.
 
     Returns:
         The brightness, float32 HxW as `label.clean`, and the kinds of damage in order. Whether
         it shows depends on where it fell: a streak of bare paper beside the print is invisible.
     """
-    names = list(KINDS)
+    names = list(only or KINDS)
+    chances = np.array([KINDS[name][1] for name in names])
     count = int(rng.choice([1, 2, 3, 4, 5], p=[0.62, 0.22, 0.09, 0.04, 0.03])) + more
-    kinds = [names[index] for index in rng.choice(len(names), size=count, p=CHANCES)]
+    kinds = [names[index] for index in rng.choice(len(names), size=count, p=chances / sum(chances))]
     # Wood and metal have scratches of their own, which nobody minds.
     on_label = np.clip((label.paper - 110) / 40, 0, 1)
     scene = label.clean

@@ -26,6 +26,8 @@ from scratch_d2.utils.version import __version__
 
 FOLDERS = (GOOD, BAD, "masks")
 MANIFEST, ANNOTATIONS = "manifest.json", "annotations.json"
+# Parameters that manifests of earlier releases lack, and what was rendered then.
+ADDED: dict = {"damage": []}
 ACCEPTED = "accepted are a new or empty folder, or one that this generator began"
 logger = logging.getLogger(__name__)
 
@@ -61,7 +63,7 @@ def _check_manifest(out: Path, wanted: dict) -> None:
         found = min(entry.name for entry in out.iterdir() if not entry.name.startswith("."))
         raise FileExistsError(f"out {str(out)!r} holds {found!r} but no {MANIFEST}; {ACCEPTED}")
     try:
-        parameters = json.loads(path.read_text(encoding="utf-8"))["parameters"]
+        parameters = ADDED | json.loads(path.read_text(encoding="utf-8"))["parameters"]
         differing = [key for key in wanted if parameters.get(key) != wanted[key]]
     except (ValueError, KeyError, TypeError, AttributeError):
         raise FileExistsError(f"{str(path)!r} is not a manifest of this generator") from None
