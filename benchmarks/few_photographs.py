@@ -5,9 +5,10 @@
     benchmarks/few_photographs.py runs/real/inference [--photographs 100] [--draws 50]
 
 Each draw takes whole groups of shots for about so many photographs, chooses thresholds for the
-highest F1 of Bad on them, as `scratch-d2 calibrate` does, and judges all others. No model runs. The
-table has the mean over the draws and the 2.5th and 97.5th percentile, beside the thresholds that
-the evaluation was made with, on the same other photographs.
+highest F1 of Bad on them, and judges all others. No model runs. The table has the mean over the
+draws and the 2.5th and 97.5th percentile, on the same other photographs: of the thresholds that the
+evaluation was made with, of those chosen anew, as `scratch-d2 calibrate --anew` does, and of those
+of `scratch-d2 calibrate`, which keeps the former ones unless new ones are better.
 """
 
 import argparse
@@ -16,6 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from scratch_d2.calibration.choice import calibrate
+from scratch_d2.calibration.keeping import ORIGIN, Former
 from scratch_d2.cli.common import run
 from scratch_d2.data.split import deal_groups
 from scratch_d2.evaluation.files import read_evaluation
@@ -46,19 +48,28 @@ def main() -> int:
     args = parse_args()
     images = ImageTable.load(args.evaluation)
     saved = Thresholds.from_dict(read_evaluation(args.evaluation)[1]["thresholds"])
-    share, chosen, before = args.photographs / len(images), [], []
+    former = Former(saved, dict.fromkeys(ORIGIN))
+    share, kept = args.photographs / len(images), 0
+    draws: dict[str, list] = {
+        "chosen anew": [],
+        "kept unless new ones are better": [],
+        "as saved": [],
+    }
     for draw in range(args.draws):
         drawn = deal_groups(images.group, images.y_true, [share, 1 - share], seed=draw) == 0
-        thresholds = calibrate(images.select(drawn), saved, "f1").thresholds
-        chosen.append(rates(images.select(~drawn), thresholds))
-        before.append(rates(images.select(~drawn), saved))
+        anew = calibrate(images.select(drawn), saved, "f1")
+        made = calibrate(images.select(drawn), saved, "f1", former=former)
+        kept += made.kept is not None
+        for name, thresholds in zip(draws, (anew.thresholds, made.thresholds, saved), strict=True):
+            draws[name].append(rates(images.select(~drawn), thresholds))
     rows = []
-    for name, draws in ((f"chosen on {args.photographs}", chosen), ("as saved", before)):
-        low, high = np.percentile(draws, (2.5, 97.5), axis=0)
-        ends = zip(np.mean(draws, axis=0), low, high, strict=True)
+    for name, values in draws.items():
+        low, high = np.percentile(values, (2.5, 97.5), axis=0)
+        ends = zip(np.mean(values, axis=0), low, high, strict=True)
         rows.append([name, *(f"{mean:.3f} ({a:.3f}-{b:.3f})" for mean, a, b in ends)])
     titles = ("thresholds", "precision (Bad)", "recall (Bad)", "F1 (Bad)")
     print(format_table(rows, list(titles), markdown=True))
+    print(f"\nthe former thresholds were kept in {kept} of {args.draws} draws")
     return 0
 
 

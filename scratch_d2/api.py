@@ -112,12 +112,15 @@ def calibrate(
     output: str | Path | None = None,
     engine: str = "auto",
     opts: Sequence[str] = (),
+    former: str | Path | None = None,
+    anew: bool = False,
 ) -> Calibration:
     """Choose thresholds for the models of a config and write thresholds.json.
 
     Args and errors are those of `scratch_d2.calibration.run.run_calibration`.
     """
     cfg = open_config(config, opts)
-    run = run_calibration(cfg, get_engine(engine), goal, review_share, inference, output, opts)
+    options = (goal, review_share, inference, output, opts, former, anew)
+    run = run_calibration(cfg, get_engine(engine), *options)
     run.save()
     return run.calibration

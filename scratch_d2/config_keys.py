@@ -10,6 +10,7 @@ ACCEPTED = {
     "SCRATCH.PRECISION": ("auto", "exact", "float32", "bfloat16"),
     "SCRATCH.RUNTIME": ("auto", "torch", "onnxruntime", "openvino"),
     "SCRATCH.AREA_METHOD": ("contour", "pixel", "weighted"),
+    "SCRATCH.AREA_SCALING": ("none", "odds"),
     "SCRATCH.AREA_UNIT": ("auto", "pixel", "fraction", "mm2"),
     "SCRATCH.RANDOM_TURN": ("none", "half", "quarter"),
 }
@@ -83,6 +84,10 @@ def add_scratch_config(cfg: CfgNode) -> None:
     # How the area is measured: "contour" sums cv2.contourArea over external contours, "pixel"
     # counts mask pixels, "weighted" counts each with the fourth power of its score.
     cfg.SCRATCH.AREA_METHOD = "contour"
+    # "odds" lowers the area threshold for images that the gate is surer of: it is multiplied by
+    # (1 - p) / p, with p = p(Bad), and so is the review band. AREA_THRESHOLD is then the threshold
+    # at a p(Bad) of 50%. "none" holds one threshold for all images. "odds" needs a gate.
+    cfg.SCRATCH.AREA_SCALING = "none"
     # Unit of the area: "fraction" of the image, "pixel" of the original image, or "mm2". "auto" is
     # mm2 if PIXELS_PER_MM is set, else fraction.
     cfg.SCRATCH.AREA_UNIT = "auto"

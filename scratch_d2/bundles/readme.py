@@ -58,6 +58,9 @@ letterbox an image, {letterbox}.
 
 Below {threshold:g} (`gate_threshold`) a label is Good and the detector need not look.
 """
+ODDS_TEXT = """From there on it is Bad if the area of its scratches is at least {area:g} (`area`)
+times (1 - p) / p, p being p(Bad) (`area_scaling`).
+"""
 
 
 def write_readme(folder: Path, manifest: Manifest, thresholds: Thresholds) -> Path:
@@ -86,6 +89,8 @@ def write_readme(folder: Path, manifest: Manifest, thresholds: Thresholds) -> Pa
             letterbox=LETTERBOX,
             threshold=thresholds.gate_threshold,
         )
+    if thresholds.area_scaling == "odds":
+        text += ODDS_TEXT.format(area=thresholds.area)
     return write_atomically(text, folder / README_FILE)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from scratch_d2.calibration.goal import Goal
+from scratch_d2.calibration.keeping import KEPT, Former, why_keep
 from scratch_d2.calibration.metrics import (
     VerdictMetrics,
     give_verdicts,
@@ -17,6 +18,7 @@ from scratch_d2.calibration.metrics import (
 from scratch_d2.calibration.search import choose_thresholds
 from scratch_d2.data.split import deal_groups
 from scratch_d2.evaluation.images import ImageTable
+from scratch_d2.structures.scaling import check_scaling
 from scratch_d2.structures.thresholds import RULES, Thresholds, measures_alike
 from scratch_d2.utils.progress import track
 
@@ -40,6 +42,9 @@ class Calibration:
             the same kind; None if cross-validation was not possible.
         warnings: one sentence each.
         chosen: whether thresholds could be chosen.
+        kept: if thresholds of before are kept, how they were chosen and the `reason` in one
+            sentence; else None. Their `expected` metrics are those here, because they were chosen
+            on other images.
     """
 
     goal: str
@@ -50,6 +55,7 @@ class Calibration:
     expected: VerdictMetrics | None
     warnings: tuple[str, ...]
     chosen: bool = True
+    kept: dict[str, Any] | None = None
 
     def to_dict(self, **metadata: Any) -> dict[str, Any]:
         """Return the calibration as thresholds.json holds it, with metadata of data and weights."""
@@ -62,27 +68,36 @@ class Calibration:
             "metrics": to_dict(self.metrics),
             "expected": to_dict(self.expected),
             "warnings": list(self.warnings),
+            KEPT: self.kept,
         }
 
 
 def calibrate(
-    images: ImageTable, thresholds: Thresholds, goal: Goal | str, review_share: float = 0.0
+    images: ImageTable,
+    thresholds: Thresholds,
+    goal: Goal | str,
+    review_share: float = 0.0,
+    former: Former | None = None,
 ) -> Calibration:
     """Choose gate thresholds, area threshold and review band on labelled images.
 
     Args:
         images: validation images, never test images, with areas measured by `thresholds`.
-        thresholds: those before. Score threshold, area method and area unit stay as they are.
+        thresholds: those before. Score threshold, area method, unit and scaling stay as they are.
         goal: "f1", "recall=0.98", "cost=10", or a name of `RULES`, which is only measured.
         review_share: at most this share of the images, in 0..1, is for review.
+        former: thresholds chosen on other images, to be kept unless new ones are better in
+            cross-validation; `Former.why_not` says which can be. None always chooses anew.
 
-    Raises ValueError for an unknown goal, a share outside 0..1, or a rule that measures areas in
-    another way than `thresholds` or is given a review share.
+    Raises ValueError for an unknown goal, a share outside 0..1, a rule that measures areas in
+    another way than `thresholds` or is given a review share, and for areas that are to be scaled
+    by scores of a gate that is not there.
     """
     goal = read_goal(goal, review_share)
     if isinstance(goal, str):
         return _measure_rule(images, thresholds, goal)
-    chosen, expected = thresholds, None
+    check_scaling(thresholds, images.p_bad is not None or not len(images))
+    chosen, expected, kept = thresholds, None, None
     warnings: list[str] = []
     if reason := _why_impossible(images):
         warnings.append(f"{reason}; the thresholds stay as they were")
@@ -92,9 +107,11 @@ def calibrate(
         chosen = choose_thresholds(images, thresholds, goal, review_share, upper is not None)
         expected = upper or expected
         warnings += [warning] if warning else []
+        if former and (kept := _keep(images, former, goal, expected)):
+            chosen, expected = former.thresholds, measure(images, former.thresholds)
     metrics = measure(images, chosen)
     if metrics is not None and not reason:
-        warnings = _warnings(images, goal, metrics, expected) + warnings
+        warnings = _warnings(images, goal, metrics, expected, bool(kept)) + warnings
     return Calibration(
         goal=str(goal),
         method=goal.describe(),
@@ -104,7 +121,17 @@ def calibrate(
         expected=expected,
         warnings=tuple(warnings),
         chosen=not reason,
+        kept=kept,
     )
+
+
+def _keep(
+    images: ImageTable, former: Former, goal: Goal, expected: VerdictMetrics | None
+) -> dict[str, Any] | None:
+    """Return what thresholds.json says of the former thresholds if they are kept, or None."""
+    here = measure(images, former.thresholds)
+    reason = here and why_keep(former, here, expected, goal, int(images.y_true.sum()))
+    return former.to_dict(reason) if reason else None
 
 
 def read_goal(goal: Goal | str, review_share: float = 0.0) -> Goal | str:
@@ -206,7 +233,11 @@ def _why_impossible(images: ImageTable) -> str | None:
 
 
 def _warnings(
-    images: ImageTable, goal: Goal, metrics: VerdictMetrics, expected: VerdictMetrics | None
+    images: ImageTable,
+    goal: Goal,
+    metrics: VerdictMetrics,
+    expected: VerdictMetrics | None,
+    is_kept: bool,
 ) -> list[str]:
     """Return the limits of a choice, one sentence each."""
     warnings = []
@@ -221,7 +252,7 @@ def _warnings(
         warnings.append(
             f"all areas are {images.area[0]:g}; the area threshold cannot separate them"
         )
-    if goal.name == "recall" and metrics["recall_bad"] < goal.value:
+    if goal.name == "recall" and metrics["recall_bad"] < goal.value and not is_kept:
         warnings.append(
             f"a recall of {goal.value:.10g} cannot be reached; the highest is "
             f"{metrics['recall_bad']:.4f}, as no scratch was detected on the other Bad images"

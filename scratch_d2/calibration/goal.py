@@ -81,3 +81,18 @@ class Goal:
         """Return the keys of `rank` for metrics with the counts `tp` and `fp`."""
         tp, fp = (np.array([metrics[name]]) for name in ("tp", "fp"))
         return tuple(float(key[0]) for key in self.rank(tp, fp, positives))
+
+    def format_value(self, metrics: Mapping[str, float], positives: int) -> str:
+        """Return in words what metrics with `tp` and `fp` are worth for this goal.
+
+        >>> Goal("cost", 3).format_value({"tp": 7, "fp": 2}, 8)
+        'a cost of 5'
+        """
+        tp, fp = metrics["tp"], metrics["fp"]
+        if self.name == "cost":
+            return f"a cost of {fp + self.value * (positives - tp):.10g}"
+        if self.name == "recall":
+            return (
+                f"a recall of {tp / positives:.3f} with a precision of {tp / max(tp + fp, 1):.3f}"
+            )
+        return f"an F1 of {2 * tp / (tp + fp + positives):.3f}"

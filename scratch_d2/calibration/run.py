@@ -7,6 +7,7 @@ from pathlib import Path
 from fvcore.common.config import CfgNode
 
 from scratch_d2.calibration.choice import Calibration, calibrate, read_goal
+from scratch_d2.calibration.keeping import Former
 from scratch_d2.calibration.metrics import VerdictMetrics
 from scratch_d2.calibration.source import (
     Source,
@@ -15,9 +16,14 @@ from scratch_d2.calibration.source import (
     evaluate_for,
     read_source,
 )
-from scratch_d2.checkpoints.bundle import resolve_bundle
+from scratch_d2.checkpoints.bundle import ModelBundle, resolve_bundle
 from scratch_d2.engines.base import Engine
-from scratch_d2.structures.thresholds import RULES, Thresholds, measures_alike
+from scratch_d2.structures.thresholds import (
+    RULES,
+    THRESHOLDS_FILE,
+    Thresholds,
+    measures_alike,
+)
 from scratch_d2.utils.files import prepare_output_dir
 
 
@@ -28,7 +34,7 @@ class CalibrationRun:
     Attributes:
         calibration: what was chosen.
         source: the images that it was chosen on.
-        before: the thresholds in force until then.
+        before: the former thresholds, or those in force until then.
         hashes: of the weights, see `ModelBundle.hash_weights`.
         folder: where thresholds.json belongs.
     """
@@ -40,8 +46,11 @@ class CalibrationRun:
     folder: Path
 
     def compare(self) -> dict[str, tuple[Thresholds, VerdictMetrics | None]]:
-        """Return the thresholds before and the rules by name, with their metrics on the images."""
-        others = {"before": self.before, **RULES}
+        """Return the thresholds before and the rules by name, with their metrics on the images.
+
+        If the thresholds before were kept, they are no others.
+        """
+        others = RULES if self.calibration.kept else {"before": self.before, **RULES}
         return {name: (t, self.source.measure(t)) for name, t in others.items()}
 
     def save(self) -> Path | None:
@@ -60,8 +69,10 @@ def run_calibration(
     inference: str | Path | None = None,
     output: str | Path | None = None,
     opts: Sequence[str] = (),
+    former: str | Path | None = None,
+    anew: bool = False,
 ) -> CalibrationRun:
-    """Choose thresholds for the models of a config.
+    """Choose thresholds for the models of a config, or keep those that were calibrated before.
 
     Args:
         goal: "f1", "recall=R", "cost=C" or a rule, see `scratch_d2.calibration.goal`.
@@ -69,6 +80,9 @@ def run_calibration(
         inference: folder of an evaluation made before; None evaluates on DATASETS.TEST.
         output: folder for thresholds.json; None means beside the detector's weights.
         opts: KEY VALUE pairs merged into `cfg`, which override saved thresholds.
+        former: thresholds.json whose thresholds are kept unless new ones are better on images that
+            they were not chosen on; None means the one beside the detector's weights.
+        anew: keep none.
 
     Raises ValueError for an unknown goal, a test set, or an evaluation of other weights or areas.
     """
@@ -80,12 +94,40 @@ def run_calibration(
     if inference:
         check_measure(opts, bundle.thresholds, source.thresholds)
     alike = measures_alike(bundle.thresholds, source.thresholds)
-    start = bundle.thresholds if alike else source.thresholds
-    calibration = calibrate(source.images, start, parsed, review_share)
+    scaling = bundle.thresholds.area_scaling
+    start = bundle.thresholds if alike else replace(source.thresholds, area_scaling=scaling)
+    before, warning = None, None
+    if not anew:
+        before, warning = _find_former(former, bundle, start, source, review_share)
+    calibration = calibrate(source.images, start, parsed, review_share, before)
     chosen = calibration.thresholds
     calibration = replace(
         calibration,
         thresholds=replace(chosen, gate_threshold=max(chosen.gate_threshold, source.lowest_gate)),
-        warnings=source.warnings + calibration.warnings,
+        warnings=source.warnings + calibration.warnings + ((warning,) if warning else ()),
     )
-    return CalibrationRun(calibration, source, bundle.thresholds, bundle.hash_weights(), folder)
+    in_force = before.thresholds if before else bundle.thresholds
+    return CalibrationRun(calibration, source, in_force, bundle.hash_weights(), folder)
+
+
+def _find_former(
+    file: str | Path | None,
+    bundle: ModelBundle,
+    start: Thresholds,
+    source: Source,
+    review_share: float,
+) -> tuple[Former | None, str | None]:
+    """Return thresholds that may be kept, or None and, if their file was named, the reason."""
+    beside = bundle.detector.parent / THRESHOLDS_FILE
+    if file is None and not beside.is_file():
+        return None, None
+    former = Former.read(file or beside)
+    reason = "they were never calibrated"
+    if former is not None:
+        reason = former.why_not(start, source.data_sha256, review_share) or ""
+    if not reason:
+        return former, None
+    return (
+        None,
+        f"the thresholds of {file} are not compared with new ones: {reason}" if file else None,
+    )

@@ -13,6 +13,7 @@ import numpy as np
 
 from scratch_d2.calibration.goal import Goal
 from scratch_d2.evaluation.images import ImageTable
+from scratch_d2.structures.scaling import scale_area
 from scratch_d2.structures.thresholds import Thresholds
 from scratch_d2.utils.rounding import between
 
@@ -47,15 +48,16 @@ def choose_thresholds(
 
     An upper gate threshold is chosen only if it is better than none. Of equally good ones, the
     highest gate threshold is chosen, then the widest gap between areas. Score threshold, area
-    method and area unit stay, and without gate scores both gate thresholds.
+    method, unit and scaling stay, and without gate scores both gate thresholds.
 
     Args:
         images: with a detected scratch on at least one Bad image.
         review_share: at most this share of the images, in 0..1, is for review.
         try_upper: search for an upper gate threshold as well; otherwise there is none.
     """
-    order = np.argsort(images.area, kind="stable")
-    columns = images.area[order], images.y_true[order]
+    scaled = scale_area(images.area, images.p_bad, thresholds)
+    order = np.argsort(scaled, kind="stable")
+    columns = scaled[order], images.y_true[order]
     p_bad = np.ones(len(images)) if images.p_bad is None else images.p_bad[order]
     best = search_below(*columns, p_bad, goal, math.inf, GATE_CUTS)
     if try_upper and images.p_bad is not None:
@@ -92,7 +94,7 @@ def search_below(
     """Return the best gate and area threshold for an upper gate threshold.
 
     Args:
-        area: [N], ascending.
+        area: [N], ascending, scaled as the thresholds say.
         y_true: [N] bool.
         p_bad: [N], in 0..1.
         upper: images with at least this p_bad are Bad.

@@ -31,7 +31,8 @@ def format_calibration(
     Args:
         others: other thresholds by name, with their metrics on the same images, None if unknown.
     """
-    points = {"chosen": calibration.thresholds} | {n: point for n, (point, _) in others.items()}
+    name = "kept" if calibration.kept else "chosen"
+    points = {name: calibration.thresholds} | {n: point for n, (point, _) in others.items()}
     lines = [f"  {name:<8}{format_thresholds(point)}" for name, point in points.items()]
     columns = {"here": calibration.metrics, "expected (95%)": calibration.expected}
     columns |= {name: metrics for name, (_, metrics) in others.items()}
@@ -44,16 +45,19 @@ def format_calibration(
             rows.append([title, here, expected, *rest])
     table = format_table(rows, ["", *columns])
     warnings = [f"warning: {text}" for text in calibration.warnings]
+    if calibration.kept:
+        warnings.append(f"note: {calibration.kept['reason']}; --anew takes the new ones")
     return "\n".join(["", f"{calibration.method}:", *lines, "", table, "", *warnings])
 
 
 def format_thresholds(thresholds: Thresholds) -> str:
     """Return thresholds in words."""
     unit = {"pixel": "px", "mm2": "mm²"}.get(thresholds.area_unit, "of the image")
-    text = f"Bad from an area of {thresholds.area:.10g} {unit} ({thresholds.area_method}), "
+    scaled = "" if thresholds.area_scaling == "none" else " times (1 - p) / p, p = p(Bad)"
+    text = f"Bad from an area of {thresholds.area:.10g} {unit} ({thresholds.area_method}){scaled}, "
     if thresholds.review_band:
         low, high = thresholds.review_band
-        text += f"review from {low:.10g} to {high:.10g}, "
+        text += f"review from {low:.10g} to {high:.10g}{scaled and ' times the same'}, "
     text += f"gate threshold {thresholds.gate_threshold:g}"
     if thresholds.gate_upper_threshold is not None:
         text += f", Bad from p(Bad) {thresholds.gate_upper_threshold:g} on"

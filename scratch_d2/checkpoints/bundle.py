@@ -14,6 +14,7 @@ from fvcore.common.config import CfgNode
 from scratch_d2.checkpoints.addresses import local_file
 from scratch_d2.config import flatten
 from scratch_d2.config_keys import RENAMED_KEYS
+from scratch_d2.structures.scaling import check_scaling
 from scratch_d2.structures.thresholds import (
     DEFAULT_AREAS,
     THRESHOLDS_FILE,
@@ -28,6 +29,7 @@ CONFIG_KEYS = {
     "SCRATCH.SCORE_THRESHOLD": "score",
     "SCRATCH.AREA_THRESHOLD": "area",
     "SCRATCH.AREA_METHOD": "area_method",
+    "SCRATCH.AREA_SCALING": "area_scaling",
     "SCRATCH.AREA_UNIT": "area_unit",
     "SCRATCH.PIXELS_PER_MM": "pixels_per_mm",
     "SCRATCH.REVIEW_BAND": "review_band",
@@ -82,6 +84,8 @@ def model_id(hashes: Mapping[str, str | None], thresholds: Thresholds) -> str:
     used = {n: v for n, v in asdict(thresholds).items() if v is not None and v is not False}
     if not thresholds.pixels_per_mm:
         del used["pixels_per_mm"]
+    if thresholds.area_scaling == "none":
+        del used["area_scaling"]
     judge = {**hashes, "thresholds": used}
     return hashlib.sha256(json.dumps(judge, sort_keys=True).encode()).hexdigest()[:12]
 
@@ -93,7 +97,8 @@ def resolve_bundle(cfg: CfgNode, opts: Sequence[str] = ()) -> ModelBundle:
     `opts` (KEY VALUE pairs of the command line, already merged) override both. The log warns if
     the thresholds were calibrated for other weights.
 
-    Raises FileNotFoundError if no weights are named, ValueError for a damaged thresholds.json.
+    Raises FileNotFoundError if no weights are named, ValueError for a damaged thresholds.json or
+    thresholds that need a gate where there is none.
     """
     detector, gate = find_detector_weights(cfg, opts), gate_weights(cfg)
     calibration: dict[str, Any] = {}
@@ -104,6 +109,7 @@ def resolve_bundle(cfg: CfgNode, opts: Sequence[str] = ()) -> ModelBundle:
         _warn_of_other_weights(file, calibration, detector, gate)
     else:
         thresholds = thresholds_from_config(cfg)
+    check_scaling(thresholds, gate is not None)
     record = cfg.SCRATCH.TRAINED_ON
     return ModelBundle(
         detector,
@@ -146,7 +152,7 @@ def record_beside(weights: str | Path) -> Path | None:
 
 def thresholds_from_config(cfg: CfgNode) -> Thresholds:
     """Return the thresholds that a config states."""
-    return _check_band(Thresholds.from_dict(_stated(cfg)))
+    return _check_band(_check_area(Thresholds.from_dict(_stated(cfg))))
 
 
 def _stated(cfg: CfgNode) -> dict[str, Any]:
@@ -186,15 +192,29 @@ def override_thresholds(saved: Thresholds, cfg: CfgNode, opts: Sequence[str]) ->
             "need SCRATCH.AREA_UNIT mm2 as well",
             saved.area_unit,
         )
-    method = stated["area_method"] if "area_method" in names else saved.area_method
-    if method != saved.area_method and "area" not in names:
-        logger.warning(
-            "the area threshold of %g was chosen for areas by the method %r; calibrate again, or "
-            "set SCRATCH.AREA_THRESHOLD, for the method %r",
-            *(saved.area, saved.area_method, method),
-        )
+    for name in {"area_method", "area_scaling"} & (names if "area" not in names else set()):
+        if stated[name] != getattr(saved, name):
+            logger.warning(
+                "the area threshold of %g was chosen for SCRATCH.%s %s; calibrate again, or set "
+                "SCRATCH.AREA_THRESHOLD, for %s",
+                *(saved.area, name.upper(), getattr(saved, name), stated[name]),
+            )
     values = {**asdict(saved), **{name: stated[name] for name in names}}
-    return _check_band(Thresholds.from_dict(values))
+    thresholds = Thresholds.from_dict(values)
+    return _check_band(_check_area(thresholds) if "area" in names else thresholds)
+
+
+def _check_area(thresholds: Thresholds) -> Thresholds:
+    """Return the thresholds; ValueError if a stated area is more than the image.
+
+    Calibration may choose more for areas that are scaled, but a person who states it means pixels.
+    """
+    if thresholds.area_unit == "fraction" and thresholds.area > 1:
+        raise ValueError(
+            f"SCRATCH.AREA_THRESHOLD is {thresholds.area:g} of the image; accepted is 0 to 1. A "
+            "threshold in pixels needs SCRATCH.AREA_UNIT pixel"
+        )
+    return thresholds
 
 
 def _check_band(thresholds: Thresholds) -> Thresholds:

@@ -6,6 +6,8 @@ r"""Choose thresholds for gate and area rule by a goal, on validation images.
 Goals: f1 (highest F1 of Bad); recall=R (highest precision with at least this recall of Bad);
 cost=C (a missed Bad costs as much as C false positives); seed (the rule area > 500 px, measured).
 Writes thresholds.json beside the detector's weights, where `predict` and `evaluate` read it.
+Thresholds that were calibrated on other images are kept unless new ones are better on images that
+they were not chosen on.
 
 Exit codes: 0 written; 2 wrong usage or config; 4 there was nothing to choose by, nothing is
 written.
@@ -38,6 +40,14 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--output", type=Path, metavar="DIR", help="folder for thresholds.json (beside the weights)"
     )
+    former = parser.add_mutually_exclusive_group()
+    former.add_argument(
+        "--former",
+        type=Path,
+        metavar="FILE",
+        help="thresholds.json to keep if new ones are no better (beside the weights)",
+    )
+    former.add_argument("--anew", action="store_true", help="keep no thresholds of before")
     add_engine(parser)
     add_pairs(parser)
     args = parser.parse_args(argv)
@@ -62,7 +72,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         register_folder(args.dataset, cfg.SCRATCH.MASK_THRESHOLD)
         cfg = override(cfg, {"DATASETS.TEST": (args.dataset,)})
     options = (args.goal, args.review, args.inference, args.output, args.opts)
-    run = run_calibration(cfg, engine, *options)
+    run = run_calibration(cfg, engine, *options, former=args.former, anew=args.anew)
     print(format_calibration(run.calibration, run.compare()))
     for note in run.source.notes:
         print(f"note: {note}")

@@ -95,11 +95,24 @@ def steps(args: argparse.Namespace) -> Iterator[Step]:
         yield "keep the detector, there is no scratch to learn from", keep, []
     weights = ["MODEL.WEIGHTS", best_weights(detector), "GATE.WEIGHTS", best_weights(gate)]
     trained = [*folders, *args.opts, *weights]
-    data = ["--dataset", "scratch_text_val"]
+    data = ["--dataset", "scratch_text_val", *former_thresholds(config, start)]
     yield "calibrate on scratch_text_val", calibrate.main, [*options, *data, *trained]
     data = ["DATASETS.TEST", "('scratch_text_test',)"]
     title = "evaluate on scratch_text_test"
     yield title, train_detector.main, ["--eval-only", *options, *trained, *data]
+
+
+def former_thresholds(config: str, opts: Sequence[str]) -> list[str]:
+    """Return the option that keeps the thresholds of the models before if new ones are no better.
+
+    Few photographs choose thresholds badly, and the scores of models trained further are alike.
+    """
+    from scratch_d2.config import load_config
+    from scratch_d2.structures.thresholds import THRESHOLDS_FILE
+
+    weights = load_config(config, opts).MODEL.WEIGHTS
+    file = Path(weights).parent / THRESHOLDS_FILE
+    return ["--former", str(file)] if weights and file.is_file() else []
 
 
 def settings_for(args: argparse.Namespace) -> list[str]:

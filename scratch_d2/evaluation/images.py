@@ -14,6 +14,7 @@ from scratch_d2.structures.areas import measure_area
 from scratch_d2.structures.dataset_dict import verdict_of
 from scratch_d2.structures.labels import BAD, GOOD
 from scratch_d2.structures.prediction import Prediction
+from scratch_d2.structures.scaling import scale_area
 from scratch_d2.structures.thresholds import Thresholds
 from scratch_d2.structures.verdict import (
     area_label,
@@ -155,10 +156,12 @@ def judge_images(images: ImageTable, thresholds: Thresholds) -> Judged:
 
     Returns `{judge: (y_pred [N] bool, y_score [N] float)}` with the judges of `JUDGES`, or only
     "area" without gate scores. "review" counts as Bad, because a person has to look. The score of
-    "both" is that of `decision_scores`.
+    "area" is the area, scaled if the thresholds say so, and that of "both" is `decision_scores`.
     """
-    by_area = np.array([area_label(area, thresholds) != GOOD for area in images.area], bool)
-    judged = {"area": (by_area, images.area)}
+    p_bads = [None] * len(images) if images.p_bad is None else images.p_bad
+    labels = [area_label(area, p, thresholds) for area, p in zip(images.area, p_bads)]
+    by_area = np.array([label != GOOD for label in labels], bool)
+    judged = {"area": (by_area, scale_area(images.area, images.p_bad, thresholds))}
     if images.p_bad is not None:
         passed = np.array([gate_label(p, thresholds) == GOOD for p in images.p_bad], bool)
         judged["gate"] = (~passed, images.p_bad)

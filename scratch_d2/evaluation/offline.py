@@ -15,6 +15,7 @@ from scratch_d2.evaluation.files import Evaluation, write_evaluation
 from scratch_d2.evaluation.results_io import LoadedResults, read_results
 from scratch_d2.evaluation.settings import DEFAULT_SETTINGS, EvaluationSettings
 from scratch_d2.structures.run_record import RunRecord
+from scratch_d2.structures.scaling import check_scaling
 from scratch_d2.utils.files import prepare_output_dir
 
 
@@ -36,8 +37,9 @@ def evaluate_results(
         mask_threshold: grey level in 0..255 above which a mask pixel is scratch; for folders.
         allow_missing: evaluate the images that have a result, if some have none.
 
-    Raises what `read_results` raises, ValueError if an image has no result or the gate threshold
-    is lower than that of the run, and OSError if the folder cannot be written.
+    Raises what `read_results` raises, ValueError if an image has no result, the gate threshold
+    is lower than that of the run, or areas are to be scaled by scores that the results do not
+    hold, and OSError if the folder cannot be written.
     """
     if Path(output).resolve() in (Path(path).resolve(), Path(path).resolve().parent):
         raise ValueError(
@@ -56,6 +58,7 @@ def evaluate_results(
         )
     present, notes = _select_present(path, dicts, loaded, allow_missing)
     p_bad = _scores_of(path, present, loaded)
+    check_scaling(settings.thresholds, p_bad is not None)
     made = evaluate_dicts(dataset, present, loaded.predictions, p_bad, settings)
     notes += loaded.notes + made.metadata["notes"]
     made = replace(made, metadata={**made.metadata, "notes": notes})

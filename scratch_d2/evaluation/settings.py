@@ -1,6 +1,7 @@
 """What an evaluation goes by, as one frozen value."""
 
-from dataclasses import dataclass, field
+import logging
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ from scratch_d2.checkpoints.bundle import (
 from scratch_d2.data.duplicates import DISTANCE
 from scratch_d2.data.groups import BURST_GAP
 from scratch_d2.structures.thresholds import Thresholds
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -67,8 +70,16 @@ class EvaluationSettings:
     def in_training(cls, cfg: CfgNode) -> "EvaluationSettings":
         """Return the settings that evaluate the detector which a config trains."""
         gate, record = gate_weights(cfg), cfg.SCRATCH.TRAINED_ON
+        thresholds = thresholds_from_config(cfg)
+        if gate is None and thresholds.area_scaling != "none":
+            logger.warning(
+                "SCRATCH.AREA_SCALING %s needs a gate (GATE.WEIGHTS); without one this evaluation "
+                "judges by the same area threshold on all images",
+                thresholds.area_scaling,
+            )
+            thresholds = replace(thresholds, area_scaling="none")
         return cls(
-            thresholds=thresholds_from_config(cfg),
+            thresholds=thresholds,
             gate=gate,
             detector_record=Path(record) if record else None,
             gate_record=record_beside(gate) if gate else None,

@@ -26,6 +26,7 @@ from scratch_d2.inspection.stopwatch import Stopwatch
 from scratch_d2.structures.images import check_rgb
 from scratch_d2.structures.labels import GOOD
 from scratch_d2.structures.prediction import Prediction
+from scratch_d2.structures.scaling import check_scaling
 from scratch_d2.structures.thresholds import Thresholds
 from scratch_d2.structures.verdict import gate_label, judge, needs_detector, not_judged
 from scratch_d2.utils.bundled import PRETRAINED, reference_weights
@@ -76,7 +77,10 @@ class Inspector:
                 0 finds it for each.
             image_check: says which images cannot be judged and are for review; None judges all.
             runtime: what runs the models and why.
+
+        Raises ValueError if areas are to be scaled by scores of a gate and there is none.
         """
+        check_scaling(thresholds, gate is not None)
         self.models, self.thresholds = Models(gate, detector), thresholds
         self.exact, self.margins = exact, margins
         self.detector_batch, self.metadata = detector_batch, dict(metadata or {})
@@ -220,7 +224,10 @@ class Inspector:
             i for i, p in enumerate(p_bad) if i not in doubts and needs_detector(p, self.thresholds)
         ]
         with stopwatch("detector"):
-            found = dict(zip(doubtful, self._detect([images[i] for i in doubtful])))
+            found = dict(
+                zip(doubtful, self._run(self.models.detector, [images[i] for i in doubtful]))
+            )
+            self._ask_again(images, found, p_bad)
         results = []
         for index, image in enumerate(images):
             prediction = found.get(index)
@@ -251,31 +258,35 @@ class Inspector:
                 doubts[index] = doubt
         return doubts
 
-    def _score(
-        self, images: list[np.ndarray]
-    ) -> tuple[Sequence[float | None], Sequence[str | None]]:
+    def _score(self, images: list[np.ndarray]) -> tuple[list[float | None], Sequence[str | None]]:
         """Return p(Bad) of images, and why they cannot be called Good; None without a gate."""
         if self.models.gate is None or not images:
             return [None] * len(images), [None] * len(images)
         first, unlike = score_images(self.models.gate, images)
-        scores = [float(p) for p in first]
+        scores: list[float | None] = [float(p) for p in first]
         if self.exact is not None and self.exact.gate is not None:
             near = (self.thresholds, self.margins)
-            close = [i for i, p in enumerate(scores) if gate_is_close(p, *near)]
+            close = [i for i, p in enumerate(first) if gate_is_close(float(p), *near)]
             again = [float(p) for p in self.exact.gate([images[i] for i in close])] if close else []
             for index, score in zip(close, again):
                 scores[index] = score
         return scores, unlike
 
-    def _detect(self, images: list[np.ndarray]) -> list[Prediction]:
-        found = self._run(self.models.detector, images)
-        if self.exact is not None:
-            near = (self.thresholds, self.margins)
-            close = [i for i, p in enumerate(found) if verdict_is_close(p, *near)]
-            again = self._run(self.exact.detector, [images[i] for i in close])
-            for index, prediction in zip(close, again):
-                found[index] = prediction
-        return found
+    def _ask_again(
+        self, images: list[np.ndarray], found: dict[int, Prediction], p_bad: list[float | None]
+    ) -> None:
+        """Replace in place what the fast models say by what the exact ones do, if it is close."""
+        if self.exact is None:
+            return
+        near = (self.thresholds, self.margins)
+        close = [
+            i for i, prediction in found.items() if verdict_is_close(prediction, p_bad[i], *near)
+        ]
+        again = [images[i] for i in close]
+        found.update(zip(close, self._run(self.exact.detector, again)))
+        if again and self.exact.gate is not None and self.thresholds.area_scaling != "none":
+            for index, score in zip(close, self.exact.gate(again)):
+                p_bad[index] = float(score)
 
     def _run(self, detector: Detector, images: list[np.ndarray]) -> list[Prediction]:
         step = self.detector_batch

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from scratch_d2.structures.areas import measure_area
 from scratch_d2.structures.prediction import Prediction
+from scratch_d2.structures.scaling import scale_area
 from scratch_d2.structures.thresholds import Thresholds
 from scratch_d2.structures.verdict import area_label
 
@@ -30,16 +31,30 @@ def gate_is_close(p_bad: float, thresholds: Thresholds, margins: Margins) -> boo
     return any(_is_near(p_bad, limit, margins.logit) for limit in limits if limit is not None)
 
 
-def verdict_is_close(prediction: Prediction, thresholds: Thresholds, margins: Margins) -> bool:
-    """Whether a detector that computes a little differently might lead to another label."""
+def verdict_is_close(
+    prediction: Prediction, p_bad: float | None, thresholds: Thresholds, margins: Margins
+) -> bool:
+    """Whether models that compute a little differently might lead to another label.
+
+    Args:
+        p_bad: in 0..1, or None without a gate. If areas are scaled by it, its margin counts too.
+    """
     score = thresholds.score
     fewer = replace(thresholds, score=min(1.0, score + margins.score))
     more = replace(thresholds, score=max(0.0, score - margins.score))
     least = measure_area(prediction, fewer) * (1 - margins.area)
     most = measure_area(prediction, more) * (1 + margins.area)
-    return area_label(least, thresholds) != area_label(most, thresholds) or (
-        thresholds.review_band is not None and least < thresholds.review_band[0] <= most
-    )
+    ends = (least, _moved(p_bad, -margins.logit)), (most, _moved(p_bad, margins.logit))
+    labels = {area_label(*end, thresholds) for end in ends}
+    low, high = (float(scale_area(*end, thresholds)) for end in ends)
+    band = thresholds.review_band
+    return len(labels) > 1 or (band is not None and low < band[0] <= high)
+
+
+def _moved(p_bad: float | None, logits: float) -> float | None:
+    if p_bad is None or not 0 < p_bad < 1:
+        return p_bad
+    return 1 / (1 + math.exp(-_logit(p_bad) - logits))
 
 
 def _is_near(p_bad: float, limit: float, margin: float) -> bool:

@@ -31,6 +31,7 @@ EARLIER = {
     "gate_upper_threshold": None,
     "review_disagreement": False,
     "pixels_per_mm": 0.0,
+    "area_scaling": "none",
     "shard": None,
     "format": "jsonl",
     "runtime": "torch",

@@ -42,13 +42,19 @@ function headline(images, judged) {
 /** The rule in force, sentence by sentence. */
 function ruleInWords(thresholds, gated) {
   const unit = thresholds.area_unit;
+  const scaled = (thresholds.area_scaling ?? "none") !== "none";
+  const times = scaled ? " times (1 \u2212 p) / p" : "";
   const parts = [
-    `An image is Bad with a scratch area of ${formatArea(thresholds.area, unit)} or more `
+    `An image is Bad with a scratch area of ${formatArea(thresholds.area, unit)}${times} or more `
       + `(${thresholds.area_method} area of scratches with a score of ${thresholds.score} or more).`,
   ];
+  if (scaled) {
+    const at = (p) => `${formatArea(thresholds.area / badOdds(p, thresholds), unit)} at ${p}`;
+    parts.push(`p is p(Bad): the limit is ${at(0.8)} and ${at(0.95)}.`);
+  }
   if (thresholds.review_band) {
     const [low, high] = thresholds.review_band.map((area) => formatArea(area, unit));
-    parts.push(`From ${low} to below ${high} it goes to review instead.`);
+    parts.push(`From ${low}${times} to below ${high}${times} it goes to review instead.`);
   }
   if (gated) {
     const skip = formatShort(thresholds.gate_threshold);

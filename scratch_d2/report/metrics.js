@@ -13,31 +13,51 @@ function gateLabel(pBad, thresholds) {
   return upper !== null && pBad >= upper ? BAD : null;
 }
 
-/** "good", "bad" or "review" for a scratch area in the unit of the thresholds. */
-function areaLabel(area, thresholds) {
+// Scores nearer to 0 and 1 count as these.
+const LEAST_P = 1e-4;
+
+/** What areas are multiplied by before they are compared with the thresholds. */
+function badOdds(pBad, thresholds) {
+  if (pBad === null || (thresholds.area_scaling ?? "none") === "none") return 1;
+  const p = Math.min(Math.max(pBad, LEAST_P), 1 - LEAST_P);
+  return p / (1 - p);
+}
+
+/** The areas of all images as they are compared with the thresholds. */
+function scaledAreas(images, thresholds) {
+  return images.area.map((area, i) => area * badOdds(images.p_bad?.[i] ?? null, thresholds));
+}
+
+/** "good", "bad" or "review" by the area rule, for an area in the unit of the thresholds. */
+function areaLabel(area, pBad, thresholds) {
+  const scaled = area * badOdds(pBad, thresholds);
   const [low, high] = thresholds.review_band ?? [Infinity, Infinity];
-  if (low <= area && area < high) return REVIEW;
-  return area >= thresholds.area ? BAD : GOOD;
+  if (low <= scaled && scaled < high) return REVIEW;
+  return scaled >= thresholds.area ? BAD : GOOD;
 }
 
 /** "good", "bad" or "review" for a scratch area and the score of the gate (null without one). */
 function decide(area, pBad, thresholds) {
-  const [gate, rule] = [gateLabel(pBad, thresholds), areaLabel(area, thresholds)];
+  const [gate, rule] = [gateLabel(pBad, thresholds), areaLabel(area, pBad, thresholds)];
   const opposite = (gate === GOOD && rule === BAD) || (gate === BAD && rule === GOOD);
   if (thresholds.review_disagreement && opposite) return REVIEW;
   return gate ?? rule;
 }
 
+const TIE_BREAK = 1e-6;
+const BELOW_1 = 1 - 2 ** -53;
+
 /** How near an image is to not being called Good: from 1 on it is not. */
 function decisionScore(area, pBad, thresholds) {
   const shareOf = (value, threshold) => (threshold > 0 ? value / threshold : Infinity);
   const limit = Math.min(thresholds.area, ...(thresholds.review_band ?? []));
-  let score = shareOf(area, limit);
+  let score = shareOf(area * badOdds(pBad, thresholds), limit);
   if (!thresholds.review_disagreement) {
     score = Math.min(score, shareOf(pBad, thresholds.gate_threshold));
   }
   const upper = thresholds.gate_upper_threshold ?? null;
-  return upper === null ? score : Math.max(score, shareOf(pBad, upper));
+  if (upper !== null) score = Math.max(score, shareOf(pBad, upper));
+  return score < 1 ? Math.min(score + TIE_BREAK * pBad, BELOW_1) : score;
 }
 
 /**
@@ -45,8 +65,9 @@ function decisionScore(area, pBad, thresholds) {
  * "review" counts as called Bad; without gate scores "area" is the only judge.
  */
 function judgeAll(images, thresholds) {
-  const alone = images.area.map((area) => areaLabel(area, thresholds));
-  const area = { called: alone.map((label) => label !== GOOD), score: images.area };
+  const alone = images.area.map((area, i) => areaLabel(area, images.p_bad?.[i] ?? null, thresholds));
+  const called = alone.map((label) => label !== GOOD);
+  const area = { called, score: scaledAreas(images, thresholds) };
   if (!images.p_bad) {
     return { labels: alone, passed: alone.map(() => false), judges: { area } };
   }
@@ -178,8 +199,9 @@ const outcomeIf = (isBad, calledBad) => {
 /** Outcomes that the area's threshold cannot change; null where it decides. */
 function fixedForArea(images, thresholds) {
   return images.area.map((area, i) => {
-    const gate = gateLabel(images.p_bad ? images.p_bad[i] : null, thresholds);
-    const inBand = areaLabel(area, thresholds) === REVIEW;
+    const pBad = images.p_bad?.[i] ?? null;
+    const gate = gateLabel(pBad, thresholds);
+    const inBand = areaLabel(area, pBad, thresholds) === REVIEW;
     const isBad = images.bad[i];
     if (gate === null) return inBand ? "review" : null;
     if (!thresholds.review_disagreement || inBand) return outcomeIf(isBad, gate === BAD);
@@ -192,7 +214,7 @@ function fixedForArea(images, thresholds) {
 /** Outcomes that the gate's upper threshold cannot change; null where it decides. */
 function fixedForUpper(images, thresholds) {
   return images.area.map((area, i) => {
-    const rule = areaLabel(area, thresholds);
+    const rule = areaLabel(area, images.p_bad[i], thresholds);
     const isBad = images.bad[i];
     if (images.p_bad[i] < thresholds.gate_threshold) {
       const disputed = thresholds.review_disagreement && rule === BAD;
@@ -208,7 +230,7 @@ function fixedForUpper(images, thresholds) {
 function fixedForGate(images, thresholds) {
   const upper = thresholds.gate_upper_threshold ?? null;
   return images.area.map((area, i) => {
-    const rule = areaLabel(area, thresholds);
+    const rule = areaLabel(area, images.p_bad[i], thresholds);
     const isBad = images.bad[i];
     if (upper !== null && images.p_bad[i] >= upper) {
       const disputed = thresholds.review_disagreement && rule === GOOD;

@@ -21,6 +21,7 @@ from scratch_d2.structures.areas import counts, scratch_mask
 from scratch_d2.structures.dataset_dict import has_unknown_scratches, mask_of
 from scratch_d2.structures.outlines import grid_size, outline
 from scratch_d2.structures.prediction import Prediction
+from scratch_d2.structures.scaling import scale_area
 from scratch_d2.structures.thresholds import Thresholds
 from scratch_d2.utils.files import write_atomically
 from scratch_d2.utils.progress import track
@@ -68,7 +69,7 @@ def write_report(
         "results": results,
         "images": _columns(images, dicts, predictions, thresholds, folder),
         "steps": {
-            "area": threshold_steps(images.area),
+            "area": threshold_steps(scale_area(images.area, images.p_bad, thresholds)),
             "gate": None if images.p_bad is None else threshold_steps(images.p_bad, ceiling=1.0),
         },
     }

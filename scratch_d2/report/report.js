@@ -2,6 +2,8 @@
 
 const data = JSON.parse(byId("data").textContent);
 const { images, thresholds: saved } = data;
+// No control changes how areas are scaled.
+const scaled = scaledAreas(images, saved);
 // After a run of predict the detector has not seen images with a lower p(Bad): what the area rule
 // would say of them is not known.
 const unseenBelow = data.about.unseen_below ?? 0;
@@ -16,7 +18,7 @@ let comparison = null;
 const controls = {
   area: wireThreshold({
     id: "area",
-    values: images.area,
+    values: scaled,
     outcomes: data.steps.area,
     ceiling: Infinity,
     saved: saved.area,
@@ -126,7 +128,7 @@ function showControls(typedInto) {
   area.show(thresholds.area, said, typedInto);
   const fixedByGate = fixedForArea(images, thresholds);
   area.strip(
-    tradeOff(images, images.area, area.distinct, area.steps.length, fixedByGate),
+    tradeOff(images, scaled, area.distinct, area.steps.length, fixedByGate),
     thresholds.area,
   );
   if (gate) {
@@ -270,7 +272,8 @@ function start() {
   byId("dataset").textContent = name;
   const good = counted.all - counted.bad;
   byId("size").textContent = `${countOf(counted.all, "image", "images")}: ${good} Good, ${counted.bad} Bad`;
-  const shown = { gate: images.p_bad, curves: plots, "no-curves": !plots, unseen: unseenBelow };
+  const odds = saved.area_scaling === "odds";
+  const shown = { gate: images.p_bad, curves: plots, "no-curves": !plots, unseen: unseenBelow, odds };
   showWhere({ ...shown, other: false });
   byId("unseen-below").textContent = formatShort(unseenBelow);
   byId("area-unit").textContent = UNIT_SIGNS[saved.area_unit];

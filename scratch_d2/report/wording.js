@@ -52,7 +52,7 @@ function reasonOf(images, thresholds, i) {
   const pBad = images.p_bad ? images.p_bad[i] : null;
   const [area, count] = [images.area[i], images.count[i]];
   const [gate, label] = [gateLabel(pBad, thresholds), decide(area, pBad, thresholds)];
-  const found = describeScratches(count, area, thresholds);
+  const found = describeScratches(count, area, pBad, thresholds);
   let text = found;
   if (pBad !== null) {
     const stated = describeSuspicion(pBad, gate, thresholds);
@@ -73,14 +73,18 @@ function describeSuspicion(pBad, gate, thresholds) {
   return `(suspicion ${score}, limit ${bound})`;
 }
 
-/** What was found, beside the limits of the area. */
-function describeScratches(count, area, thresholds) {
+/** What was found, beside the limits of the area at this suspicion. */
+function describeScratches(count, area, pBad, thresholds) {
   const unit = thresholds.area_unit;
-  const label = areaLabel(area, thresholds);
+  const label = areaLabel(area, pBad, thresholds);
   if (!count && label === GOOD) return "no scratch found";
-  const limits = label === REVIEW ? thresholds.review_band : [thresholds.area];
+  const stated = label === REVIEW ? thresholds.review_band : [thresholds.area];
+  const limits = stated.map((limit) => limit / badOdds(pBad, thresholds));
   const [covered, ...bounds] = formatAreas([area, ...limits], unit);
-  const bound = label === REVIEW ? `review from ${bounds.join(" to ")}` : `limit ${bounds[0]}`;
+  let bound = label === REVIEW ? `review from ${bounds.join(" to ")}` : `limit ${bounds[0]}`;
+  // If the gate decided, its suspicion has been stated.
+  const scaled = pBad !== null && (thresholds.area_scaling ?? "none") !== "none";
+  if (scaled && !gateLabel(pBad, thresholds)) bound += ` at a suspicion of ${formatShares([pBad])[0]}`;
   if (!count) return `no scratch found (${bound})`;
   const found = count === 1 ? "1 scratch covers" : `${count} scratches cover`;
   const how = thresholds.area_method === "weighted" ? ", weighted by score" : "";

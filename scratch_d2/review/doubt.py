@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from scratch_d2.structures.areas import unit_scale
 from scratch_d2.structures.doubt import at_odds, log_area, log_odds
 from scratch_d2.structures.labels import BAD, GOOD, REVIEW
+from scratch_d2.structures.scaling import limit_at, scale_area
 from scratch_d2.structures.thresholds import Thresholds
 from scratch_d2.structures.verdict import area_label, gate_label
 
@@ -61,7 +62,7 @@ def _detector_looked(row: Mapping[str, Any], thresholds: Thresholds) -> bool:
 def _distances(row: Mapping[str, Any], thresholds: Thresholds) -> list[tuple[float, str]]:
     """Return how far the image is from each threshold that would change its verdict."""
     p_bad = row.get("p_bad")
-    gate, label = gate_label(p_bad, thresholds), area_label(row["area"], thresholds)
+    gate, label = gate_label(p_bad, thresholds), area_label(row["area"], p_bad, thresholds)
     upper = thresholds.gate_upper_threshold
     distances = []
     if p_bad is not None and (gate == GOOD or (gate is None and label != GOOD)):
@@ -69,20 +70,21 @@ def _distances(row: Mapping[str, Any], thresholds: Thresholds) -> list[tuple[flo
     if p_bad is not None and upper is not None and (gate == BAD or label != BAD):
         distances.append((_between(p_bad, upper), "upper gate threshold"))
     if gate is None:
-        distances += [(_area_distance(row["area"], thresholds), "area threshold")]
+        distances += [(_area_distance(row, thresholds), "area threshold")]
         distances += [(_score_distance(row, thresholds), "score threshold")]
     return distances
 
 
-def _area_distance(area: float, thresholds: Thresholds) -> float:
+def _area_distance(row: Mapping[str, Any], thresholds: Thresholds) -> float:
     limits = (thresholds.area, *(thresholds.review_band or ()))
-    here = log_area(area, thresholds)
+    here = log_area(scale_area(row["area"], row.get("p_bad"), thresholds), thresholds)
     return min(abs(float(here - log_area(limit, thresholds))) for limit in limits)
 
 
 def _score_distance(row: Mapping[str, Any], thresholds: Thresholds) -> float:
     """Return how far the score threshold is from where the area rule would say the opposite."""
-    limit = thresholds.area / unit_scale(row["height"], row["width"], thresholds)
+    limit = limit_at(thresholds.area, row.get("p_bad"), thresholds)
+    limit /= unit_scale(row["height"], row["width"], thresholds)
     turning = _turning_score(row["instances"], limit)
     return math.inf if turning is None else _between(turning, thresholds.score)
 

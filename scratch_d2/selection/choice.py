@@ -10,6 +10,7 @@ from scratch_d2.selection.coverage import distances_to, spread
 from scratch_d2.selection.doubt import disagreement, nearness
 from scratch_d2.structures.doubt import area_limit, log_odds
 from scratch_d2.structures.labels import REVIEW
+from scratch_d2.structures.scaling import limit_at
 from scratch_d2.structures.thresholds import Thresholds
 from scratch_d2.structures.wording import AREA_OF, format_areas, format_shares
 
@@ -88,7 +89,7 @@ def _explain(candidates: Candidates, index: int, thresholds: Thresholds) -> str:
     if candidates.unjudged[index]:
         return candidates.unjudged[index]
     area, p_bad = candidates.area[index], candidates.p_bad[index]
-    suspicion, area_text = format_shares([p_bad])[0], _area_text(area, thresholds)
+    suspicion, area_text = format_shares([p_bad])[0], _area_text(area, p_bad, thresholds)
     if candidates.verdict[index] == REVIEW:
         return f"for review: suspicion {suspicion}, {area_text}"
     near = float(nearness(area, p_bad, thresholds))
@@ -110,6 +111,7 @@ def _nearest_gate_threshold(p_bad: float, thresholds: Thresholds) -> float:
     return min(both, key=lambda t: abs(float(log_odds(p_bad) - log_odds(t))))
 
 
-def _area_text(area: float, thresholds: Thresholds) -> str:
-    measured, limit = format_areas([area, area_limit(thresholds)], thresholds.area_unit)
+def _area_text(area: float, p_bad: float, thresholds: Thresholds) -> str:
+    own_limit = limit_at(area_limit(thresholds), p_bad, thresholds)
+    measured, limit = format_areas([area, own_limit], thresholds.area_unit)
     return f"scratch area {measured}, limit {limit}{AREA_OF.get(thresholds.area_unit, '')}"

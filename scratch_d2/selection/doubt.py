@@ -25,7 +25,7 @@ def decision_margin(area: np.ndarray, p_bad: np.ndarray, thresholds: Thresholds)
 
     It is in log-odds of p(Bad), or in logarithms of the area, as `nearness` has it.
     """
-    margin = area_margin(area, thresholds)
+    margin = area_margin(area, p_bad, thresholds)
     if not thresholds.review_disagreement:
         margin = np.minimum(margin, log_odds(p_bad) - log_odds(thresholds.gate_threshold))
     if thresholds.gate_upper_threshold is not None:
@@ -42,6 +42,6 @@ def disagreement(area: np.ndarray, p_bad: np.ndarray, thresholds: Thresholds) ->
         area: [N] in the unit of the thresholds; 0 if the detector has not looked.
         p_bad: [N] in 0..1.
     """
-    gate, rule = gate_margin(p_bad, thresholds), area_margin(area, thresholds)
+    gate, rule = gate_margin(p_bad, thresholds), area_margin(area, p_bad, thresholds)
     less_sure = np.minimum(np.abs(gate), np.abs(rule))
     return np.where(at_odds(area, p_bad, thresholds), -np.expm1(-less_sure), 0.0)

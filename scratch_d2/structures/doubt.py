@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from scratch_d2.structures.scaling import scale_area
 from scratch_d2.structures.thresholds import Thresholds
 
 # Scores of 0 and 1 are taken for these, so that their log-odds are finite.
@@ -20,13 +21,21 @@ def log_area(area: np.ndarray | float, thresholds: Thresholds) -> np.ndarray:
 
 
 def area_limit(thresholds: Thresholds) -> float:
-    """Return the area from which on an image is not Good by the area rule."""
+    """Return the scaled area from which on an image is not Good by the area rule."""
     return min(thresholds.area, *(thresholds.review_band or (thresholds.area,)))
 
 
-def area_margin(area: np.ndarray | float, thresholds: Thresholds) -> np.ndarray:
-    """Return log(area / limit), from 0 on not Good by the area rule."""
-    return log_area(area, thresholds) - log_area(area_limit(thresholds), thresholds)
+def area_margin(
+    area: np.ndarray | float, p_bad: np.ndarray | float | None, thresholds: Thresholds
+) -> np.ndarray:
+    """Return log(area / limit), from 0 on not Good by the area rule.
+
+    Args:
+        area: [N] or one, in the unit of the thresholds.
+        p_bad: likewise, in 0..1; it matters only if areas are scaled.
+    """
+    scaled = scale_area(area, p_bad, thresholds)
+    return log_area(scaled, thresholds) - log_area(area_limit(thresholds), thresholds)
 
 
 def gate_middle(thresholds: Thresholds) -> float:
@@ -47,4 +56,4 @@ def at_odds(
     area: np.ndarray | float, p_bad: np.ndarray | float, thresholds: Thresholds
 ) -> np.ndarray:
     """Return bool, whether the gate leans to Bad where the area rule says Good, or the reverse."""
-    return (gate_margin(p_bad, thresholds) >= 0) != (area_margin(area, thresholds) >= 0)
+    return (gate_margin(p_bad, thresholds) >= 0) != (area_margin(area, p_bad, thresholds) >= 0)

@@ -13,6 +13,7 @@ from scratch_d2.utils.files import write_atomically
 from scratch_d2.utils.strict_json import parse_json
 
 AREA_METHODS = ("contour", "pixel", "weighted")
+AREA_SCALINGS = ("none", "odds")
 # By unit, the area threshold of a config that states none.
 DEFAULT_AREAS = {"pixel": 500.0, "fraction": 0.01, "mm2": 1.0}
 AREA_UNITS = tuple(DEFAULT_AREAS)
@@ -49,6 +50,8 @@ class Thresholds:
     Attributes:
         score: an instance counts from this score on, 0..1.
         area: an image is Bad from this scratch area on, in `area_unit`.
+        area_scaling: "none", or "odds": area and review band are those at a p(Bad) of 50%, and at
+            another p they are multiplied by (1 - p) / p, see `scratch_d2.structures.scaling`.
         area_method: "contour", "pixel" or "weighted", see `scratch_d2.structures.areas`.
         area_unit: "pixel" of the original image, "fraction" of it, or "mm2", square millimetres.
         review_band: areas in [low, high) are for review; None judges every image.
@@ -78,12 +81,17 @@ class Thresholds:
     gate_upper_threshold: float | None = None
     review_disagreement: bool = False
     pixels_per_mm: float = 0.0
+    area_scaling: str = "none"
 
     def __post_init__(self) -> None:
         if self.area_method not in AREA_METHODS or self.area_unit not in AREA_UNITS:
             raise ValueError(
                 f"area is measured as {self.area_method!r} in {self.area_unit!r}; accepted are "
                 f"{', '.join(AREA_METHODS)} in {', '.join(AREA_UNITS)}"
+            )
+        if self.area_scaling not in AREA_SCALINGS:
+            raise ValueError(
+                f"area_scaling is {self.area_scaling!r}; accepted are {', '.join(AREA_SCALINGS)}"
             )
         for name, upper in UPPER_BOUNDS.items():
             value = getattr(self, name)
@@ -92,7 +100,9 @@ class Thresholds:
             if not (_is_number(value) and 0 <= value <= upper):
                 accepted = "from 0 on" if upper == math.inf else "in 0..1"
                 raise ValueError(f"{name} is {value!r}; accepted is a number {accepted}")
-        if self.area_unit == "fraction" and self.area > 1:
+        # A scaled limit may be more than the image at 50% and little where the gate is surer.
+        is_fraction = self.area_unit == "fraction" and self.area_scaling == "none"
+        if is_fraction and self.area > 1:
             raise ValueError(
                 f"area is {self.area:g} of the image; accepted is 0 to 1. A threshold in pixels "
                 "needs SCRATCH.AREA_UNIT pixel"
@@ -112,7 +122,7 @@ class Thresholds:
             raise ValueError(
                 f"review_band is {self.review_band!r}; accepted are two areas, the lower one first"
             )
-        if self.area_unit == "fraction" and self.review_band and self.review_band[0] > 1:
+        if is_fraction and self.review_band and self.review_band[0] > 1:
             raise ValueError(
                 f"review_band is {self.review_band!r}, fractions of the image; accepted are areas "
                 "of 0 to 1, because no image would be in this band"

@@ -12,8 +12,12 @@ import numpy as np
 from scratch_d2.structures.areas import counts, measure_area
 from scratch_d2.structures.labels import BAD, GOOD, REVIEW, UNJUDGED
 from scratch_d2.structures.prediction import Prediction
+from scratch_d2.structures.scaling import limit_at, scale_area
 from scratch_d2.structures.thresholds import Thresholds
 from scratch_d2.structures.wording import AREA_OF, format_areas, format_shares
+
+TIE_BREAK = 1e-6
+BELOW_1 = 1 - 2.0**-53
 
 
 @dataclass(frozen=True)
@@ -53,12 +57,18 @@ def needs_detector(p_bad: float | None, thresholds: Thresholds) -> bool:
     return thresholds.review_disagreement or gate_label(p_bad, thresholds) != GOOD
 
 
-def area_label(area: float, thresholds: Thresholds) -> str:
-    """Return "good", "bad" or "review" for a scratch area in the unit of the thresholds."""
+def area_label(area: float, p_bad: float | None, thresholds: Thresholds) -> str:
+    """Return "good", "bad" or "review" by the area rule.
+
+    Args:
+        area: in the unit of the thresholds.
+        p_bad: in 0..1, or None without a gate; it matters only if areas are scaled.
+    """
+    scaled = scale_area(area, p_bad, thresholds)
     low, high = thresholds.review_band or (math.inf, math.inf)
-    if low <= area < high:
+    if low <= scaled < high:
         return REVIEW
-    return BAD if area >= thresholds.area else GOOD
+    return BAD if scaled >= thresholds.area else GOOD
 
 
 def decide(area: float, p_bad: float | None, thresholds: Thresholds) -> str:
@@ -72,7 +82,7 @@ def decide(area: float, p_bad: float | None, thresholds: Thresholds) -> str:
     >>> decide(0.02, 0.5, limits), decide(0.02, 0.7, limits), decide(0.005, 0.7, limits)
     ('good', 'bad', 'good')
     """
-    gate, rule = gate_label(p_bad, thresholds), area_label(area, thresholds)
+    gate, rule = gate_label(p_bad, thresholds), area_label(area, p_bad, thresholds)
     if thresholds.review_disagreement and {gate, rule} == {GOOD, BAD}:
         return REVIEW
     return gate or rule
@@ -85,20 +95,22 @@ def decision_scores(
 
     Each condition of `decide` is measured as a share of its threshold; if both of two conditions
     must hold the smaller share counts, if one of two is enough the larger. So one number ranks
-    images as gate and area rule together judge them.
+    images as gate and area rule together judge them. Below 1 a millionth of p(Bad) is added, which
+    ranks the images on which no scratch was found.
 
     Args:
         area: [N] in the unit of the thresholds.
         p_bad: [N] in 0..1, or None without a gate.
     """
     limit = min(thresholds.area, *(thresholds.review_band or (math.inf,)))
-    score = _share(area, limit)
+    score = _share(scale_area(area, p_bad, thresholds), limit)
     if p_bad is None:
         return score
     if not thresholds.review_disagreement:
         score = np.minimum(score, _share(p_bad, thresholds.gate_threshold))
     upper = thresholds.gate_upper_threshold
-    return score if upper is None else np.maximum(score, _share(p_bad, upper))
+    score = score if upper is None else np.maximum(score, _share(p_bad, upper))
+    return np.where(score < 1, np.minimum(score + TIE_BREAK * p_bad, BELOW_1), score)
 
 
 def _share(values: np.ndarray, threshold: float) -> np.ndarray:
@@ -142,7 +154,7 @@ def explain(scratches: int, area: float, p_bad: float | None, thresholds: Thresh
         p_bad: in 0..1, or None without a gate.
     """
     gate, label = gate_label(p_bad, thresholds), decide(area, p_bad, thresholds)
-    text = found = _describe_scratches(scratches, area, thresholds)
+    text = found = _describe_scratches(scratches, area, p_bad, thresholds)
     if p_bad is not None:
         suspicion = _describe_suspicion(p_bad, gate, thresholds)
         if gate is None and label == GOOD and not scratches:
@@ -162,14 +174,24 @@ def _describe_suspicion(p_bad: float, gate: str | None, thresholds: Thresholds) 
     return f"(suspicion {score}, limit {bound})"
 
 
-def _describe_scratches(scratches: int, area: float, thresholds: Thresholds) -> str:
-    """Say what was found, beside the limits of the area."""
-    label = area_label(area, thresholds)
+def _describe_scratches(
+    scratches: int, area: float, p_bad: float | None, thresholds: Thresholds
+) -> str:
+    """Say what was found, beside the limits of the area at this suspicion."""
+    label = area_label(area, p_bad, thresholds)
     if not scratches and label == GOOD:
         return "no scratch found"
     band = thresholds.review_band if label == REVIEW else None
-    covered, *bounds = format_areas([area, *(band or [thresholds.area])], thresholds.area_unit)
+    limits = [limit_at(limit, p_bad, thresholds) for limit in band or [thresholds.area]]
+    covered, *bounds = format_areas([area, *limits], thresholds.area_unit)
     bound = f"review from {' to '.join(bounds)}" if band else f"limit {bounds[0]}"
+    # If the gate decided, its suspicion has been stated.
+    if (
+        p_bad is not None
+        and thresholds.area_scaling != "none"
+        and not gate_label(p_bad, thresholds)
+    ):
+        bound += f" at a suspicion of {format_shares([p_bad])[0]}"
     if not scratches:
         return f"no scratch found ({bound})"
     found = "1 scratch covers" if scratches == 1 else f"{scratches} scratches cover"

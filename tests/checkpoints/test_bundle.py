@@ -70,8 +70,9 @@ def test_a_model_id_tells_weights_and_thresholds_apart(tmp_path):
         ModelBundle(one, other, Thresholds(score=0.4)),
         ModelBundle(one, other, Thresholds(gate_upper_threshold=0.9)),
         ModelBundle(one, other, Thresholds(area_unit="mm2", pixels_per_mm=8.0)),
+        ModelBundle(one, other, Thresholds(area_scaling="odds")),
     ]
-    assert len({bundle.model_id(), *(o.model_id() for o in others)}) == 6
+    assert len({bundle.model_id(), *(o.model_id() for o in others)}) == 7
 
 
 def test_a_model_id_stays_with_later_versions(tmp_path):
@@ -140,12 +141,38 @@ def test_a_scale_that_changes_nothing_is_named(log):
 
 
 @pytest.mark.parametrize(("more", "is_said"), [([], True), (LIMIT, False)])
-def test_another_method_than_the_area_was_chosen_for_is_named(log, more, is_said):
-    opts = ["SCRATCH.AREA_METHOD", "pixel", *more]
-    saved = Thresholds(area=0.006, area_method="weighted", area_unit="fraction")
-    assert override_thresholds(saved, load_config(None, opts), opts).area_method == "pixel"
-    said = "the area threshold of 0.006 was chosen for areas by the method 'weighted'"
+@pytest.mark.parametrize(
+    ("key", "value", "former"),
+    [("AREA_METHOD", "pixel", "weighted"), ("AREA_SCALING", "none", "odds")],
+)
+def test_another_rule_than_the_area_was_chosen_for_is_named(log, key, value, former, more, is_said):
+    opts = [f"SCRATCH.{key}", value, *more]
+    saved = Thresholds(area=0.006, area_unit="fraction", **{key.lower(): former})
+    assert getattr(override_thresholds(saved, load_config(None, opts), opts), key.lower()) == value
+    said = f"the area threshold of 0.006 was chosen for SCRATCH.{key} {former}"
     assert (said in log.text) == is_said
+
+
+def test_scaled_areas_may_exceed_the_image_only_where_calibration_chose_so():
+    chosen = Thresholds(area=40.0, area_unit="fraction", area_scaling="odds")
+    assert override_thresholds(chosen, load_config(None, []), []) == chosen
+    opts = ["SCRATCH.AREA_THRESHOLD", "400", "SCRATCH.AREA_SCALING", "odds"]
+    with pytest.raises(ValueError, match="400 of the image; .*needs SCRATCH.AREA_UNIT pixel"):
+        override_thresholds(chosen, load_config(None, opts), opts)
+    with pytest.raises(ValueError, match="400 of the image; .*needs SCRATCH.AREA_UNIT pixel"):
+        thresholds_from_config(load_config(None, opts))
+
+
+@pytest.mark.parametrize(
+    "gate", [["GATE.WEIGHTS", ""], ["GATE.WEIGHTS", "g", "GATE.ENABLED", "False"]]
+)
+def test_areas_scaled_by_scores_of_a_missing_gate_are_refused(tmp_path, gate):
+    Thresholds(area_scaling="odds").save(tmp_path)
+    opts = ["MODEL.WEIGHTS", str(tmp_path / "model.pth"), *gate]
+    with pytest.raises(ValueError, match="SCRATCH.AREA_SCALING odds.*Name a gate .GATE.WEIGHTS"):
+        resolve_bundle(load_config(None, opts), opts)
+    opts += ["SCRATCH.AREA_SCALING", "none", "SCRATCH.AREA_THRESHOLD", "700"]
+    assert resolve_bundle(load_config(None, opts), opts).thresholds == Thresholds(area=700.0)
 
 
 @pytest.mark.parametrize(("band", "kept"), [([], None), (["0.005", "0.02"], (0.005, 0.02))])

@@ -75,7 +75,7 @@ def test_gate_and_area_rule_are_judged_apart_and_together():
     assert judged["gate"][0].tolist() == [True, False, True, True]
     assert judged["both"][0].tolist() == [True, False, True, False]
     # The smaller of area / 500 and p(Bad) / 0.05.
-    assert judged["both"][1].tolist() == pytest.approx([1.2, 0.2, 1.0, 0.0])
+    assert judged["both"][1].tolist() == pytest.approx([1.2, 0.2, 1.0, 0.0], abs=1e-6)
     assert list(
         judge_images(make_image_table(dicts, predictions, None, thresholds), thresholds)
     ) == ["area"]

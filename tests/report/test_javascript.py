@@ -13,7 +13,8 @@ from scratch_d2.metrics.bootstrap import REPLICATES, resample
 from scratch_d2.metrics.image_metrics import image_metrics, wilson_interval
 from scratch_d2.report.steps import threshold_steps
 from scratch_d2.structures.areas import measure_area
-from scratch_d2.structures.thresholds import AREA_UNITS, Thresholds
+from scratch_d2.structures.scaling import scale_area
+from scratch_d2.structures.thresholds import AREA_SCALINGS, AREA_UNITS, Thresholds
 from scratch_d2.structures.verdict import judge
 from scratch_d2.structures.wording import format_areas, format_shares
 from tests.builders import predict_boxes
@@ -25,7 +26,8 @@ ROWS = st.lists(st.tuples(st.booleans(), AREAS, SCORES, st.integers(0, 5)), min_
 BANDS = st.sampled_from([None, (40.0, 180.25), (0.0, 1.0), (100.0, 200.0)])
 COUNTS = ["tp", "fp", "fn", "tn"]
 UPPERS = st.sampled_from([None, 0.25, 0.6, 1.0])
-THRESHOLDS = st.builds(lambda *v: v, AREAS, SCORES, BANDS, UPPERS, st.booleans())
+SCALINGS = st.sampled_from(AREA_SCALINGS)
+THRESHOLDS = st.builds(lambda *v: v, AREAS, SCORES, BANDS, UPPERS, st.booleans(), SCALINGS)
 
 
 def table(rows, gated=True):
@@ -40,7 +42,7 @@ def columns(images):
     return {"bad": images.y_true.tolist(), "area": images.area.tolist(), "p_bad": p_bad}
 
 
-def put(area, gate, band, upper=None, disagreement=False):
+def put(area, gate, band, upper=None, disagreement=False, scaling="none"):
     """Thresholds for Python and for the page."""
     upper = None if upper is None else max(gate, upper)
     values = {
@@ -49,6 +51,7 @@ def put(area, gate, band, upper=None, disagreement=False):
         "review_band": band,
         "gate_upper_threshold": upper,
         "review_disagreement": disagreement,
+        "area_scaling": scaling,
     }
     made = Thresholds(**values)
     return made, {**values, "score": made.score}
@@ -119,7 +122,9 @@ FIXED = {
 @given(ROWS, THRESHOLDS, st.sampled_from(list(FIXED)))
 def test_strips_count_what_each_step_would_give(script, rows, chosen, moved):
     images, (thresholds, sent) = table(rows), put(*chosen)
-    values, ceiling = (images.area, math.inf) if moved == "area" else (images.p_bad, 1.0)
+    scaled = scale_area(images.area, images.p_bad, thresholds)
+    assert script("scaledAreas", columns(images), sent) == scaled.tolist()
+    values, ceiling = (scaled, math.inf) if moved == "area" else (images.p_bad, 1.0)
     steps = threshold_steps(values, ceiling)
     fixed = script(FIXED[moved], columns(images), sent)
     distinct = script("distinctOf", values.tolist())

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -35,12 +37,15 @@ def test_the_gate_leans_to_bad_from_its_middle_on(thresholds, middle):
     assert gate_margin(middle - 0.01, thresholds) < 0 < gate_margin(middle + 0.01, thresholds)
 
 
+@pytest.mark.parametrize("scaling", ["none", "odds"])
+@pytest.mark.parametrize("p_bad", [0.0, 0.3, 0.5, 0.9, 1.0])
 @pytest.mark.parametrize("unit", ["pixel", "fraction"])
-def test_the_area_margin_has_the_sign_of_the_area_rule(unit):
+def test_the_area_margin_has_the_sign_of_the_area_rule(unit, p_bad, scaling):
     thresholds = Thresholds(area=0.02, review_band=(0.01, 0.03), area_unit=unit)
     if unit == "pixel":
         thresholds = Thresholds(area=20.0, review_band=(10.0, 30.0), area_unit=unit)
-    for area in np.array([0.0, 0.4, 0.5, 0.6, 1.0, 9.0]) * thresholds.area:
-        is_good = area_label(area, thresholds) == "good"
-        assert (area_margin(area, thresholds) < 0) == is_good
+    thresholds = replace(thresholds, area_scaling=scaling)
+    for area in np.array([0.0, 0.01, 0.4, 0.5, 0.6, 1.0, 9.0]) * thresholds.area:
+        is_good = area_label(area, p_bad, thresholds) == "good"
+        assert (area_margin(area, p_bad, thresholds) < 0) == is_good
     assert np.isfinite(log_odds(np.array([0.0, 1.0]))).all()

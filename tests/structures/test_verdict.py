@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from scratch_d2.structures.areas import counts
 from scratch_d2.structures.prediction import Prediction
-from scratch_d2.structures.thresholds import RULES, Thresholds
+from scratch_d2.structures.thresholds import AREA_SCALINGS, RULES, Thresholds
 from scratch_d2.structures.verdict import (
     Verdict,
     decide,
@@ -28,6 +28,7 @@ SIXTY = replace(PIXELS, gate_threshold=0.6)
 NOTHING = Prediction.empty(100, 200)
 UPPER = replace(PIXELS, gate_threshold=0.2, gate_upper_threshold=0.7)
 DISPUTED = replace(UPPER, review_disagreement=True)
+ODDS = replace(PIXELS, gate_threshold=0.2, area_scaling="odds")
 # and of this one 25 x 20 = 500
 OF_500_PX = predict_boxes(100, 200, {(10, 10, 36, 31): 0.8})
 
@@ -74,6 +75,25 @@ OF_500_PX = predict_boxes(100, 200, {(10, 10, 36, 31): 0.8})
         (SCRATCH, 0.7, DISPUTED, "Bad: very suspicious (*); 1 scratch covers 600 px (*)"),
         (SCRATCH, 0.1, DISPUTED, "Review: nothing suspicious (*10%*), but 1 scratch covers *"),
         (NOTHING, 0.1, DISPUTED, "Good: nothing suspicious (suspicion 10%, limit 20%)"),
+        (SCRATCH, 0.5, ODDS, "Bad: 1 scratch covers 600 px (limit 500 px at a suspicion of 50%)"),
+        (SCRATCH, 0.4, ODDS, "Good: 1 scratch covers 600 px (limit 750 px at a suspicion of 40%)"),
+        (OF_500_PX, 0.8, ODDS, "Bad: * 500 px (limit 125 px at a suspicion of 80%)"),
+        (SCRATCH, 1.0, ODDS, "Bad: * 600 px (limit 0.05001 px at a suspicion of 100%)"),
+        (NOTHING, 0.99, ODDS, "Good: suspicious (suspicion 99%, limit 20%), but no scratch *"),
+        (SCRATCH, 0.1, ODDS, "Good: nothing suspicious (suspicion 10%, limit 20%)"),
+        (SCRATCH, None, ODDS, "Bad: 1 scratch covers 600 px (limit 500 px)"),
+        (
+            SCRATCH,
+            0.6,
+            replace(ODDS, review_band=(750, 1000)),
+            "Review: * 600 px (review from 500 px to 666.7 px at a suspicion of 60%)",
+        ),
+        (
+            SCRATCH,
+            0.8,
+            replace(ODDS, gate_upper_threshold=0.8),
+            "Bad: very suspicious (suspicion 80%, *); 1 scratch covers 600 px (limit 125 px)",
+        ),
         (SCRATCH, 0.0, RULES["seed"], "Bad: 1 scratch covers 600 px (limit 500.5 px)"),
         (OF_500_PX, None, RULES["seed"], "Good: 1 scratch covers 500 px (limit 500.5 px)"),
     ],
@@ -121,9 +141,10 @@ SHARES = st.one_of(st.none(), st.floats(0, 1))
     upper=st.booleans(),
     band=st.booleans(),
     disagreement=st.booleans(),
+    scaling=st.sampled_from(AREA_SCALINGS),
 )
 def test_the_decision_score_is_1_or_more_where_an_image_is_not_good(
-    area, p_bad, limit, gate, upper, band, disagreement
+    area, p_bad, limit, gate, upper, band, disagreement, scaling
 ):
     thresholds = Thresholds(
         area=limit,
@@ -131,6 +152,7 @@ def test_the_decision_score_is_1_or_more_where_an_image_is_not_good(
         gate_threshold=gate[0],
         gate_upper_threshold=gate[1] if upper else None,
         review_disagreement=disagreement,
+        area_scaling=scaling,
     )
     p_bads = None if p_bad is None else np.array([p_bad])
     (score,) = decision_scores(np.array([area]), p_bads, thresholds)
