@@ -25,7 +25,7 @@ from scratch_d2.gate import Gate
 from scratch_d2.inspection.inputs import find_files
 from scratch_d2.inspection.margins import MARGINS, gate_is_close, verdict_is_close
 from scratch_d2.structures.areas import measure_area
-from scratch_d2.structures.verdict import gate_label, judge
+from scratch_d2.structures.verdict import area_label, gate_label
 
 
 def parse_args():
@@ -80,9 +80,11 @@ def compare_gates(args, images, thresholds):
     differ = [gate_label(p, thresholds) != gate_label(q, thresholds) for p, q in zip(exact, fast)]
     close = [gate_is_close(float(q), thresholds, MARGINS[args.precision]) for q in fast]
     tell(f"passing below {thresholds.gate_threshold:g}", differ, close, seconds, len(images))
+    return [exact, fast]
 
 
-def compare_detectors(args, cfg, images, thresholds):
+def compare_detectors(args, cfg, images, p_bads, thresholds):
+    """Compare the verdicts of the area rule; p_bads are the scores of both gates."""
     engine = get_engine(cfg.SCRATCH.ENGINE)
     (exact, fast), seconds = in_both(
         args, lambda name: engine.load(cfg, args.weights, name), images, size=4
@@ -101,9 +103,13 @@ def compare_detectors(args, cfg, images, thresholds):
         f"  highest scores differ by {np.median(steps):.1e} in the median, "
         f"{np.quantile(steps, 0.99):.1e} at 99%, {steps.max():.1e} at most"
     )
-    labels = [[judge(p, None, thresholds).label for p in found] for found in (exact, fast)]
+    labels = [
+        [area_label(area, float(p), thresholds) for area, p in zip(*pair)]
+        for pair in zip(areas, p_bads)
+    ]
     differ = [a != b for a, b in zip(*labels)]
-    close = [verdict_is_close(p, thresholds, MARGINS[args.precision]) for p in fast]
+    near = (thresholds, MARGINS[args.precision])
+    close = [verdict_is_close(found, float(p), *near) for found, p in zip(fast, p_bads[1])]
     tell("verdicts", differ, close, seconds, len(images))
 
 
@@ -119,8 +125,8 @@ def main():
     images = [read_image(source.path) for source in sources[: args.images]]
     torch.set_num_threads(1)
     print(f"torch {torch.__version__}, {args.precision} against exact; {thresholds}")
-    compare_gates(args, images, thresholds)
-    compare_detectors(args, cfg, images[: args.detector_images], thresholds)
+    p_bads = compare_gates(args, images, thresholds)
+    compare_detectors(args, cfg, images[: args.detector_images], p_bads, thresholds)
 
 
 if __name__ == "__main__":

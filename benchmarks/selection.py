@@ -46,7 +46,7 @@ from scratch_d2.selection.choice import LEAST_WEIGHT, doubts
 from scratch_d2.selection.coverage import spread
 from scratch_d2.selection.doubt import decision_margin
 from scratch_d2.selection.photographs import look_at
-from scratch_d2.structures.doubt import area_margin, log_odds
+from scratch_d2.structures.doubt import log_area, log_odds
 from scratch_d2.structures.thresholds import Thresholds
 from scratch_d2.synthetic.dataset import write_dataset
 from scratch_d2.utils.bundled import bundled_weights
@@ -116,7 +116,7 @@ def read_photographs(folder: Path, gate: Path, cache: Path | None) -> Photograph
     centred = embeddings - embeddings.mean(axis=0)
     components = centred @ np.linalg.svd(centred, full_matrices=False)[2][:COMPONENTS].T
     best = best_scores(folder, images)
-    scores = np.c_[log_odds(images.p_bad), area_margin(images.area, thresholds), best]
+    scores = np.c_[log_odds(images.p_bad), log_area(images.area, thresholds), best]
     scores = (scores - scores.mean(axis=0)) / scores.std(axis=0)
     features = np.c_[np.ones(len(images)), scores, components / components.std(axis=0).max()]
     doubt = doubts(images.area, images.p_bad, thresholds)

@@ -9,6 +9,7 @@ from typing import Any
 from fvcore.common.config import CfgNode
 
 from scratch_d2.checkpoints.bundle import override_thresholds, record_beside
+from scratch_d2.config import override
 from scratch_d2.data.catalog import find_dataset_dicts
 from scratch_d2.evaluation.evaluate import evaluate_dicts
 from scratch_d2.evaluation.files import Evaluation, write_evaluation
@@ -115,9 +116,11 @@ def offline_settings(
     What a config names overrides the run's gate and record, and the keys in `opts`, KEY VALUE pairs
     already merged into it, override the run's thresholds.
     """
-    settings = replace(EvaluationSettings.in_training(cfg), train_datasets=())
     if run is None:
-        return settings
+        return replace(EvaluationSettings.in_training(cfg), train_datasets=())
+    # Its thresholds are replaced below, so that what they need does not matter.
+    plain = override(cfg, {"SCRATCH.AREA_SCALING": "none"})
+    settings = replace(EvaluationSettings.in_training(plain), train_datasets=())
     gate = settings.gate or (Path(run.gate_weights) if run.gate_weights else None)
     return replace(
         settings,

@@ -1,6 +1,7 @@
 """Results of former runs: read, matched with the dataset, or refused with a reason."""
 
 import json
+import logging
 import math
 import shutil
 from pathlib import Path
@@ -70,6 +71,31 @@ def test_coco_results_give_the_figures_of_the_run_itself(dicts, entries, tmp_pat
     for task, figures in direct.items():
         assert saved[task] == pytest.approx(figures, nan_ok=True)
     assert metadata["images"] == 10 and metadata["bad"] == 4
+
+
+def test_areas_are_scaled_by_the_scores_that_results_hold(dicts, entries, tmp_path, caplog):
+    scores = [0.9] * 10
+    opts = ("SCRATCH.AREA_SCALING", "odds", "SCRATCH.AREA_UNIT", "pixel")
+    opts += ("SCRATCH.AREA_THRESHOLD", "1500")  # the scratches are of 203 px
+    run = write_rows(tmp_path / "run", dicts, scores)
+    for scaling, found in (("odds", 0), ("none", 4)):
+        settings = settings_of(run, opts[0], scaling, *opts[2:])
+        made = evaluate_results("tests_labels", run, tmp_path / scaling, settings)
+        assert made.results["image"]["both_fn"] == found
+    assert settings.thresholds.area == 1500 and not caplog.text
+    plain = write(tmp_path / "results.json", entries)
+    odds = EvaluationSettings(Thresholds(area=100, area_scaling="odds"))
+    with pytest.raises(ValueError, match="SCRATCH.AREA_SCALING odds"):
+        evaluate_results("tests_labels", plain, tmp_path / "saved", odds)
+
+
+def test_in_training_without_a_gate_areas_are_not_scaled(caplog, monkeypatch):
+    monkeypatch.setattr(logging.getLogger("scratch_d2"), "propagate", True)
+    opts = ["SCRATCH.AREA_SCALING", "odds"]
+    assert EvaluationSettings.in_training(load_config(None, opts)).thresholds.area_scaling == "none"
+    assert "SCRATCH.AREA_SCALING odds needs a gate" in caplog.text
+    opts += ["GATE.WEIGHTS", "gate.pth"]
+    assert EvaluationSettings.in_training(load_config(None, opts)).thresholds.area_scaling == "odds"
 
 
 def test_the_folder_of_predict_is_matched_by_file_and_brings_its_thresholds(dicts, tmp_path):

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -154,6 +156,33 @@ def test_close_verdicts_are_asked_for_again(found, close):
     (result,) = inspector.inspect([photograph(True)])
     assert bool(asked) == close
     assert len(result.prediction) == (0 if close else len(found))
+
+
+@pytest.mark.parametrize(
+    ("p_bad", "exact", "asked", "label"),
+    [
+        (0.5, 0.55, [7], "bad"),  # 600 px are 0.5% above the limit at 0.5
+        (0.45, 0.49, [7], "good"),
+        (0.3, 0.9, [], "good"),  # far below the limit of 1,393 px
+        (0.8, 0.1, [], "bad"),  # far above that of 149 px
+    ],
+)
+def test_where_areas_are_scaled_a_close_verdict_asks_both_exact_models(p_bad, exact, asked, label):
+    thresholds = replace(THRESHOLDS, area=597.0, area_scaling="odds", gate_threshold=0.05)
+    gates = [scores_by_grey({7: p_bad}), scores_by_grey({7: exact})]
+
+    def detect(images):
+        return [predict_boxes(40, 50, {(2, 2, 33, 23): 0.9}) for _ in images]
+
+    inspector = Inspector(gates[0], detect, thresholds, Models(gates[1], detect))
+    (result,) = inspector.inspect(images_of(7))
+    assert (gates[1].asked, result.label) == (asked, label)
+    assert result.p_bad == pytest.approx(exact if asked else p_bad)
+
+
+def test_scaled_areas_without_a_gate_are_refused():
+    with pytest.raises(ValueError, match="SCRATCH.AREA_SCALING odds"):
+        Inspector(None, bright_detector, Thresholds(area_scaling="odds"))
 
 
 def test_a_narrow_review_band_is_close_too():

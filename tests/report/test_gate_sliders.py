@@ -35,6 +35,21 @@ def test_the_upper_threshold_can_be_switched_on_and_moved(visit, written):
     check(page, images, replace(SAVED, gate_threshold=0.2))
 
 
+def test_scaled_areas_slide_as_python_judges_them(visit, tmp_path):
+    saved = replace(SAVED, area_scaling="odds")
+    path, images = write(tmp_path, [i % 5 < 2 for i in range(40)], thresholds=saved)
+    page = visit(path)
+    assert page.get_by_text("This is the limit at a p(Bad) of 0.5").is_visible()
+    assert "200 px times (1 \u2212 p) / p or more" in page.locator("#rule").inner_text()
+    assert "50 px at 0.8" in page.locator("#rule").inner_text()
+    check(page, images, saved)
+    for place in (0, 3, 9, 15):
+        set_input(page, "#area-slider", place)
+        area = float(page.locator("#area-number").input_value())
+        check(page, images, replace(saved, area=area))
+    assert page.locator("#reset").is_enabled()
+
+
 def test_a_gate_threshold_below_that_of_prediction_is_refused(visit, tmp_path):
     saved = Thresholds(area=200.0, gate_threshold=0.3)
     about = {"unseen_below": 0.3}

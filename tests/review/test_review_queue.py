@@ -33,6 +33,20 @@ def test_why_a_verdict_is_doubtful(verdict, p_bad, boxes, rank, why):
     assert (doubt.rank, doubt.why) == (rank, why)
 
 
+@pytest.mark.parametrize(
+    ("p_bad", "why"),
+    [(0.5, "near the area threshold"), (0.8, "clear"), (0.25, "gate and detector disagree")],
+)
+def test_scaled_areas_are_doubtful_near_the_limit_at_their_score(p_bad, why):
+    """The limit of the 351 px is 300 px at 0.5, 75 px at 0.8 and 900 px at 0.25."""
+    scaled = replace(THRESHOLDS, area_scaling="odds", gate_threshold=0.0, gate_upper_threshold=None)
+    verdict = "bad" if p_bad >= 0.5 else "good"
+    row = make_row(0, "a.png", verdict, p_bad, {SCRATCH: 0.99})
+    if p_bad == 0.25:
+        scaled, row = replace(scaled, area=100.0), {**row, "verdict": "bad"}
+    assert doubt_of(row, scaled).why == why
+
+
 def test_the_score_threshold_counts_where_the_areas_add_up_to_the_limit():
     row = make_row(0, "a.png", "good", None, {BESIDE: 0.4, SCRATCH: 0.3})
     thresholds = replace(THRESHOLDS, area=400.0)  # 361 px alone are too few

@@ -24,12 +24,22 @@ def test_nearness_is_the_ratio_to_the_nearest_threshold(area, p_bad, expected):
     assert nearness(np.array([area]), np.array([p_bad]), GATED) == pytest.approx(expected)
 
 
+def test_scaled_areas_are_compared_with_the_limit_at_their_score():
+    scaled = Thresholds(area=400.0, gate_threshold=0.01, area_scaling="odds")
+    areas, scores = np.array([100.0, 200.0, 1200.0]), np.array([0.8, 0.8, 0.25])
+    assert nearness(areas, scores, scaled) == pytest.approx([1.0, 0.5, 1.0])
+    # At 0.8 the gate leans to Bad; the limit there is 100 px.
+    found = disagreement(np.array([50.0, 100.0]), np.array([0.8, 0.8]), scaled)
+    assert found == pytest.approx([0.5, 0.0])
+
+
 @pytest.mark.parametrize(
     "thresholds",
     [
         GATED,
         Thresholds(area=0.02, area_unit="fraction", gate_threshold=0.3),
         Thresholds(area=400.0, review_band=(100.0, 600.0)),
+        Thresholds(area=400.0, gate_threshold=0.3, area_scaling="odds"),
     ],
 )
 def test_the_margin_is_negative_where_the_verdict_is_good(thresholds):
