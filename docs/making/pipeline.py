@@ -16,12 +16,20 @@ BOXES: tuple[Box, ...] = (
     (8, 40, 144, 84, GREY, "photograph", ("can it be judged?",)),
     (205, 40, 170, 84, GREY, "gate", ("ResNet-50 on patches", "p(Bad)")),
     (435, 40, 190, 84, GREY, "detector", ("Mask R-CNN R50-FPN", "boxes, masks, scores")),
-    (685, 40, 200, 84, GREY, "area rule", ("area of the scratches", "against a threshold")),
+    (
+        685,
+        40,
+        200,
+        92,
+        GREY,
+        "area rule",
+        ("area of the scratches", "against a limit, lower", "if p(Bad) is higher"),
+    ),
     (8, 215, 144, 60, AMBER, "Review", ("cannot be judged",)),
     (205, 215, 170, 60, GREEN, "Good", ("p(Bad) is low",)),
     (685, 215, 92, 60, GREEN, "Good", ("below",)),
     (793, 215, 92, 60, RED, "Bad", ("at or above",)),
-    (435, 215, 190, 60, RED, "Bad", ("p(Bad) is very high",)),
+    (435, 215, 190, 76, RED, "Bad", ("p(Bad) is very high,", "if you switch this on")),
 )
 # From and to, and what is written beside the arrow.
 ARROWS = (
@@ -31,8 +39,8 @@ ARROWS = (
     (80, 124, 80, 215),
     (290, 124, 290, 215),
     (530, 124, 530, 215),
-    (731, 124, 731, 215),
-    (839, 124, 839, 215),
+    (731, 132, 731, 215),
+    (839, 132, 839, 215),
 )
 FONT = 'font-family="system-ui, Helvetica, Arial, sans-serif"'
 

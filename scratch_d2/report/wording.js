@@ -5,6 +5,8 @@ const MOST_DECIMALS = 6;
 const LARGEST = 1e15;
 // By area unit: what a value is multiplied by, its significant digits, what follows the number.
 const AREA_FORMATS = { pixel: [1, 4, " px"], fraction: [100, 2, "%"], mm2: [1, 3, " mm²"] };
+// By unit, lower limits of a scaled area are only said to be below this.
+const LEAST_STATED = { pixel: 1, fraction: 1e-4, mm2: 0.01 };
 // What an area is a part of, by unit.
 const AREA_OF = { fraction: " of the image" };
 
@@ -80,10 +82,14 @@ function describeScratches(count, area, pBad, thresholds) {
   if (!count && label === GOOD) return "no scratch found";
   const stated = label === REVIEW ? thresholds.review_band : [thresholds.area];
   const limits = stated.map((limit) => limit / badOdds(pBad, thresholds));
-  const [covered, ...bounds] = formatAreas([area, ...limits], unit);
-  let bound = label === REVIEW ? `review from ${bounds.join(" to ")}` : `limit ${bounds[0]}`;
-  // If the gate decided, its suspicion has been stated.
   const scaled = pBad !== null && (thresholds.area_scaling ?? "none") !== "none";
+  // How small a limit is that leaves next to nothing says little.
+  const least = LEAST_STATED[unit];
+  const tiny = scaled && label !== REVIEW && limits[0] < least && least <= area;
+  const [covered, ...bounds] = formatAreas([area, ...(tiny ? [least] : limits)], unit);
+  let bound = `limit ${tiny ? "below " : ""}${bounds[0]}`;
+  if (label === REVIEW) bound = `review from ${bounds.join(" to ")}`;
+  // If the gate decided, its suspicion has been stated.
   if (scaled && !gateLabel(pBad, thresholds)) bound += ` at a suspicion of ${formatShares([pBad])[0]}`;
   if (!count) return `no scratch found (${bound})`;
   const found = count === 1 ? "1 scratch covers" : `${count} scratches cover`;

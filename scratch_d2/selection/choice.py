@@ -102,7 +102,8 @@ def _explain(candidates: Candidates, index: int, thresholds: Thresholds) -> str:
     if abs(float(log_odds(p_bad) - log_odds(threshold))) <= -np.log(near) + 1e-9:
         suspicion, limit = format_shares([p_bad, threshold])
         return f"near a threshold: suspicion {suspicion}, threshold {limit}"
-    return f"near the area limit: {area_text}"
+    at = f" at a suspicion of {suspicion}" if thresholds.area_scaling != "none" else ""
+    return f"near the area limit: {area_text}{at}"
 
 
 def _nearest_gate_threshold(p_bad: float, thresholds: Thresholds) -> float:

@@ -14,7 +14,7 @@ from scratch_d2.structures.labels import BAD, GOOD, REVIEW, UNJUDGED
 from scratch_d2.structures.prediction import Prediction
 from scratch_d2.structures.scaling import limit_at, scale_area
 from scratch_d2.structures.thresholds import Thresholds
-from scratch_d2.structures.wording import AREA_OF, format_areas, format_shares
+from scratch_d2.structures.wording import AREA_OF, LEAST_STATED, format_areas, format_shares
 
 TIE_BREAK = 1e-6
 BELOW_1 = 1 - 2.0**-53
@@ -183,14 +183,15 @@ def _describe_scratches(
         return "no scratch found"
     band = thresholds.review_band if label == REVIEW else None
     limits = [limit_at(limit, p_bad, thresholds) for limit in band or [thresholds.area]]
-    covered, *bounds = format_areas([area, *limits], thresholds.area_unit)
+    is_scaled = p_bad is not None and thresholds.area_scaling != "none"
+    # How small a limit is that leaves next to nothing says little.
+    least = LEAST_STATED[thresholds.area_unit]
+    is_tiny = is_scaled and band is None and limits[0] < least <= area
+    covered, *bounds = format_areas([area, *([least] if is_tiny else limits)], thresholds.area_unit)
     bound = f"review from {' to '.join(bounds)}" if band else f"limit {bounds[0]}"
+    bound = f"limit below {bounds[0]}" if is_tiny else bound
     # If the gate decided, its suspicion has been stated.
-    if (
-        p_bad is not None
-        and thresholds.area_scaling != "none"
-        and not gate_label(p_bad, thresholds)
-    ):
+    if p_bad is not None and is_scaled and not gate_label(p_bad, thresholds):
         bound += f" at a suspicion of {format_shares([p_bad])[0]}"
     if not scratches:
         return f"no scratch found ({bound})"

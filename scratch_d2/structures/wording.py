@@ -10,6 +10,8 @@ MOST_DECIMALS = 6
 LARGEST = 1e15
 # By area unit: what a value is multiplied by, its significant digits, what follows the number.
 AREA_FORMATS = {"pixel": (1, 4, " px"), "fraction": (100, 2, "%"), "mm2": (1, 3, " mm²")}
+# By unit, lower limits of a scaled area are only said to be below this.
+LEAST_STATED = {"pixel": 1.0, "fraction": 1e-4, "mm2": 0.01}
 # What an area is a part of, by unit.
 AREA_OF = {"fraction": " of the image"}
 

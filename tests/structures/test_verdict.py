@@ -78,7 +78,7 @@ OF_500_PX = predict_boxes(100, 200, {(10, 10, 36, 31): 0.8})
         (SCRATCH, 0.5, ODDS, "Bad: 1 scratch covers 600 px (limit 500 px at a suspicion of 50%)"),
         (SCRATCH, 0.4, ODDS, "Good: 1 scratch covers 600 px (limit 750 px at a suspicion of 40%)"),
         (OF_500_PX, 0.8, ODDS, "Bad: * 500 px (limit 125 px at a suspicion of 80%)"),
-        (SCRATCH, 1.0, ODDS, "Bad: * 600 px (limit 0.05001 px at a suspicion of 100%)"),
+        (SCRATCH, 1.0, ODDS, "Bad: * 600 px (limit below 1 px at a suspicion of 100%)"),
         (NOTHING, 0.99, ODDS, "Good: suspicious (suspicion 99%, limit 20%), but no scratch *"),
         (SCRATCH, 0.1, ODDS, "Good: nothing suspicious (suspicion 10%, limit 20%)"),
         (SCRATCH, None, ODDS, "Bad: 1 scratch covers 600 px (limit 500 px)"),
