@@ -124,6 +124,7 @@ def _train(folder: Path) -> None:
     for kind in ("gate", "detector"):
         assert main([f"train-{kind}", "--config-file", NAMED[0], *keys]) == 0
         shutil.copy(folder / f"runs/labels/{kind}/model_final.pth", f"weights/{kind}.pth")
+    shutil.copy(folder / "runs/labels/detector/thresholds.json", "weights/thresholds.json")
     # A detector that has learnt nothing draws empty masks; calibration needs some.
     for name in ("weights/detector.pth", "runs/labels/detector/model_final.pth"):
         weights = torch.load(name, weights_only=True)
