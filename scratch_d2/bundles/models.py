@@ -9,7 +9,7 @@ from scratch_d2.bundles.sessions import Session
 from scratch_d2.gate.familiarity import Familiarity
 from scratch_d2.gate.preprocess import STRIDE, Preprocessing
 from scratch_d2.structures.images import check_rgb
-from scratch_d2.structures.masks import encode_rle
+from scratch_d2.structures.masks import encode_rle_part
 from scratch_d2.structures.pasting import paste_mask
 from scratch_d2.structures.prediction import Prediction
 from scratch_d2.structures.resizing import resize, resized_shape
@@ -112,7 +112,7 @@ def to_prediction(
     boxes = np.clip(boxes * scale, 0, np.array([width, height] * 2, np.float32))
     keep = (boxes[:, 2:] > boxes[:, :2]).all(axis=1)
     boxes, masks = boxes[keep], masks[keep]
-    rles = [encode_rle(paste_mask(mask, box, size)) for mask, box in zip(masks, boxes)]
+    rles = [encode_rle_part(*paste_mask(mask, box, size), size) for mask, box in zip(masks, boxes)]
     return Prediction(height, width, boxes, scores[keep], rles)
 
 

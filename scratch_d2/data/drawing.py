@@ -43,23 +43,35 @@ def fit(image: np.ndarray, mask: np.ndarray, size: int) -> tuple[np.ndarray, np.
     return image, share > 0
 
 
-def draw_mask(canvas: np.ndarray, mask: np.ndarray, scale: int = 1) -> None:
+def draw_mask(canvas: np.ndarray, mask: np.ndarray, scale: int = 1, left: int = 0) -> None:
     """Tint an HxW bool mask on a uint8 RGB canvas `scale` times its size, and outline it, in place.
 
     The line runs on the pixels around the mask, so that it hides no scratch, however thin.
+
+    Args:
+        left: the column of the canvas, before scaling, at which the mask begins.
     """
     rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
     if not len(rows):
         return
     # All that changes, a line of one pixel included; most masks are far smaller than the canvas.
-    (top, bottom), (left, right) = ((max(0, f[0] - 1), f[-1] + 2) for f in (rows, columns))
-    mask = enlarge(mask[top:bottom, left:right].astype(np.uint8), scale)
-    canvas = canvas[top * scale : bottom * scale, left * scale : right * scale]
-    colour = np.full_like(canvas, SCRATCH)
-    tinted = cv2.addWeighted(canvas, 1 - TINT, colour, TINT, 0)
-    line = cv2.dilate(mask, np.ones((3, 3), np.uint8)) - mask
-    for picture, where in ((tinted, mask), (colour, line)):
-        np.copyto(canvas, picture, where=where[:, :, None].astype(bool))
+    mask = np.pad(mask[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1].astype(np.uint8), 1)
+    top, left = int(rows[0]) - 1, left + int(columns[0]) - 1
+    mask = mask[max(0, -top) :, max(0, -left) :]
+    top, left = max(0, top), max(0, left)
+    part = canvas[top * scale :, left * scale :]
+    part = part[: len(mask) * scale, : mask.shape[1] * scale]
+    mask = enlarge(mask, scale)[: part.shape[0], : part.shape[1]]
+    line = cv2.dilate(mask, np.ones((3, 3), np.uint8)) > mask
+    cv2.copyTo(cv2.LUT(part, _tints()), mask, part)
+    part[line] = SCRATCH
+
+
+@lru_cache(maxsize=1)
+def _tints() -> np.ndarray:
+    """Return what each level of each channel becomes below a mask, [1, 256, 3] uint8."""
+    levels = np.repeat(np.arange(256, dtype=np.uint8), 3).reshape(1, 256, 3)
+    return cv2.addWeighted(levels, 1 - TINT, np.full_like(levels, SCRATCH), TINT, 0)
 
 
 def wrap(text: str, font: Font, width: float) -> list[str]:

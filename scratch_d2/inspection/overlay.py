@@ -16,7 +16,7 @@ from scratch_d2.data.drawing import (
     write,
 )
 from scratch_d2.structures.areas import counts
-from scratch_d2.structures.masks import decode_rle
+from scratch_d2.structures.masks import decode_columns
 from scratch_d2.structures.prediction import Prediction
 from scratch_d2.structures.thresholds import Thresholds
 from scratch_d2.structures.verdict import Verdict
@@ -39,7 +39,8 @@ def draw_overlay(
     canvas = enlarge(image, scale)
     counted = np.flatnonzero(counts(prediction, thresholds))
     for index in counted:
-        draw_mask(canvas, decode_rle(prediction.masks[index]), scale)
+        mask, left = decode_columns(prediction.masks[index])
+        draw_mask(canvas, mask, scale, left)
     for index in counted:
         box = [int(value * scale) for value in prediction.boxes[index]]
         _outline(canvas, *box)

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from pycocotools import mask as coco_mask
 
-from scratch_d2.structures.segmentations import check_polygons, check_runs
+from scratch_d2.structures.segmentations import check_polygons, check_runs, parse_runs
 from scratch_d2.utils.opencv import cv2
 
 # `pycocotools.mask.area` counts the masks of one call in a byte; with NumPy 2 a 256th one fails.
@@ -67,17 +67,29 @@ def encode_rle(mask: np.ndarray) -> dict:
     The same bytes as pycocotools writes. That turns the whole mask into columns first; here only
     the columns that hold any of it are, which for a scratch on a large photograph are few.
     """
-    height, width = mask.shape
-    columns = np.flatnonzero(mask.any(axis=0))
+    return encode_rle_part(mask, 0, 0, mask.shape)
+
+
+def encode_rle_part(part: np.ndarray, top: int, left: int, size: Sequence[int]) -> dict:
+    """Encode a mask of `size`, height and width, of which all that is set lies in a bool part.
+
+    Args:
+        top, left: where the part lies in the mask, px.
+    """
+    height, width = size
+    columns = np.flatnonzero(part.any(axis=0))
     first, last = (columns[0], columns[-1] + 1) if len(columns) else (0, 0)
-    pixels = mask[:, first:last].T.astype(bool).ravel()
+    pixels = np.zeros((last - first, height), bool)
+    pixels[:, top : top + len(part)] = part[:, first:last].T
     # With an empty pixel at either end, every run of the mask begins and ends at a change.
-    changes = np.flatnonzero(np.diff(pixels, prepend=False, append=False)) + first * height
+    changes = np.flatnonzero(np.diff(pixels.ravel(), prepend=False, append=False))
+    changes += (left + first) * height
     counts = np.diff(changes, prepend=0, append=height * width)
     if len(changes) and changes[-1] == height * width:
         counts = counts[:-1]
-    rle = coco_mask.frPyObjects({"size": [height, width], "counts": counts.tolist()}, height, width)
-    return {"size": [height, width], "counts": rle["counts"].decode("ascii")}
+    size = [int(height), int(width)]
+    rle = coco_mask.frPyObjects({"size": size, "counts": counts.tolist()}, *size)
+    return {"size": size, "counts": rle["counts"].decode("ascii")}
 
 
 def decode_rle(rle: dict) -> np.ndarray:
@@ -88,6 +100,24 @@ def decode_rle(rle: dict) -> np.ndarray:
     True
     """
     return coco_mask.decode(rle).astype(bool)
+
+
+def decode_columns(rle: dict) -> tuple[np.ndarray, int]:
+    """Decode only the columns of a COCO RLE mask from the first to the last that holds any of it.
+
+    Returns them as HxW' bool, and the number of the first.
+    """
+    height, runs = rle["size"][0], parse_runs(rle["counts"])
+    ends = np.cumsum(runs)
+    last_set = len(runs) - 1 - len(runs) % 2  # runs of pixels that are set have odd numbers
+    if last_set < 0:
+        return np.zeros((height, 0), bool), 0
+    first, last = int(runs[0]) // height, -(-int(ends[last_set]) // height)
+    runs = runs[: last_set + 1].copy()
+    runs[0] -= first * height
+    pixels = np.zeros((last - first) * height, bool)
+    pixels[: runs.sum()] = np.repeat(np.arange(len(runs)) % 2 == 1, runs)
+    return pixels.reshape(last - first, height).T, first
 
 
 def to_rle(segmentation: list | dict, height: int, width: int) -> dict[str, Any]:

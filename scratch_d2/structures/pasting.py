@@ -6,8 +6,10 @@ import numpy as np
 MASK_THRESHOLD = 0.5
 
 
-def paste_mask(mask: np.ndarray, box: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Paint an [S, S] float32 mask of probabilities into its box; returns HxW bool.
+def paste_mask(
+    mask: np.ndarray, box: np.ndarray, size: tuple[int, int]
+) -> tuple[np.ndarray, int, int]:
+    """Paint an [S, S] float32 mask of probabilities into its box.
 
     Every pixel centre takes the bilinear value of the mask at its place in the box; outside,
     the mask is 0, and it fades towards that over half a cell. The embedded engine computes the same
@@ -16,16 +18,16 @@ def paste_mask(mask: np.ndarray, box: np.ndarray, size: tuple[int, int]) -> np.n
     Args:
         box: [4] float32, XYXY in pixels of the photograph, not empty.
         size: height and width of the photograph.
+
+    Returns the part of the photograph around the box, bool, and its top and left there, px.
     """
     height, width = size
-    canvas = np.zeros(size, dtype=bool)
     left, top = (int(max(edge, 0)) for edge in np.floor(box[:2]) - 1)
     right = min(int(np.ceil(box[2])) + 1, width)
     bottom = min(int(np.ceil(box[3])) + 1, height)
     across = _weights(left, right, box[0], box[2], mask.shape[1])
     down = _weights(top, bottom, box[1], box[3], mask.shape[0])
-    canvas[top:bottom, left:right] = down @ mask @ across.T >= MASK_THRESHOLD
-    return canvas
+    return down @ mask @ across.T >= MASK_THRESHOLD, top, left
 
 
 def _weights(start: int, end: int, low: np.float32, high: np.float32, cells: int) -> np.ndarray:

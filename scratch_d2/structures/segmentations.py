@@ -41,6 +41,12 @@ def _measure(counts: Any) -> tuple[int, int]:
     return int(array.sum()), int(array.min())
 
 
+def parse_runs(counts: str) -> np.ndarray:
+    """Return the runs that COCO's text stands for, int64; ValueError if it is none."""
+    short = _parse_short(counts.encode("utf-8")) if len(counts) <= SHORT else []
+    return np.array(short) if short else _parse(counts)
+
+
 def _parse_short(octets: bytes) -> list[int]:
     """Return the same runs as `_parse`, or [] for text that is not RLE; `_parse` then says why."""
     runs: list[int] = []

@@ -6,8 +6,10 @@ from hypothesis.extra import numpy as hnp
 from pycocotools import mask as coco_mask
 
 from scratch_d2.structures.masks import (
+    decode_columns,
     decode_rle,
     encode_rle,
+    encode_rle_part,
     mask_to_box,
     mask_to_polygons,
     rle_areas,
@@ -35,6 +37,21 @@ def test_rle_is_that_of_pycocotools_and_comes_back(mask):
     theirs = coco_mask.encode(np.asfortranarray(mask, np.uint8))
     assert encode_rle(mask) == {"size": theirs["size"], "counts": theirs["counts"].decode()}
     np.testing.assert_array_equal(decode_rle(encode_rle(mask)), mask)
+
+
+@given(masks)
+def test_columns_hold_all_of_a_mask(mask):
+    columns, left = decode_columns(encode_rle(mask))
+    found = np.zeros_like(mask)
+    found[:, left : left + columns.shape[1]] = columns
+    np.testing.assert_array_equal(found, mask)
+    assert columns[:, [0, -1]].any(axis=0).all() if mask.any() else not columns.size
+
+
+@given(masks, st.integers(0, 3), st.integers(0, 3), st.integers(0, 3))
+def test_a_part_is_encoded_as_the_whole(part, top, left, margin):
+    whole = np.pad(part, ((top, margin), (left, margin)))
+    assert encode_rle_part(part, top, left, whole.shape) == encode_rle(whole)
 
 
 @given(masks)
