@@ -14,20 +14,13 @@ from scratch_d2.inspection.overlay import draw_overlay
 from scratch_d2.inspection.rows import writing
 from scratch_d2.structures.areas import scratch_mask
 from scratch_d2.structures.thresholds import Thresholds
-from scratch_d2.utils.opencv import cv2
+from scratch_d2.utils.png import encode_png
 from scratch_d2.utils.remote import AnyPath
 
 FOLDERS = RESULT_FOLDERS
 # Takes the place of a picture in the results, such as "overlays/000001_label.png", and its bytes.
 WritePicture = Callable[[str, bytes], None]
 WORDS = (*FOLDERS, "none", "all", "bad")
-# Takes half the time of Pillow's fastest settings for files of the same size. Older releases of
-# OpenCV ignore IMWRITE_PNG_FILTER (19).
-FAST_PNG = (
-    *(cv2.IMWRITE_PNG_COMPRESSION, 1),
-    *(cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_DEFAULT),
-    *(getattr(cv2, "IMWRITE_PNG_FILTER", 19), getattr(cv2, "IMWRITE_PNG_FILTER_UP", 32)),
-)
 
 
 @dataclass(frozen=True)
@@ -82,24 +75,17 @@ class Pictures:
         if "overlays" in self.kinds:
             overlay = draw_overlay(image, inspection.prediction, inspection.verdict, thresholds)
             written["overlay"] = f"overlays/{name}"
-            write(written["overlay"], _encode(overlay))
+            write(written["overlay"], encode_png(overlay))
         if "masks" in self.kinds:
             mask = scratch_mask(inspection.prediction, thresholds)
             written["mask"] = f"masks/{name}"
-            write(written["mask"], _encode(mask.astype(np.uint8) * 255))
+            write(written["mask"], encode_png(mask.astype(np.uint8) * 255))
         return written
 
 
 def picture_name(image_id: int, file: AnyPath) -> str:
     """Return the name of overlay and mask: unique by the id, valid on every file system."""
     return f"{image_id:06d}_{re.sub(r'[^A-Za-z0-9._-]+', '_', file.stem)[:100]}.png"
-
-
-def _encode(array: np.ndarray) -> bytes:
-    """Return HxWx3 uint8 RGB or HxW uint8 as PNG."""
-    bgr = cv2.cvtColor(array, cv2.COLOR_RGB2BGR) if array.ndim == 3 else array
-    _, encoded = cv2.imencode(".png", bgr, FAST_PNG)
-    return encoded.tobytes()
 
 
 def into(folder: Path) -> WritePicture:
