@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from scratch_d2.structures.resizing import shrink
 from scratch_d2.utils.opencv import cv2
 
 # Larger photographs are scaled down to this longer side, px, before they are measured.
@@ -57,8 +58,8 @@ def measure_image(image: np.ndarray) -> dict[str, float]:
     grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
     scale = MEASURED_SIDE / max(grey.shape)
     if scale < 1:
-        size = (max(1, round(grey.shape[1] * scale)), max(1, round(grey.shape[0] * scale)))
-        grey = cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
+        height, width = (max(1, round(side * scale)) for side in grey.shape)
+        grey = shrink(grey, (height, width))
     # All but the grain follows from how often each grey level occurs.
     often = cv2.calcHist([grey], [0], None, [256], [0, 256]).ravel().astype(float)
     darkest, paper = _percentile(often, 2), _percentile(often, 95)

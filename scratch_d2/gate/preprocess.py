@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from scratch_d2.structures.images import check_rgb
+from scratch_d2.structures.resizing import shrink
 from scratch_d2.utils.opencv import cv2
 
 if TYPE_CHECKING:
@@ -106,10 +107,12 @@ class Preprocessing:
     def _fit(self, array: np.ndarray, fill: int) -> np.ndarray:
         height, width = array.shape[:2]
         short, long = self._scaled(height, width)
-        # Area averaging keeps lines thinner than a pixel visible when shrinking.
-        method = cv2.INTER_AREA if long < max(height, width) else cv2.INTER_LINEAR
-        size = (short, long) if height > width else (long, short)
-        scaled = cv2.resize(array, size, interpolation=method)
+        size = (long, short) if height > width else (short, long)
+        if long < max(height, width):
+            # Area averaging keeps lines thinner than a pixel visible.
+            scaled = shrink(array, size)
+        else:
+            scaled = cv2.resize(array, size[::-1], interpolation=cv2.INTER_LINEAR)
         if height > width:
             scaled = np.rot90(scaled)
         shape = self.height_of(height, width), long, *array.shape[2:]

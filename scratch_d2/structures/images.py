@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from scratch_d2.utils.opencv import cv2
+
 ROWS = 256
 # What white may be in an image of more than 8 bits: of 8, 10, 12, 14 and 16 bits.
 WHITES = (255, 1023, 4095, 16383, 65535)
@@ -13,6 +15,15 @@ def check_rgb(image: np.ndarray) -> None:
     kind = getattr(image, "dtype", type(image).__name__)
     if kind != np.uint8 or len(shape) != 3 or shape[2] != 3 or 0 in shape:
         raise ValueError(f"an image must be HxWx3 uint8 RGB, but got {kind} {shape}")
+
+
+def one_channel(image: np.ndarray) -> np.ndarray | None:
+    """Return a channel of HxWx3 uint8 RGB, HxW, if all three are equal, else None."""
+    red = cv2.extractChannel(image, 0)
+    for other in (1, 2):
+        if not np.array_equal(red, cv2.extractChannel(image, other)):
+            return None
+    return red
 
 
 def check_finite(array: np.ndarray) -> tuple[float, float]:
