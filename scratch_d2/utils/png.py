@@ -6,13 +6,15 @@ import zlib
 import numpy as np
 
 try:
-    from isal.isal_zlib import compress
+    from isal.isal_zlib import compress, decompressobj, error
 except ImportError:  # it has no wheel for some machines
-    from zlib import compress  # type: ignore[assignment]
+    from zlib import compress, decompressobj, error  # type: ignore[assignment]
+
+__all__ = ["GREY", "RGB", "decompressobj", "encode_png", "error", "pack_rows"]
 
 HEAD = b"\x89PNG\r\n\x1a\n"
 LEVEL, UP = 1, 2  # of compression, and the filter that tells a row from the one above
-GREY, RGB = 0, 2
+GREY, RGB = 0, 2  # kinds of colour
 
 
 def encode_png(array: np.ndarray) -> bytes:
@@ -27,8 +29,17 @@ def encode_png(array: np.ndarray) -> bytes:
     filtered[:, 0], filtered[0, 1:] = UP, rows[0]
     np.subtract(rows[1:], rows[:-1], out=filtered[1:, 1:])
     colours = RGB if array.ndim == 3 else GREY
+    return pack_rows(compress(filtered, LEVEL), width, height, colours)
+
+
+def pack_rows(data: bytes, width: int, height: int, colours: int) -> bytes:
+    """Return a PNG of 8 bits.
+
+    Args:
+        data: its filtered rows, compressed.
+        colours: `GREY` or `RGB`.
+    """
     header = struct.pack(">IIBBBBB", width, height, 8, colours, 0, 0, 0)
-    data = compress(filtered, LEVEL)
     return HEAD + _chunk(b"IHDR", header) + _chunk(b"IDAT", data) + _chunk(b"IEND", b"")
 
 

@@ -11,7 +11,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from scratch_d2.data.decoding import decode
 from scratch_d2.data.images import read_image
-from scratch_d2.data.plain_png import decode_png
+from scratch_d2.data.plain_png import _grey_rows, decode_png
 from tests.data.files import encode
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (37, 53, 3)).astype(np.uint8)
@@ -79,6 +79,40 @@ def test_what_may_change_pixels_or_orientation_is_left_to_pillow(extra):
 )
 def test_damage_is_left_to_pillow(content):
     assert decode_png(content, (53, 37)) is None
+
+
+@pytest.mark.parametrize("filter_type", range(5))
+def test_grey_stored_as_colours_is_decoded_as_grey(filter_type):
+    rows = np.repeat(PIXELS[:, :, :1], 3, axis=2).reshape(37, -1)
+    data = zlib.compress(b"".join(bytes([filter_type]) + row.tobytes() for row in rows))
+    content = png(data)
+    assert _grey_rows(data, 53, 37).shape == (37, 54)
+    np.testing.assert_array_equal(
+        decode_png(content, (53, 37)), np.asarray(Image.open(io.BytesIO(content)))
+    )
+
+
+@pytest.mark.parametrize("place", [(0, 0, 0), (600, 500, 2)])
+def test_one_pixel_of_colour_is_kept(place):
+    pixels = np.repeat(np.arange(700, dtype=np.uint8)[None, :, None], 3, axis=2)
+    pixels = np.repeat(pixels, 601, axis=0)
+    pixels[place] ^= 1
+    content = encode(Image.fromarray(pixels), "PNG")
+    np.testing.assert_array_equal(decode_png(content, (700, 601)), pixels)
+
+
+def test_grey_of_another_length_is_left_to_others():
+    rows = b"".join(b"\0" + bytes(3 * 53) for _ in range(37))
+    assert _grey_rows(zlib.compress(rows), 53, 37) is not None
+    for data in (
+        zlib.compress(rows + b"\0"),
+        zlib.compress(rows[:-1]),
+        zlib.compress(rows)[:-1],
+        zlib.compress(b"\5" + rows[1:]),
+        b"",
+        b"nonsense",
+    ):
+        assert _grey_rows(data, 53, 37) is None
 
 
 def test_a_photograph_is_read_as_it_was_written(tmp_path):
