@@ -9,11 +9,12 @@ import os
 import posixpath
 import re
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple
 
 from filelock import FileLock, Timeout
 
+from scratch_d2.inspection.address_lock import held
 from scratch_d2.inspection.inputs import InputFile
 from scratch_d2.inspection.parts_table import schema, to_rows, to_table
 from scratch_d2.inspection.pictures import FOLDERS
@@ -157,9 +158,13 @@ class PartStore:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Keep other runs of this machine out of a folder; an address cannot be locked."""
+        """Keep other runs out: of a folder, those of this machine; of an address, all.
+
+        Raises OSError if another run is writing.
+        """
         if not self._is_local:
-            yield
+            with held(self):
+                yield
             return
         try:
             with FileLock(self._path(LOCK), timeout=0):
@@ -169,6 +174,10 @@ class PartStore:
                 f"output folder {self.place!r} is being written by another run; wait for its end "
                 "or choose another folder"
             ) from None
+
+    def remove(self, name: str) -> None:
+        """Remove a file, if it is there."""
+        self._remove(self._path(name))
 
     def clear(self) -> None:
         """Remove the results."""
@@ -194,10 +203,8 @@ class PartStore:
         return posixpath.join(self._root, *names)
 
     def _remove(self, path: str) -> None:
-        try:
+        with suppress(Exception):  # it may never have been there
             self._system.rm_file(path)
-        except Exception:  # it may never have been there
-            return
 
     @contextmanager
     def _naming(self, what: str, advice: str = "") -> Iterator[None]:

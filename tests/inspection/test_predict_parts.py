@@ -5,11 +5,13 @@ import importlib.util
 import os
 import re
 import signal
+import threading
 from dataclasses import replace
 from functools import partial
 
 import pytest
 
+from scratch_d2.inspection import address_lock
 from scratch_d2.inspection.cluster import connected
 from scratch_d2.inspection.inputs import find_files
 from scratch_d2.inspection.merging_parts import merge_parts
@@ -159,6 +161,33 @@ def test_two_runs_in_one_folder_are_refused(tmp_path, whole, scheme):
     with store.locked(), pytest.raises(OSError, match="is being written by another run"):
         run(tmp_path / "in", store)
     assert (tmp_path / "parts" / ".lock").exists()
+
+
+def test_two_runs_at_one_address_are_refused(tmp_path, whole, store, monkeypatch):
+    with store.locked(), pytest.raises(OSError, match="is being written by another run .on .* if "):
+        run(tmp_path / "in", store)
+    assert not store.exists(address_lock.NAME)
+    assert run(tmp_path / "in", store)[0]["images"] == 9
+
+
+def test_a_killed_run_keeps_an_address_only_for_a_while(tmp_path, whole, store, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(PartStore, "remove", lambda *_: None)
+        with pytest.raises(KeyboardInterrupt):
+            run(tmp_path / "in", store, most=1)
+    with pytest.raises(OSError, match="being written by another run"):
+        run(tmp_path / "in", store, resume=True)
+    monkeypatch.setattr(address_lock, "GONE", 0.0)
+    assert run(tmp_path / "in", store, resume=True)[1] == [1, 2]
+
+
+def test_a_run_renews_its_mark(store, monkeypatch):
+    monkeypatch.setattr(address_lock, "REFRESHED", 0.001)
+    store.prepare()
+    marked, write = threading.Semaphore(0), store.write
+    store.write = lambda *args: (write(*args), marked.release())
+    with address_lock.held(store):
+        assert all(marked.acquire(timeout=30) for _ in range(3))
 
 
 def test_a_place_that_cannot_be_written_is_named(tmp_path):
