@@ -15,7 +15,7 @@ from scratch_d2.calibration.metrics import (
     measure_verdicts,
     to_dict,
 )
-from scratch_d2.calibration.search import choose_thresholds
+from scratch_d2.calibration.search import Upper, choose_thresholds
 from scratch_d2.data.split import deal_groups
 from scratch_d2.evaluation.images import ImageTable
 from scratch_d2.structures.scaling import check_scaling
@@ -102,10 +102,8 @@ def calibrate(
     if reason := _why_impossible(images):
         warnings.append(f"{reason}; the thresholds stay as they were")
     else:
-        expected, warning = cross_validate(images, thresholds, goal, review_share)
-        upper = _upper_expected(images, thresholds, goal, review_share, expected)
-        chosen = choose_thresholds(images, thresholds, goal, review_share, upper is not None)
-        expected = upper or expected
+        upper, expected, warning = _choose_upper(images, thresholds, goal, review_share)
+        chosen = choose_thresholds(images, thresholds, goal, review_share, upper)
         warnings += [warning] if warning else []
         if former and (kept := _keep(images, former, goal, expected)):
             chosen, expected = former.thresholds, measure(images, former.thresholds)
@@ -152,7 +150,7 @@ def cross_validate(
     thresholds: Thresholds,
     goal: Goal,
     review_share: float,
-    try_upper: bool = False,
+    upper: Upper = "none",
 ) -> tuple[VerdictMetrics | None, str | None]:
     """Return metrics on images that the thresholds were not chosen on, or None and the reason.
 
@@ -168,29 +166,32 @@ def cross_validate(
         held, rest = fold_of == fold, images.select(fold_of != fold)
         if hindrance := _why_impossible(rest):
             return None, f"no cross-validation: in a part of the groups {hindrance}"
-        chosen = choose_thresholds(rest, thresholds, goal, review_share, try_upper)
+        chosen = choose_thresholds(rest, thresholds, goal, review_share, upper)
         pooled[held] = give_verdicts(images.select(held), chosen)
     return measure_verdicts(images, pooled), None
 
 
-def _upper_expected(
-    images: ImageTable,
-    thresholds: Thresholds,
-    goal: Goal,
-    review_share: float,
-    expected: VerdictMetrics | None,
-) -> VerdictMetrics | None:
-    """Return what to expect with an upper gate threshold, or None unless that is better.
+def _choose_upper(
+    images: ImageTable, thresholds: Thresholds, goal: Goal, review_share: float
+) -> tuple[Upper, VerdictMetrics | None, str | None]:
+    """Return which upper gate threshold to choose, what to expect of it, and a warning.
 
     On few images one more threshold fits them better and others worse, so only metrics of images
-    that the thresholds were not chosen on decide.
+    that the thresholds were not chosen on decide. "sure" need only be as good as none: it is for
+    images on which the detector finds nothing although the gate is sure.
     """
+    options = images, thresholds, goal, review_share
+    expected, warning = cross_validate(*options)
     if expected is None or images.p_bad is None:
-        return None
-    upper, _ = cross_validate(images, thresholds, goal, review_share, try_upper=True)
+        return "none", expected, warning
+    found: dict[Upper, VerdictMetrics] = {"none": expected}
+    for upper in ("sure", "best"):
+        if metrics := cross_validate(*options, upper)[0]:
+            found[upper] = metrics
     positives = int(images.y_true.sum())
-    better = upper and goal.rank_of(upper, positives) > goal.rank_of(expected, positives)
-    return upper if better else None
+    ranks = {name: goal.rank_of(metrics, positives) for name, metrics in found.items()}
+    chosen = max(ranks, key=lambda name: (ranks[name], ("best", "none", "sure").index(name)))
+    return chosen, found[chosen], warning
 
 
 def deal_folds(images: ImageTable) -> np.ndarray | None:

@@ -7,7 +7,7 @@ tries one of each such gap, low < threshold <= high, so that no verdict depends 
 import math
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -21,6 +21,7 @@ from scratch_d2.utils.rounding import between
 GATE_CUTS = 1000
 # Upper gate thresholds that are tried, the highest ones, and gate thresholds with each of them.
 PAIRED_CUTS = 40
+Upper = Literal["none", "sure", "best"]
 
 
 class Cuts(NamedTuple):
@@ -42,7 +43,7 @@ def choose_thresholds(
     thresholds: Thresholds,
     goal: Goal,
     review_share: float = 0.0,
-    try_upper: bool = False,
+    upper: Upper = "none",
 ) -> Thresholds:
     """Return the thresholds that are the best for the goal on these images.
 
@@ -53,18 +54,21 @@ def choose_thresholds(
     Args:
         images: with a detected scratch on at least one Bad image.
         review_share: at most this share of the images, in 0..1, is for review.
-        try_upper: search for an upper gate threshold as well; otherwise there is none.
+        upper: the upper gate threshold: "none"; "sure", one that calls no other of these Good
+            images Bad; "best", the best for the goal together with the others.
     """
     scaled = scale_area(images.area, images.p_bad, thresholds)
     order = np.argsort(scaled, kind="stable")
     columns = scaled[order], images.y_true[order]
     p_bad = np.ones(len(images)) if images.p_bad is None else images.p_bad[order]
     best = search_below(*columns, p_bad, goal, math.inf, GATE_CUTS)
-    if try_upper and images.p_bad is not None:
+    if upper == "best" and images.p_bad is not None:
         best = _search_upper(*columns, p_bad, goal, best)
-    lower, upper = best.lower, best.upper if best.upper < math.inf else None
+    elif upper == "sure" and images.p_bad is not None:
+        best = _add_sure_upper(*columns, p_bad, best)
+    gates = best.lower, best.upper if best.upper < math.inf else None
     if images.p_bad is None:
-        lower, upper = thresholds.gate_threshold, thresholds.gate_upper_threshold
+        gates = thresholds.gate_threshold, thresholds.gate_upper_threshold
     between_gates = (p_bad >= best.lower) & (p_bad < best.upper)
     budget = math.floor(review_share * len(images) + 1e-9)
     weight = goal.value if goal.name == "cost" else 1.0
@@ -72,8 +76,8 @@ def choose_thresholds(
     band = review_band(area, y_true, best.area, budget, weight)
     return replace(
         thresholds,
-        gate_threshold=lower,
-        gate_upper_threshold=upper,
+        gate_threshold=gates[0],
+        gate_upper_threshold=gates[1],
         area=best.area,
         review_band=band,
     )
@@ -123,6 +127,22 @@ def _search_upper(
         point = search_below(area, y_true, p_bad, goal, between(*gap), PAIRED_CUTS)
         best = point if point.rank > best.rank else best
     return search_below(area, y_true, p_bad, goal, best.upper, GATE_CUTS)
+
+
+def _add_sure_upper(
+    area: np.ndarray, y_true: np.ndarray, p_bad: np.ndarray, best: Point
+) -> Point:
+    """Return the point with the lowest upper gate threshold that calls no other Good image Bad.
+
+    It is `best` itself if that would call no other Bad image Bad either.
+    """
+    cleared = (p_bad < best.lower) | (area < best.area)
+    highest = p_bad[cleared & ~y_true].max(initial=0.0)
+    missed = p_bad[cleared & y_true]
+    missed = missed[(missed > highest) & (missed >= best.lower)]
+    if not missed.size:
+        return best
+    return best._replace(upper=max(between(highest, missed.min()), best.lower))
 
 
 def upper_gaps(p_bad: np.ndarray, y_true: np.ndarray) -> list[tuple[float, float]]:

@@ -103,9 +103,27 @@ def test_no_review_band_leaves_less_cost_outside(images, text, share):
 def test_trying_an_upper_threshold_is_never_worse_on_the_same_images(images, text):
     goal = Goal.parse(text)
     plain, upper = (
-        choose_thresholds(images, Thresholds(), goal, try_upper=try_upper)
-        for try_upper in (False, True)
+        choose_thresholds(images, Thresholds(), goal, upper=name) for name in ("none", "best")
     )
     values = [worth(goal, images, give_verdicts(images, t)[:, 0] > 0) for t in (plain, upper)]
     assert values[1] >= values[0] or values[1] == pytest.approx(values[0])
     assert images.p_bad is not None or upper.gate_upper_threshold is None
+
+
+@given(tables(), st.sampled_from(GOALS))
+def test_a_sure_upper_threshold_calls_no_other_good_image_bad(images, text):
+    plain, sure = (
+        choose_thresholds(images, Thresholds(), Goal.parse(text), upper=name)
+        for name in ("none", "sure")
+    )
+    before, after = (give_verdicts(images, each)[:, 0] > 0 for each in (plain, sure))
+    changed = before != after
+    assert images.y_true[changed].all() and after[changed].all()
+    if images.p_bad is None or sure.gate_upper_threshold is None:
+        assert sure == plain
+        return
+    assert changed.any()
+    cleared = images.p_bad[~images.y_true & ~before]
+    assert sure.gate_upper_threshold > cleared.max(initial=0)
+    left = images.p_bad[images.y_true & ~after]
+    assert (left < np.maximum(sure.gate_threshold, np.nextafter(cleared.max(initial=0), 2))).all()
