@@ -129,9 +129,7 @@ def _search_upper(
     return search_below(area, y_true, p_bad, goal, best.upper, GATE_CUTS)
 
 
-def _add_sure_upper(
-    area: np.ndarray, y_true: np.ndarray, p_bad: np.ndarray, best: Point
-) -> Point:
+def _add_sure_upper(area: np.ndarray, y_true: np.ndarray, p_bad: np.ndarray, best: Point) -> Point:
     """Return the point with the lowest upper gate threshold that calls no other Good image Bad.
 
     It is `best` itself if that would call no other Bad image Bad either.
