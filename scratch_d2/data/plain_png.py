@@ -16,7 +16,7 @@ PLAIN = (b"IHDR", b"IDAT", b"IEND", b"pHYs", b"tEXt", b"tIME")
 # Depth, kind of colour and interlacing of what is decoded here.
 KINDS = {(8, GREY, 0): GREY, (8, RGB, 0): RGB}
 FILTERS = 4
-LOOKED_AT = 1 << 16  # bytes that say whether it is worth to go on
+LOOKED_AT = 1 << 16  # bytes whose rows say whether all rows are worth a look
 
 
 def decode_png(content: bytes, size: tuple[int, int]) -> np.ndarray | None:
