@@ -76,13 +76,17 @@ def now():
 
 
 def one_by_one(args, folder, find):
-    """Read an image, find, judge, next; `find` gets HxWx3 uint8 RGB."""
+    """Read an image, find, judge, next; `find` gets HxWx3 uint8 RGB.
+
+    There is no gate, so each image is judged as one that just reaches the gate threshold.
+    """
     cfg, opts = setup(args)
     thresholds = resolve_bundle(cfg, opts).thresholds
     find(read_image(next(find_files([folder])).path))
     begin, labels = now(), []
     for source in find_files([folder]):
-        labels.append(judge(find(read_image(source.path)), None, thresholds).label)
+        found = find(read_image(source.path))
+        labels.append(judge(found, thresholds.gate_threshold, thresholds).label)
     return now() - begin, labels
 
 
