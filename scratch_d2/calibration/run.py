@@ -100,14 +100,20 @@ def run_calibration(
     if not anew:
         before, warning = _find_former(former, bundle, start, source, review_share)
     calibration = calibrate(source.images, start, parsed, review_share, before)
-    chosen = calibration.thresholds
     calibration = replace(
         calibration,
-        thresholds=replace(chosen, gate_threshold=max(chosen.gate_threshold, source.lowest_gate)),
+        thresholds=raise_gates(calibration.thresholds, source.lowest_gate),
         warnings=source.warnings + calibration.warnings + ((warning,) if warning else ()),
     )
     in_force = before.thresholds if before else bundle.thresholds
     return CalibrationRun(calibration, source, in_force, bundle.hash_weights(), folder)
+
+
+def raise_gates(thresholds: Thresholds, lowest: float) -> Thresholds:
+    """Return the thresholds with those of the gate raised to the lowest that can be judged."""
+    lower, upper = thresholds.gate_threshold, thresholds.gate_upper_threshold
+    upper = None if upper is None else max(upper, lowest)
+    return replace(thresholds, gate_threshold=max(lower, lowest), gate_upper_threshold=upper)
 
 
 def _find_former(
@@ -122,12 +128,12 @@ def _find_former(
     if file is None and not beside.is_file():
         return None, None
     former = Former.read(file or beside)
-    reason = "they were never calibrated"
-    if former is not None:
-        reason = former.why_not(start, source.data_sha256, review_share) or ""
-    if not reason:
+    if former is None:
+        reason: str | None = "they were never calibrated"
+    else:
+        reason = former.why_not(start, source.data_sha256, review_share)
+    if reason is None:
         return former, None
-    return (
-        None,
-        f"the thresholds of {file} are not compared with new ones: {reason}" if file else None,
-    )
+    if file is None:
+        return None, None
+    return None, f"the thresholds of {file} are not compared with new ones: {reason}"

@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Protocol
-from uuid import uuid4
 
 NAME = ".running.json"
 # A run says so often that it still writes; one that was silent for so long was killed. Seconds.
@@ -37,10 +36,10 @@ def held(place: Place) -> Iterator[None]:
     Raises OSError if another run has marked it in the last two minutes.
     """
     _refuse_second(place)
-    token, stopped = uuid4().hex, threading.Event()
+    stopped = threading.Event()
 
     def mark() -> None:
-        said = {"run": token, "host": socket.gethostname(), "time": time.time()}
+        said = {"host": socket.gethostname(), "time": time.time()}
         place.write(NAME, json.dumps(said).encode())
 
     mark()

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from scratch_d2.calibration import calibrate
+from scratch_d2.calibration.run import raise_gates
 from scratch_d2.cli.main import main
 from scratch_d2.structures.thresholds import Thresholds, read_thresholds
 from tests.calibration.tables import draw_images
@@ -95,3 +96,12 @@ def test_an_evaluation_is_calibrated_with_the_scaling_that_is_asked_for(work):
 def test_a_former_file_that_is_none_is_named(work):
     with pytest.raises(FileNotFoundError, match="nowhere"):
         run("--former", "nowhere.json")
+
+
+@pytest.mark.parametrize(
+    ("lower", "upper", "expected"),
+    [(0.1, None, (0.5, None)), (0.1, 0.3, (0.5, 0.5)), (0.6, 0.9, (0.6, 0.9))],
+)
+def test_no_gate_threshold_is_below_what_the_detector_has_seen(lower, upper, expected):
+    raised = raise_gates(Thresholds(gate_threshold=lower, gate_upper_threshold=upper), 0.5)
+    assert (raised.gate_threshold, raised.gate_upper_threshold) == expected
