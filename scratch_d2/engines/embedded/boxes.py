@@ -5,8 +5,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import torch
-from torch.nn.utils.rnn import pad_sequence
-from torchvision.ops import roi_align
+from torchvision.ops import clip_boxes_to_image, roi_align
 
 from scratch_d2.structures.resizing import Size
 
@@ -78,9 +77,13 @@ def pad_boxes(boxes: Sequence[torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor
 
     M' is the largest M. The second tensor says which boxes are real.
     """
-    padded = pad_sequence(list(boxes), batch_first=True)
-    counts = torch.tensor([len(image) for image in boxes], device=padded.device)
-    return padded, torch.arange(padded.shape[1], device=padded.device) < counts[:, None]
+    counts = [len(image) for image in boxes]
+    flat = torch.cat(list(boxes))
+    places = torch.arange(max(counts), device=flat.device)
+    real = places < torch.tensor(counts, device=flat.device)[:, None]
+    padded = flat.new_zeros((*real.shape, 4))
+    padded[real] = flat
+    return padded, real
 
 
 def pairwise_iou(first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
@@ -99,6 +102,14 @@ def pairwise_iou(first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
 def box_area(boxes: torch.Tensor) -> torch.Tensor:
     """Return the [...] areas of [..., 4] boxes in square pixels."""
     return (boxes[..., 2] - boxes[..., 0]) * (boxes[..., 3] - boxes[..., 1])
+
+
+def clip_boxes(boxes: torch.Tensor, sizes: Sequence[Size]) -> torch.Tensor:
+    """Clip the [N, A, 4] boxes of N images to the height and width of each."""
+    if torch.jit.is_tracing():  # a trace follows sizes only through torchvision
+        return torch.stack([clip_boxes_to_image(*image) for image in zip(boxes, sizes)])
+    limits = boxes.new_tensor([(width, height) * 2 for height, width in sizes])
+    return boxes.clamp(min=0).minimum(limits[:, None])
 
 
 def nonempty(boxes: torch.Tensor, side: float = 0.0) -> torch.Tensor:
@@ -179,15 +190,17 @@ def sample(
     positive, negative = label == 1, label == 0
     places = torch.cat([positive.nonzero(), negative.nonzero()])
     totals = torch.stack([positive.sum(dim=1), negative.sum(dim=1)]).tolist()
-    first, second, chosen, counts = 0, sum(totals[0]), [], []
-    for positives, negatives in zip(*totals):
-        some = min(positives, int(count * fraction))
-        others = min(negatives, count - some)
-        chosen.append(torch.randperm(positives, device=label.device)[:some] + first)
-        chosen.append(torch.randperm(negatives, device=label.device)[:others] + second)
-        first, second = first + positives, second + negatives
+    firsts, starts, chosen, counts = [0, sum(totals[0])], [], [], []
+    for found in zip(*totals):
+        some = min(found[0], int(count * fraction))
+        others = min(found[1], count - some)
+        for number, drawn, first in zip(found, (some, others), firsts):
+            chosen.append(torch.randperm(number, device=label.device)[:drawn])
+            starts += [first] * drawn
+        firsts = [first + number for first, number in zip(firsts, found)]
         counts.append(some + others)
-    image, place = places[torch.cat(chosen)].unbind(dim=1)
+    rows = torch.cat(chosen) + torch.tensor(starts, dtype=torch.int64, device=label.device)
+    image, place = places[rows].unbind(dim=1)
     return image, place, counts
 
 

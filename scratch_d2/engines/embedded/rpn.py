@@ -8,12 +8,13 @@ from fvcore.common.config import CfgNode
 from fvcore.nn import smooth_l1_loss
 from torch import nn
 from torch.nn import functional as F
-from torchvision.ops import batched_nms, clip_boxes_to_image
+from torchvision.ops import batched_nms
 
 from scratch_d2.engines.embedded.boxes import (
     Size,
     Target,
     at_most,
+    clip_boxes,
     decode_deltas,
     encode_deltas,
     image_size,
@@ -208,7 +209,7 @@ class RPN(nn.Module):
         box, score = torch.cat(boxes, 1), torch.cat(scores, 1)
         # A diverging network shows in the losses, which name the iteration.
         sound = torch.isfinite(box).all(dim=2) & torch.isfinite(score)
-        box = torch.stack([clip_boxes_to_image(*image) for image in zip(box, sizes)])
+        box = clip_boxes(box, sizes)
         sound = sound & nonempty(box, self.min_size)
         return [self._suppress(*image, level)[:after] for image in zip(box, score, sound)]
 
