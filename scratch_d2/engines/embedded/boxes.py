@@ -189,18 +189,19 @@ def sample(
     """
     positive, negative = label == 1, label == 0
     places = torch.cat([positive.nonzero(), negative.nonzero()])
-    totals = torch.stack([positive.sum(dim=1), negative.sum(dim=1)]).tolist()
-    firsts, starts, chosen, counts = [0, sum(totals[0])], [], [], []
-    for found in zip(*totals):
-        some = min(found[0], int(count * fraction))
-        others = min(found[1], count - some)
-        for number, drawn, first in zip(found, (some, others), firsts):
-            chosen.append(torch.randperm(number, device=label.device)[:drawn])
-            starts += [first] * drawn
-        firsts = [first + number for first, number in zip(firsts, found)]
-        counts.append(some + others)
-    rows = torch.cat(chosen) + torch.tensor(starts, dtype=torch.int64, device=label.device)
-    image, place = places[rows].unbind(dim=1)
+    totals = torch.stack([positive.sum(dim=1), negative.sum(dim=1)])
+    ends = totals.flatten().cumsum(dim=0).view_as(totals)
+    chosen, drawn = [], []
+    for positives, negatives in totals.T.tolist():
+        some = min(positives, int(count * fraction))
+        others = min(negatives, count - some)
+        chosen.append(torch.randperm(positives, device=label.device)[:some])
+        chosen.append(torch.randperm(negatives, device=label.device)[:others])
+        drawn.append([some, others])
+    starts = (ends - totals).T.flatten()
+    numbers = torch.tensor(drawn, device=label.device).flatten()
+    image, place = places[torch.cat(chosen) + starts.repeat_interleave(numbers)].unbind(dim=1)
+    counts = [some + others for some, others in drawn]
     return image, place, counts
 
 
