@@ -184,7 +184,9 @@ def _area(statistics: Statistics, now: Mapping[str, Any]) -> list[Proposal]:
     value = now[unit] if now[unit] == "auto" else value  # it means the same
     proposals = [Proposal(unit, now[unit], value, why)]
     least = statistics["coverage_5"]
-    if known or math.isnan(least) or now[threshold] != -1:
+    # Of scaled areas, the threshold is no area of a scratch, and only calibration finds it.
+    scaled = now["SCRATCH.AREA_SCALING"] != "none"
+    if known or scaled or math.isnan(least) or now[threshold] != -1:
         return proposals
     share = float(f"{least / 200:.2g}")
     reason = (

@@ -27,7 +27,13 @@ def changed(proposals):
 
 
 def test_labels_keep_the_settings_that_were_tuned_on_them():
-    assert changed(propose()) == {"SCRATCH.AREA_THRESHOLD": 0.005}
+    assert changed(propose()) == {}
+
+
+def test_an_area_threshold_where_it_is_the_area_of_a_scratch():
+    unscaled = ["SCRATCH.AREA_SCALING", "none"]
+    assert changed(propose(unscaled)) == {"SCRATCH.AREA_THRESHOLD": 0.005}
+    assert "SCRATCH.AREA_THRESHOLD" not in propose()  # p(Bad) decides as well
 
 
 def test_narrow_scratches_enlarge_detector_and_gate():
@@ -77,9 +83,9 @@ def test_an_epoch_of_the_gate_keeps_its_steps(photographs, batch):
 
 
 def test_millimetres_if_they_are_known():
-    found = changed(propose(["SCRATCH.PIXELS_PER_MM", "20"]))
-    assert found == {}  # "auto" means mm2 then, and the least area in mm2 is not known
-    opts = ["SCRATCH.PIXELS_PER_MM", "20", "SCRATCH.AREA_UNIT", "pixel"]
+    opts = ["SCRATCH.PIXELS_PER_MM", "20", "SCRATCH.AREA_SCALING", "none"]
+    assert changed(propose(opts)) == {}  # "auto" means mm2, and the least area in mm2 is not known
+    opts += ["SCRATCH.AREA_UNIT", "pixel"]
     assert changed(propose(opts)) == {"SCRATCH.AREA_UNIT": "mm2"}
 
 
