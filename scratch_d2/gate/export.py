@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from scratch_d2.gate.model import Gate
-from scratch_d2.gate.network import max_pool_logits
+from scratch_d2.gate.network import LAST_STRIDE, max_pool_logits
 from scratch_d2.gate.preprocess import LETTERBOX, STRIDE
 from scratch_d2.utils.onnx_files import add_metadata, import_onnx, trace_to_onnx
 
@@ -27,12 +27,13 @@ class _FromPixels(nn.Module):
     def __init__(self, gate: Gate) -> None:
         super().__init__()
         self.network, self.preprocessing = gate.model, gate.preprocessing
+        self.stride = gate.familiarity.stride if gate.familiarity else LAST_STRIDE
 
     def forward(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Return p(Bad) [N] and features [N, C], float32, of letterboxed [N, 3, H, W] uint8 RGB."""
         final, finer = self.network.features(self.preprocessing.normalise(images))
         p_bad = max_pool_logits(self.network.judge(final, finer)).sigmoid()
-        return p_bad, final.mean(dim=(2, 3))
+        return p_bad, self.network.mean_features(final, finer, self.stride)
 
 
 def export_gate(weights: str | Path, output: str | Path) -> float:

@@ -2,7 +2,8 @@
 
 A gate that has seen labels alone may call any other surface Good with great certainty. So a Good
 verdict has to look like the Good images of the training: close to the subspace in which most of
-their features lie (probabilistic PCA, M. Tipping and C. Bishop 1999).
+their features lie (probabilistic PCA, M. Tipping and C. Bishop 1999). Features of a middle stride
+tell surfaces apart; the last ones know little more than damage.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ DIMENSIONS = 32
 IMAGES_PER_DIMENSION = 3
 FEWEST = 2 * IMAGES_PER_DIMENSION * 4
 # So many Good images may be odd themselves; others may be a little farther away than those.
-ODD_SHARE = 0.002
+ODD_SHARE = 0.01
 TOLERANCE = 1.15
 SEED = 0
 
@@ -33,6 +34,7 @@ class Familiarity:
         variances: [K] float32, mean square along each.
         rest: mean of the square of what is left.
         limit: an image is unfamiliar from this distance on.
+        stride: of the features, px in the network's input.
     """
 
     mean: np.ndarray
@@ -40,10 +42,11 @@ class Familiarity:
     variances: np.ndarray
     rest: float
     limit: float
+    stride: int
 
     @classmethod
-    def learn(cls, features: np.ndarray) -> Familiarity | None:
-        """Learn from the features [N, C] of Good images; None if they are too few.
+    def learn(cls, features: np.ndarray, stride: int) -> Familiarity | None:
+        """Learn from the features [N, C] of Good images at a stride; None if they are too few.
 
         Half of the images say in which directions features vary, the other half how far: on the
         images that a direction was chosen by, all distances would be too short.
@@ -59,15 +62,20 @@ class Familiarity:
         tiny = 1e-12 + 1e-6 * float((second - mean).var())
         variances, rest = (along**2).mean(axis=0) + tiny, float(left.mean()) + tiny
         mean, basis, variances = (a.astype(np.float32) for a in (mean, basis, variances))
-        model = cls(mean, basis, variances, rest, limit=np.inf)
+        model = cls(mean, basis, variances, rest, np.inf, stride)
         farthest = float(np.quantile(model.distances(second), 1 - ODD_SHARE))
         return replace(model, limit=TOLERANCE * farthest)
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Familiarity:
-        """Rebuild from `to_dict`, whose arrays may have become tensors."""
+        """Rebuild from `to_dict`, whose arrays may have become tensors.
+
+        Earlier versions named no stride: their features were the last ones.
+        """
         arrays = {name: np.asarray(values[name]) for name in ("mean", "basis", "variances")}
-        return cls(**arrays, rest=float(values["rest"]), limit=float(values["limit"]))
+        rest, limit = float(values["rest"]), float(values["limit"])
+        stride = int(values["stride"]) if "stride" in values else 32
+        return cls(**arrays, rest=rest, limit=limit, stride=stride)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the arrays and numbers by name."""

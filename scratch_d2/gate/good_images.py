@@ -49,9 +49,9 @@ def add_familiarity(weights: Collection[Path], cfg: CfgNode, dicts: Dicts) -> No
     for start in track(starts, "learning what Good images look like", unit="step"):
         images = [read_image(f, cfg.SCRATCH.WHITE_LEVEL) for f in files[start : start + size]]
         for path, gate in gates.items():
-            features[path].append(gate.look(images).features)
-    for path, found in features.items():
-        known = Familiarity.learn(np.concatenate(found))
+            features[path].append(gate.look(images, gate.model.surface_stride).features)
+    for path, gate in gates.items():
+        known = Familiarity.learn(np.concatenate(features[path]), gate.model.surface_stride)
         if known is None:
             logger.warning("%d Good images are too few to learn what is unlike them", len(files))
             return

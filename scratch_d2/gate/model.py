@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from scratch_d2.checkpoints.files import read_checkpoint
 from scratch_d2.checkpoints.precision import autocast, in_precision
 from scratch_d2.gate.familiarity import Familiarity
-from scratch_d2.gate.network import GateNetwork, max_pool_logits
+from scratch_d2.gate.network import LAST_STRIDE, GateNetwork, max_pool_logits
 from scratch_d2.gate.preprocess import STRIDE, Preprocessing
 from scratch_d2.utils.batching import group_by_padding
 from scratch_d2.utils.device import pick_device
@@ -25,7 +25,7 @@ class Look(NamedTuple):
 
     Attributes:
         p_bad: [N] float32 in 0..1.
-        features: [N, C] float32, the mean of the trunk's last features over the patches.
+        features: [N, C] float32, the mean over the patches of the trunk's features at a stride.
     """
 
     p_bad: np.ndarray
@@ -99,14 +99,19 @@ class Gate:
         return self.look(images).p_bad
 
     @torch.inference_mode()
-    def look(self, images: list[np.ndarray]) -> "Look":
-        """Return p(Bad) and features of N images in one pass; arguments and errors of a call."""
-        logits, features = torch.zeros(len(images)), torch.zeros(len(images), self.channels)
+    def look(self, images: list[np.ndarray], stride: int = LAST_STRIDE) -> "Look":
+        """Return p(Bad) and features of N images in one pass; arguments and errors of a call.
+
+        Args:
+            stride: of the features, one that the network judges.
+        """
+        logits = torch.zeros(len(images))
+        features = torch.zeros(len(images), self.model.channels[stride])
         for chunk, letterboxed in self._batches(images):
             with autocast(self.precision, self.device):
                 final, finer = self.model.features(self._to_inputs(letterboxed))
                 logits[chunk] = max_pool_logits(self.model.judge(final, finer)).cpu()
-            features[chunk] = final.float().mean(dim=(2, 3)).cpu()
+            features[chunk] = self.model.mean_features(final, finer, stride).cpu()
         if not logits.isfinite().all():
             index = int((~logits.isfinite()).nonzero()[0])
             raise FloatingPointError(
@@ -114,11 +119,6 @@ class Gate:
                 "weights are damaged, or its training failed"
             )
         return Look(logits.sigmoid().numpy(), features.numpy())
-
-    @property
-    def channels(self) -> int:
-        """The number of features of an image."""
-        return self.model.trunk.num_features
 
     def embed(self, images: list[np.ndarray]) -> np.ndarray:
         """Return what the trunk sees in N images, [N, C] float32; alike images are close.

@@ -21,6 +21,10 @@ with quiet_imports():
 
 # Strides of the features that are judged besides the last ones; small patches see fine scratches.
 STRIDES = (8, 16)
+# Of the last features.
+LAST_STRIDE = 32
+# Of the features that tell surfaces apart.
+SURFACE_STRIDE = 16
 # A patch is scratched if the mask, scaled like the image, is stronger than this in it (0..255).
 SCRATCHED = 0.3 * 255
 # Weight of scratched patches in the loss; they are rare.
@@ -35,6 +39,8 @@ class GateNetwork(nn.Module):
     Attributes:
         trunk: the network as timm makes it, with one logit; its own head judges the last features.
         heads: 1x1 convolutions that judge the finer features.
+        strides: px, of the finer features.
+        channels: of all features, by their stride.
     """
 
     trunk: Any  # timm brings no types
@@ -51,14 +57,19 @@ class GateNetwork(nn.Module):
         super().__init__()
         self.trunk = _create_trunk(name, pretrained, width)
         levels = [level["reduction"] for level in self.trunk.feature_info]
-        self.levels = [levels.index(stride) for stride in STRIDES if stride in levels[:-1]]
-        if levels[-1:] != [32]:
+        self.strides = [stride for stride in STRIDES if stride in levels[:-1]]
+        self.levels = [levels.index(stride) for stride in self.strides]
+        if levels[-1:] != [LAST_STRIDE]:
             raise ValueError(
                 f"GATE.MODEL {name!r} cannot judge patches: its features have strides {levels}; "
                 "accepted are convolutional networks that end at stride 32, such as 'resnet50'"
             )
-        channels = [self.trunk.feature_info[level]["num_chs"] for level in self.levels]
-        self.heads = nn.ModuleList(nn.Conv2d(width, 1, kernel_size=1) for width in channels)
+        self.channels = {
+            stride: self.trunk.feature_info[level]["num_chs"]
+            for stride, level in zip(self.strides, self.levels, strict=True)
+        }
+        self.heads = nn.ModuleList(nn.Conv2d(n, 1, kernel_size=1) for n in self.channels.values())
+        self.channels[LAST_STRIDE] = self.trunk.num_features
         for head in self.heads:
             nn.init.constant_(head.get_parameter("bias"), -3.0)
 
@@ -72,6 +83,18 @@ class GateNetwork(nn.Module):
     def features(self, inputs: torch.Tensor) -> tuple[torch.Tensor, list[torch.Tensor]]:
         """Return the trunk's last features [N, C, h, w] of images, and those of `levels`."""
         return self.trunk.forward_intermediates(inputs, indices=self.levels)
+
+    @property
+    def surface_stride(self) -> int:
+        """The stride of the features that tell surfaces apart."""
+        return SURFACE_STRIDE if SURFACE_STRIDE in self.strides else LAST_STRIDE
+
+    def mean_features(
+        self, final: torch.Tensor, features: list[torch.Tensor], stride: int
+    ) -> torch.Tensor:
+        """Return the mean over the patches, [N, C] float32, of what `features` returns."""
+        levels = {LAST_STRIDE: final, **dict(zip(self.strides, features, strict=True))}
+        return levels[stride].float().mean(dim=(2, 3))
 
     def judge(self, final: torch.Tensor, features: list[torch.Tensor]) -> list[torch.Tensor]:
         """Return the maps of `forward` for what `features` returns."""

@@ -108,7 +108,7 @@ def test_a_released_detector_is_half_as_large_and_finds_nearly_the_same(tmp_path
 def test_a_released_gate_keeps_what_it_says_of_itself_and_of_good_images(tmp_path):
     gate = save_gate(tmp_path / "gate.pth")
     features = np.random.default_rng(0).normal(size=(300, 8)).astype(np.float32)
-    known = Familiarity.learn(features)
+    known = Familiarity.learn(features, 16)
     content = torch.load(tmp_path / "gate.pth", weights_only=True)
     content["familiarity"] = {k: torch.as_tensor(v) for k, v in known.to_dict().items()}
     torch.save(content, tmp_path / "gate.pth")

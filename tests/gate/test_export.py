@@ -3,8 +3,10 @@ import shutil
 
 import numpy as np
 import pytest
+import torch
 
 from scratch_d2.gate import export
+from scratch_d2.gate.familiarity import Familiarity
 from tests.gate.gates import SIZE, save_gate
 
 ONNX = "needs onnx and onnxruntime (pip install 'scratch_d2[export]')"
@@ -42,6 +44,21 @@ def test_the_file_scores_as_the_gate_does(exported, count, shape):
     assert found.shape == (count,) and found.dtype == np.float32
     np.testing.assert_allclose(found, gate(images), atol=1e-4)
     assert 0 <= difference <= 1e-4
+
+
+@pytest.mark.parametrize("stride", [16, 32])
+def test_the_file_returns_the_features_that_the_gate_knows(tmp_path, stride):
+    _, onnxruntime = import_onnx()
+    gate = save_gate(tmp_path / "gate.pth")
+    known = Familiarity.learn(np.eye(60, gate.model.channels[stride], dtype=np.float32), stride)
+    content = torch.load(tmp_path / "gate.pth", weights_only=True)
+    content["familiarity"] = {k: torch.as_tensor(v) for k, v in known.to_dict().items()}
+    torch.save(content, tmp_path / "gate.pth")
+    export.export_gate(tmp_path / "gate.pth", tmp_path / "gate.onnx")
+    images = np.random.default_rng(3).integers(0, 256, (2, SIZE, SIZE, 3), np.uint8)
+    session = onnxruntime.InferenceSession(str(tmp_path / "gate.onnx"))
+    (found,) = session.run(["features"], {"images": images.transpose(0, 3, 1, 2)})
+    np.testing.assert_allclose(found, gate.look(list(images), stride).features, atol=1e-4)
 
 
 def test_the_file_says_how_to_feed_it(exported):
