@@ -8,14 +8,16 @@
 The second command renders 1,000 labels that the reference models do not know, in another font and
 other light, and prints what to do next.
 
-Nothing is fine-tuned, as hundreds of trainings would take days. Two cheap stand-ins learn from the
-labels:
+Nothing is fine-tuned, as hundreds of trainings would take days. Three cheap stand-ins learn from
+the labels:
 
 - layer: a linear layer on the frozen models. It adds to the margin of the released decision a
   weighted sum of log-odds of p(Bad), log of the scratch area, best score of a detection, and the 32
   largest components of the gate's embedding. The weights come from logistic regression with an L2
   penalty, so that without labels this is the released decision.
-- thresholds: gate and area thresholds of the highest F1 on the labels.
+- calibrate: the thresholds of `scratch-d2 calibrate`, which keeps the released ones unless new ones
+  are better in cross-validation.
+- calibrate --anew: those of highest F1 on the labels.
 
 The photographs are dealt to five parts by groups of shots, anew for each seed. Labels are picked
 among four parts, and only these are revealed. What was learnt judges the fifth part. A figure is
@@ -34,8 +36,8 @@ from fine_tuning import FONT, relight
 from PIL import Image
 from scipy.optimize import minimize
 
-from scratch_d2.calibration.goal import Goal
-from scratch_d2.calibration.search import choose_thresholds
+from scratch_d2.calibration.choice import calibrate
+from scratch_d2.calibration.keeping import ORIGIN, Former
 from scratch_d2.cli.common import run
 from scratch_d2.data.images import read_image
 from scratch_d2.data.split import deal_groups
@@ -201,15 +203,23 @@ def train_layer(photographs: Photographs, picked: np.ndarray, test: np.ndarray) 
     return photographs.margin[test] + photographs.features[test] @ weights >= 0
 
 
-def train_thresholds(photographs: Photographs, picked: np.ndarray, test: np.ndarray) -> np.ndarray:
-    labels, thresholds = photographs.images.select(picked), photographs.thresholds
-    if labels.y_true.any() and not labels.y_true.all():
-        upper = thresholds.gate_upper_threshold is not None
-        thresholds = choose_thresholds(labels, thresholds, Goal.parse("f1"), 0.0, upper)
-    return judge_images(photographs.images.select(test), thresholds)["both"][0]
+def choose_by_calibration(keep: bool) -> Learner:
+    """Return the learner of `calibrate`, or of `calibrate --anew`, which keeps nothing."""
+
+    def learner(photographs: Photographs, picked: np.ndarray, test: np.ndarray) -> np.ndarray:
+        labels, released = photographs.images.select(picked), photographs.thresholds
+        former = Former(released, dict.fromkeys(ORIGIN)) if keep else None
+        chosen = calibrate(labels, released, "f1", former=former).thresholds
+        return judge_images(photographs.images.select(test), chosen)["both"][0]
+
+    return learner
 
 
-LEARNERS: dict[str, Learner] = {"layer": train_layer, "thresholds": train_thresholds}
+LEARNERS: dict[str, Learner] = {
+    "layer": train_layer,
+    "calibrate": choose_by_calibration(keep=True),
+    "calibrate --anew": choose_by_calibration(keep=False),
+}
 
 
 def f1(y_true: np.ndarray, y_pred: np.ndarray) -> float:
