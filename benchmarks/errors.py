@@ -9,10 +9,14 @@ arXiv:2008.08115) for one class: `misplaced` has an IoU of 0.1 to 0.5 with a scr
 right if nothing else finds it; `double` finds what is found already, `background` has an IoU
 below 0.1, and both are taken away; `missed` are scratches that nothing comes near, no longer asked
 for.
+
+Last comes AP50 with scores multiplied by p(Bad), which clears what the gate clears before the
+detector looks.
 """
 
 import argparse
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +26,7 @@ import scratch_d2.data.builtin  # noqa: F401, registers its names
 from scratch_d2.cli.common import run
 from scratch_d2.data.catalog import find_dataset_dicts
 from scratch_d2.evaluation.files import DETECTIONS
+from scratch_d2.evaluation.images import ImageTable
 from scratch_d2.evaluation.results_io import read_results
 from scratch_d2.metrics.bootstrap import resample
 from scratch_d2.metrics.coco_ap import precision_by_level
@@ -77,6 +82,12 @@ def sort_out(dicts: list[dict], predictions: dict) -> Sorted:
         areas += rle_areas(truth).tolist()
     order = np.argsort(-np.concatenate(scores), kind="stable")
     return Sorted(np.concatenate(kinds)[order], np.concatenate(scratches)[order], np.array(areas))
+
+
+def weigh_scores(predictions: Mapping, images: ImageTable) -> dict:
+    """Return the predictions with their scores multiplied by p(Bad) of their images."""
+    p_bad = dict(zip(images.image_id, np.float32(images.p_bad), strict=True))
+    return {i: replace(p, scores=p.scores * p_bad[i]) for i, p in predictions.items()}
 
 
 def is_reached(detections: Sorted, *kinds: str) -> np.ndarray:
@@ -142,6 +153,11 @@ def main() -> int:
     dicts = find_dataset_dicts(args.dataset)
     saved = read_results(args.results / DETECTIONS, dicts)
     print_tables(sort_out(dicts, saved.predictions))
+    images = ImageTable.load(args.results)
+    if images.p_bad is not None:
+        weighed = sort_out(dicts, weigh_scores(saved.predictions, images))
+        value = ap50(weighed.kind == RIGHT, len(weighed.area))
+        print(f"\nAP50 with scores times p(Bad): {value:.1f}")
     return 0
 
 

@@ -45,14 +45,8 @@ class BundleGate:
         """
         return self.look(images)[0]
 
-    def look(
-        self, images: list[np.ndarray], stride: int | None = None
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Return p(Bad) [N] and features [N, C], float32, of N images, as a call takes them.
-
-        Args:
-            stride: ignored; an exported gate has the features of its familiarity alone.
-        """
+    def look(self, images: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+        """Return p(Bad) [N] and features [N, C], float32, of N images, as a call takes them."""
         letterboxed = [self.preprocessing.letterbox(image) for image in images]
         p_bad, features = np.zeros(len(images), np.float32), [np.zeros(0, np.float32)] * len(images)
         for members in group_by_padding([each.shape[:2] for each in letterboxed], STRIDE):

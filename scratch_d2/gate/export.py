@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from scratch_d2.gate.model import Gate
-from scratch_d2.gate.network import LAST_STRIDE, max_pool_logits
+from scratch_d2.gate.network import max_pool_logits
 from scratch_d2.gate.preprocess import LETTERBOX, STRIDE
 from scratch_d2.utils.onnx_files import add_metadata, import_onnx, trace_to_onnx
 
@@ -27,7 +27,7 @@ class _FromPixels(nn.Module):
     def __init__(self, gate: Gate) -> None:
         super().__init__()
         self.network, self.preprocessing = gate.model, gate.preprocessing
-        self.stride = gate.familiarity.stride if gate.familiarity else LAST_STRIDE
+        self.stride = gate.stride
 
     def forward(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Return p(Bad) [N] and features [N, C], float32, of letterboxed [N, 3, H, W] uint8 RGB."""

@@ -14,6 +14,8 @@ from typing import Any
 
 import numpy as np
 
+from scratch_d2.gate.preprocess import STRIDE
+
 # Dimensions of the subspace, and how many images each needs at least.
 DIMENSIONS = 32
 IMAGES_PER_DIMENSION = 3
@@ -74,7 +76,7 @@ class Familiarity:
         """
         arrays = {name: np.asarray(values[name]) for name in ("mean", "basis", "variances")}
         rest, limit = float(values["rest"]), float(values["limit"])
-        stride = int(values["stride"]) if "stride" in values else 32
+        stride = int(values["stride"]) if "stride" in values else STRIDE
         return cls(**arrays, rest=rest, limit=limit, stride=stride)
 
     def to_dict(self) -> dict[str, Any]:

@@ -33,7 +33,7 @@ def score_images(gate: GateScorer, images: list[np.ndarray]) -> tuple[np.ndarray
     familiarity, look = (getattr(gate, name, None) for name in ("familiarity", "look"))
     if familiarity is None or look is None:
         return gate(images), [None] * len(images)
-    p_bad, features = look(images, familiarity.stride)
+    p_bad, features = look(images)
     return p_bad, [familiarity.doubt(distance) for distance in familiarity.distances(features)]
 
 

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from scratch_d2.checkpoints.files import read_checkpoint
 from scratch_d2.checkpoints.precision import autocast, in_precision
 from scratch_d2.gate.familiarity import Familiarity
-from scratch_d2.gate.network import LAST_STRIDE, GateNetwork, max_pool_logits
+from scratch_d2.gate.network import GateNetwork, max_pool_logits
 from scratch_d2.gate.preprocess import STRIDE, Preprocessing
 from scratch_d2.utils.batching import group_by_padding
 from scratch_d2.utils.device import pick_device
@@ -99,13 +99,13 @@ class Gate:
         return self.look(images).p_bad
 
     @torch.inference_mode()
-    def look(self, images: list[np.ndarray], stride: int = LAST_STRIDE) -> "Look":
+    def look(self, images: list[np.ndarray], stride: int | None = None) -> "Look":
         """Return p(Bad) and features of N images in one pass; arguments and errors of a call.
 
         Args:
-            stride: of the features, one that the network judges.
+            stride: of the features, one that the network judges; None means `self.stride`.
         """
-        logits = torch.zeros(len(images))
+        stride, logits = stride or self.stride, torch.zeros(len(images))
         features = torch.zeros(len(images), self.model.channels[stride])
         for chunk, letterboxed in self._batches(images):
             with autocast(self.precision, self.device):
@@ -120,6 +120,11 @@ class Gate:
             )
         return Look(logits.sigmoid().numpy(), features.numpy())
 
+    @property
+    def stride(self) -> int:
+        """The stride of the features that familiarity knows, or of the last ones."""
+        return self.familiarity.stride if self.familiarity else STRIDE
+
     def embed(self, images: list[np.ndarray]) -> np.ndarray:
         """Return what the trunk sees in N images, [N, C] float32; alike images are close.
 
@@ -129,7 +134,7 @@ class Gate:
         Args:
             images: HxWx3 uint8 RGB of any sizes.
         """
-        features = self.look(images).features
+        features = self.look(images, STRIDE).features
         return features / np.maximum(np.linalg.norm(features, axis=1, keepdims=True), 1e-12)
 
     @torch.inference_mode()

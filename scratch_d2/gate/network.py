@@ -14,6 +14,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from scratch_d2.gate.preprocess import STRIDE
 from scratch_d2.utils.quiet_imports import quiet_imports
 
 with quiet_imports():
@@ -21,8 +22,6 @@ with quiet_imports():
 
 # Strides of the features that are judged besides the last ones; small patches see fine scratches.
 STRIDES = (8, 16)
-# Of the last features.
-LAST_STRIDE = 32
 # Of the features that tell surfaces apart.
 SURFACE_STRIDE = 16
 # A patch is scratched if the mask, scaled like the image, is stronger than this in it (0..255).
@@ -59,7 +58,7 @@ class GateNetwork(nn.Module):
         levels = [level["reduction"] for level in self.trunk.feature_info]
         self.strides = [stride for stride in STRIDES if stride in levels[:-1]]
         self.levels = [levels.index(stride) for stride in self.strides]
-        if levels[-1:] != [LAST_STRIDE]:
+        if levels[-1:] != [STRIDE]:
             raise ValueError(
                 f"GATE.MODEL {name!r} cannot judge patches: its features have strides {levels}; "
                 "accepted are convolutional networks that end at stride 32, such as 'resnet50'"
@@ -69,7 +68,7 @@ class GateNetwork(nn.Module):
             for stride, level in zip(self.strides, self.levels, strict=True)
         }
         self.heads = nn.ModuleList(nn.Conv2d(n, 1, kernel_size=1) for n in self.channels.values())
-        self.channels[LAST_STRIDE] = self.trunk.num_features
+        self.channels[STRIDE] = self.trunk.num_features
         for head in self.heads:
             nn.init.constant_(head.get_parameter("bias"), -3.0)
 
@@ -87,13 +86,13 @@ class GateNetwork(nn.Module):
     @property
     def surface_stride(self) -> int:
         """The stride of the features that tell surfaces apart."""
-        return SURFACE_STRIDE if SURFACE_STRIDE in self.strides else LAST_STRIDE
+        return SURFACE_STRIDE if SURFACE_STRIDE in self.strides else STRIDE
 
     def mean_features(
         self, final: torch.Tensor, features: list[torch.Tensor], stride: int
     ) -> torch.Tensor:
         """Return the mean over the patches, [N, C] float32, of what `features` returns."""
-        levels = {LAST_STRIDE: final, **dict(zip(self.strides, features, strict=True))}
+        levels = {STRIDE: final, **dict(zip(self.strides, features, strict=True))}
         return levels[stride].float().mean(dim=(2, 3))
 
     def judge(self, final: torch.Tensor, features: list[torch.Tensor]) -> list[torch.Tensor]:

@@ -30,7 +30,7 @@ def test_checkpoints_learn_what_good_images_look_like(dicts, tmp_path):
     noise = random.integers(0, 256, (64, 96, 3), dtype=np.uint8)
     for gate in map(Gate.load, weights):
         known = gate.familiarity
-        near, far = known.distances(gate.look([draw_label(random), noise], known.stride).features)
+        near, far = known.distances(gate.look([draw_label(random), noise]).features)
         assert near < known.limit < far
 
 

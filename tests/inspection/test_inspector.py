@@ -76,7 +76,7 @@ class KnowingGate:
 
     familiarity = Familiarity.learn(np.linspace(190, 210, 60, dtype=np.float32)[:, None], 16)
 
-    def look(self, images, stride=32):
+    def look(self, images):
         grey = np.array([image.mean() for image in images], np.float32)
         return np.where(grey > 205, 0.9, 0.01).astype(np.float32), grey[:, None]
 
