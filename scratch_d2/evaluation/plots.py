@@ -44,7 +44,7 @@ def write_plots(folder: Path, y_true: np.ndarray, judged: Judged) -> list[Path]:
         figure = Figure(figsize=(width, 4.4 if name != "confusion" else 3.6), layout="constrained")
         draw(figure, y_true, judged)
         written.append(folder / f"{name}.png")
-        figure.savefig(written[-1], dpi=120)
+        figure.savefig(written[-1], dpi=120, bbox_inches="tight")
     return written
 
 
