@@ -14,6 +14,8 @@ import torch
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_conv_bn_weights
 
+from scratch_d2.utils.device import has_bfloat16
+
 Network = TypeVar("Network", bound=nn.Module)
 WITH_WEIGHTS = (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)
 # Parts of a detector, in either engine, after which it continues in float32: bfloat16 would tell
@@ -30,11 +32,7 @@ def pick_precision(name: str, device: torch.device) -> str:
     """Return a name other than "auto", which is bfloat16 if the device itself computes in it."""
     if name != "auto":
         return name
-    if device.type == "cuda":
-        return "bfloat16" if torch.cuda.is_bf16_supported(including_emulation=False) else "float32"
-    # Processors without the instructions would compute in bfloat16 too, slower than in float32.
-    native = device.type == "cpu" and torch.ops.mkldnn._is_mkldnn_bf16_supported()
-    return "bfloat16" if native else "float32"
+    return "bfloat16" if has_bfloat16(device) else "float32"
 
 
 def in_precision(network: Network, precision: str) -> Network:

@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import torch
 
+# As torch.cpu.get_capabilities names them: on x86 two, on ARM the last.
+BFLOAT16_INSTRUCTIONS = ("avx512_bf16", "amx_bf16", "bf16")
+
 
 def pick_device(name: str) -> torch.device:
     """Return the device MODEL.DEVICE names; without a GPU the CPU takes over, and the log says so.
@@ -25,6 +28,16 @@ def pick_device(name: str) -> torch.device:
         logging.getLogger("scratch_d2").info("MODEL.DEVICE is %s: no GPU here, using the CPU", name)
         return torch.device("cpu")
     return device
+
+
+def has_bfloat16(device: torch.device) -> bool:
+    """Return whether a processor or GPU itself computes in bfloat16, which others only emulate."""
+    import torch
+
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    known: dict[str, bool] = getattr(torch.cpu, "get_capabilities", dict)()
+    return device.type == "cpu" and any(known.get(name) for name in BFLOAT16_INSTRUCTIONS)
 
 
 def count_processors() -> int:

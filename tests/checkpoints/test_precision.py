@@ -19,9 +19,15 @@ PRECISIONS = ("exact", "float32", "bfloat16")
 ENGINES = ["embedded", pytest.param("d2", marks=pytest.mark.detectron2)]
 
 
-@pytest.mark.parametrize(("native", "picked"), [(True, "bfloat16"), (False, "float32")])
-def test_auto_is_bfloat16_where_the_processor_has_it(monkeypatch, native, picked):
-    monkeypatch.setattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", lambda: native)
+@pytest.mark.parametrize(
+    ("known", "picked"),
+    [
+        ({"avx512_bf16": True, "avx512_f": True}, "bfloat16"),
+        ({"avx512_bf16": False, "avx512_f": True}, "float32"),
+    ],
+)
+def test_auto_is_bfloat16_where_the_processor_has_it(monkeypatch, known, picked):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: known)
     assert pick_precision("auto", CPU) == picked
     for name in ("exact", "float32", "bfloat16"):
         assert pick_precision(name, CPU) == name

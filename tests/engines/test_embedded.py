@@ -196,6 +196,21 @@ def test_a_diverging_loss_is_an_error_that_names_the_iteration(dataset, tmp_path
         EmbeddedEngine().train(cfg)
 
 
+@pytest.mark.parametrize("native", [True, False])
+def test_mixed_precision_on_a_processor(dataset, tmp_path, monkeypatch, native):
+    monkeypatch.setattr("scratch_d2.engines.embedded.train.has_bfloat16", lambda device: native)
+    engine, short = EmbeddedEngine(), ["SOLVER.MAX_ITER", "2"]
+    plain = engine.train(tiny(tmp_path / "float32", *short))
+    mixed = engine.train(tiny(tmp_path / "mixed", *short, "SOLVER.AMP.ENABLED", "True"))
+    assert states_equal(plain, mixed) is not native
+    ours, theirs = (torch.load(path, weights_only=True)["model"] for path in (plain, mixed))
+    for name, value in ours.items():
+        assert value.dtype == theirs[name].dtype
+        torch.testing.assert_close(theirs[name], value, atol=0.02, rtol=0.05)
+    log = (tmp_path / "mixed" / "log.txt").read_text()
+    assert ("this processor has no bfloat16: training in float32" in log) is not native
+
+
 def test_backbone_of_a_gate_starts_training(dataset, tmp_path):
     timm = pytest.importorskip("timm")
     channels = (8, 16, 32, 64)
