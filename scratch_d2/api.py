@@ -1,6 +1,7 @@
 """The steps from a folder of photographs to judged labels, as functions.
 
-Each does what the command of the same name does. A config is a file of this package or of your
+They are the functions behind the commands of these names; `evaluate` takes the results of a
+prediction run. A config is a file of this package or of your
 own; `opts` are KEY VALUE pairs over it, such as ["SOLVER.MAX_ITER", "500"].
 """
 
@@ -51,7 +52,7 @@ def predict_folder(
     return predict_files(inspector, find_files([str(folder)]), Path(output), options)[0]
 
 
-def train_gate(config: Config = PRETRAINED, opts: Sequence[str] = (), resume: bool = False) -> Path:
+def train_gate(config: Config = PRETRAINED, opts: Sequence[Any] = (), resume: bool = False) -> Path:
     """Train the gate on DATASETS.TRAIN; returns the checkpoint to use.
 
     Raises what `scratch_d2.gate.train.train_gate` raises.
@@ -63,19 +64,22 @@ def train_gate(config: Config = PRETRAINED, opts: Sequence[str] = (), resume: bo
 
 def train_detector(
     config: Config = PRETRAINED,
-    opts: Sequence[str] = (),
-    engine: str = "auto",
+    opts: Sequence[Any] = (),
+    engine: str | None = None,
     resume: bool = False,
 ) -> Path:
-    """Train the detector on DATASETS.TRAIN in this process; returns the final checkpoint.
+    """Train the detector on DATASETS.TRAIN in this process; returns OUTPUT_DIR/model_final.pth.
+
+    To inspect, name OUTPUT_DIR/config.yaml: it takes model_best.pth beside it if there is one.
 
     Args:
-        engine: "auto", "d2" or "embedded".
+        engine: "auto", "d2" or "embedded"; None takes SCRATCH.ENGINE.
 
     Raises ValueError naming a key that the engine does not honour, FloatingPointError if the
     loss is not finite.
     """
-    return get_engine(engine).train(open_config(config, opts), resume)
+    cfg = open_config(config, opts)
+    return get_engine(engine or cfg.SCRATCH.ENGINE).train(cfg, resume)
 
 
 def evaluate(
@@ -83,7 +87,7 @@ def evaluate(
     results: str | Path,
     output: str | Path,
     config: Config = None,
-    opts: Sequence[str] = (),
+    opts: Sequence[Any] = (),
     allow_missing: bool = False,
 ) -> Evaluation:
     """Evaluate the results of a prediction run, and write metrics, plots and report.html.
@@ -105,22 +109,36 @@ def evaluate(
 
 
 def calibrate(
-    config: Config = PRETRAINED,
+    config: str | Path,
     goal: str = "f1",
     review_share: float = 0.0,
     inference: str | Path | None = None,
     output: str | Path | None = None,
-    engine: str = "auto",
-    opts: Sequence[str] = (),
+    engine: str | None = None,
+    opts: Sequence[Any] = (),
     former: str | Path | None = None,
     anew: bool = False,
 ) -> Calibration:
     """Choose thresholds for the models of a config and write thresholds.json.
 
-    Args and errors are those of `scratch_d2.calibration.run.run_calibration`.
+    Nothing is written if none can be chosen (`.chosen` is False): all images are of one class, or
+    no scratch is found on a Bad one.
+
+    Args:
+        config: names the models, and in DATASETS.TEST the images that thresholds are chosen on.
+        goal: "f1", "recall=R" or "cost=C", as `scratch-d2 calibrate --goal`.
+        review_share: at most this share of the images, in 0..1, goes to a person.
+        inference: folder of an evaluation made before; None evaluates on DATASETS.TEST.
+        output: folder for thresholds.json; None means beside the detector's weights.
+        engine: "auto", "d2" or "embedded"; None takes SCRATCH.ENGINE.
+        former: thresholds.json whose thresholds are kept unless new ones are better on images that
+            they were not chosen on; None means the one beside the detector's weights.
+        anew: keep none.
+
+    Raises ValueError for an unknown goal, a test set, or an evaluation of other weights or areas.
     """
     cfg = open_config(config, opts)
     options = (goal, review_share, inference, output, opts, former, anew)
-    run = run_calibration(cfg, get_engine(engine), *options)
+    run = run_calibration(cfg, get_engine(engine or cfg.SCRATCH.ENGINE), *options)
     run.save()
     return run.calibration

@@ -33,7 +33,7 @@ def default_config() -> CfgNode:
     return cfg
 
 
-def load_config(file: str | Path | None = None, opts: Sequence[str] = ()) -> CfgNode:
+def load_config(file: str | Path | None = None, opts: Sequence[Any] = ()) -> CfgNode:
     """Return the defaults with a config file and then KEY VALUE pairs merged in.
 
     Relative weights of the file are looked for by `scratch_d2.utils.bundled.find_weights`; the log
@@ -56,11 +56,11 @@ def load_config(file: str | Path | None = None, opts: Sequence[str] = ()) -> Cfg
         except (KeyError, ValueError, AssertionError) as error:
             raise ValueError(f"{path}: {_explain(error)}") from None
         _place_weights(cfg, path, opts)
-    late = [text for text in opts if text.startswith("--")]
+    late = [text for text in opts if isinstance(text, str) and text.startswith("--")]
     if late:
         raise ValueError(f"{late[0]} comes after KEY VALUE pairs; options come before them")
     if len(opts) % 2:
-        raise ValueError(f"KEY VALUE pairs expected after the options, but got {list(opts)}")
+        raise ValueError(f"KEY VALUE pairs expected after the options, but {opts[-1]} has no value")
     for key, value in zip(opts[::2], opts[1::2]):
         key = _new_name(key, "the command line")
         whole = isinstance(value, str) and value.strip().lstrip("+-").isdecimal()
@@ -130,6 +130,8 @@ def _explain(error: Exception, option: str = "") -> str:
         key = option or text.split()[-1]
         default = known.get(key)
         accepted = "a block of keys" if default is None else f"a value like {default!r}"
+        if default == []:
+            accepted = "[], or a list of numbers"
         return f"{key} has a value of the wrong type; accepted is {accepted}"
     return text
 

@@ -61,6 +61,37 @@ def test_one_image_of_any_kind_gives_one_result(inspector, tmp_path, kind):
     assert (result.path is None) != isinstance(source, str | type(tmp_path))
 
 
+def test_a_pil_image_is_turned_as_its_file_would_be(inspector, tmp_path):
+    exif = PIL.Image.Exif()
+    exif[0x0112] = 6  # orientation: a quarter turn
+    PIL.Image.fromarray(photograph(True)).save(tmp_path / "turned.png", exif=exif)
+    from_file = inspector(tmp_path / "turned.png")
+    with PIL.Image.open(tmp_path / "turned.png") as image:
+        from_image = inspector(image)
+    assert from_image.image.shape == from_file.image.shape != photograph(True).shape
+    np.testing.assert_array_equal(from_image.image, from_file.image)
+
+
+@pytest.mark.parametrize("source", [None, b"label", 7])
+def test_what_is_no_image_is_named(inspector, source):
+    with pytest.raises(TypeError, match=f"{type(source).__name__}; accepted are a path, an array"):
+        inspector(source)
+
+
+def test_the_engine_is_that_of_the_config(monkeypatch):
+    asked = []
+
+    def get_engine(name):
+        asked.append(name)
+        raise ImportError(name)
+
+    monkeypatch.setattr("scratch_d2.inspection.inspector.get_engine", get_engine)
+    for engine in (None, "embedded"):
+        with pytest.raises(ImportError):
+            scratch_d2.Inspector.from_pretrained(["SCRATCH.ENGINE", "d2"], engine)
+    assert asked == ["d2", "embedded"]
+
+
 def test_several_images_give_a_list_and_frames_an_iterator(inspector):
     images = [photograph(bad) for bad in (True, False, True)]
     assert [result.label for result in inspector(images)] == ["bad", "good", "bad"]

@@ -52,7 +52,8 @@ def test_defaults_are_those_of_detectron2():
         ),
         (["SCRATCH.SCORE_THRESHOLD", "1.5"], "SCORE_THRESHOLD is 1.5; accepted is 0 to 1"),
         (["SCRATCH.REVIEW_BAND", "[9, 3]"], r"REVIEW_BAND is \[9, 3\]"),
-        (["SOLVER.MAX_ITER"], "KEY VALUE pairs expected"),
+        (["SOLVER.MAX_ITER"], "KEY VALUE pairs expected .* SOLVER.MAX_ITER has no value"),
+        (["SCRATCH.REVIEW_BAND", "0.1"], r"accepted is \[\], or a list of numbers"),
         (["SOLVER.MAX_ITER", "3", "--resume"], "--resume comes after KEY VALUE pairs"),
     ],
 )

@@ -10,6 +10,8 @@ from scratch_d2.structures.thresholds import THRESHOLDS_FILE, Thresholds
 from scratch_d2.utils.files import write_atomically
 from scratch_d2.utils.version import __version__
 
+# OpenVINO would compute in bfloat16 if the processor has it, and find other scratches.
+FLOAT32 = '{"INFERENCE_PRECISION_HINT": "f32"}'
 README_FILE = "README.md"
 TEXT = """# An exported scratch detector
 
@@ -76,7 +78,7 @@ def write_readme(folder: Path, manifest: Manifest, thresholds: Thresholds) -> Pa
         load_detector=(
             f'detector = onnxruntime.InferenceSession("detector{suffix}")'
             if onnx
-            else f'detector = openvino.Core().compile_model("detector{suffix}", "CPU")'
+            else f'detector = openvino.Core().compile_model("detector{suffix}", "CPU", {FLOAT32})'
         ),
         run_detector="boxes, scores, masks, finite = "
         + ('detector.run(None, {"images": pixels})' if onnx else "detector([pixels]).values()"),

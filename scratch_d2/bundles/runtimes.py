@@ -62,7 +62,7 @@ def _choose(device: torch.device, precision: str) -> Runtime:
     if precision == "exact":
         return Runtime(TORCH, "SCRATCH.PRECISION exact asks for it")
     if precision == "bfloat16":
-        return Runtime(TORCH, "this processor computes in bfloat16")
+        return Runtime(TORCH, "SCRATCH.PRECISION bfloat16 asks for it")
     if missing := _missing(FASTEST):
         hint = f"pip install 'scratch_d2[{EXTRAS[FASTEST]}]' makes the models faster"
         return Runtime(TORCH, f"{missing} is not installed ({hint})")

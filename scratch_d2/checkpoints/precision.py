@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 import torch
 from torch import nn
+from torch.nn import functional as F
 from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_conv_bn_weights
 
 from scratch_d2.utils.device import has_bfloat16
@@ -29,10 +30,14 @@ HANDED_OVER = (
 
 
 def pick_precision(name: str, device: torch.device) -> str:
-    """Return a name other than "auto", which is bfloat16 if the device itself computes in it."""
+    """Return a name other than "auto", which is bfloat16 on a GPU that itself computes in it.
+
+    On processors, also those with bfloat16, ONNX Runtime in float32 is faster than torch in either,
+    and nearer to the exact numbers (benchmarks/predict.py).
+    """
     if name != "auto":
         return name
-    return "bfloat16" if has_bfloat16(device) else "float32"
+    return "bfloat16" if device.type == "cuda" and has_bfloat16(device) else "float32"
 
 
 def in_precision(network: Network, precision: str) -> Network:
@@ -53,6 +58,7 @@ def in_precision(network: Network, precision: str) -> Network:
         for module in network.modules():
             if isinstance(module, WITH_WEIGHTS):
                 module.to(torch.bfloat16)
+                _widen_narrow_maps(module)
         for name, module in network.named_modules():
             if name in HANDED_OVER:
                 module.register_forward_hook(lambda part, inputs, found: _to_float32(found))
@@ -72,6 +78,27 @@ def _fold_own_norm(module: nn.Module) -> None:
     statistics = norm.running_mean, norm.running_var, norm.eps, norm.weight, norm.bias
     module.weight, module.bias = fuse_conv_bn_weights(module.weight, module.bias, *statistics)
     module.register_module("norm", None)
+
+
+def _widen_narrow_maps(module: nn.Module) -> None:
+    """Have a convolution compute a result that is one column wide as two, and keep the first.
+
+    oneDNN 3.12 fills such a column with what was in memory if a 3x3 convolution of stride 2
+    computes in bfloat16 on a processor that multiplies matrices (AMX). Columns of zeros on the
+    right change nothing: to the left of them the padding was zero already.
+    """
+    if not isinstance(module, nn.Conv2d) or module.stride[1] == 1:
+        return
+    if module.kernel_size[1] == 1 or module.padding[1] != module.kernel_size[1] // 2:
+        return
+    convolve, wide_enough = module.forward, module.stride[1] + 1
+
+    def forward(x: torch.Tensor) -> torch.Tensor:
+        if (missing := wide_enough - x.shape[-1]) <= 0:
+            return convolve(x)
+        return convolve(F.pad(x, (0, missing)))[..., :1]
+
+    module.forward = forward  # type: ignore[assignment]
 
 
 def _pairs(module: nn.Module) -> Iterator[tuple[nn.Module, str, str, nn.BatchNorm2d]]:

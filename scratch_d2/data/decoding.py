@@ -180,13 +180,16 @@ def _decode(content: bytes, pixels: bool = False) -> Decoded:
     deep = read_deep_grey(image) if image.mode[0] in "IF" else None
     if are_deep:
         deep = read_deep_colours(content, image.size)
+    if deep is not None:
+        deep = turn(deep, _stated_orientation(image))
+    return Decoded(turn_upright(image), deep)
+
+
+def turn_upright(image: Image.Image) -> Image.Image:
+    """Return an image turned as its EXIF says."""
     # Not ImageOps.exif_transpose, which also writes EXIF anew and fails if that is odd.
     orientation = _stated_orientation(image)
-    if orientation not in UPRIGHT:
-        return Decoded(image, deep)
-    return Decoded(
-        image.transpose(UPRIGHT[orientation]), deep if deep is None else turn(deep, orientation)
-    )
+    return image.transpose(UPRIGHT[orientation]) if orientation in UPRIGHT else image
 
 
 def _decode_ordinary(content: bytes, image: Image.Image) -> np.ndarray | None:

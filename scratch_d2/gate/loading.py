@@ -2,9 +2,11 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 
+from scratch_d2.gate.familiarity import Familiarity
 from scratch_d2.gate.image_check import ImageCheck
 
 # Returns p(Bad) [N] float32 in 0..1 of N images, HxWx3 uint8 RGB of any sizes.
@@ -25,16 +27,21 @@ def load_gate(
     return Gate.load(weights, device, precision)
 
 
-def score_images(gate: GateScorer, images: list[np.ndarray]) -> tuple[np.ndarray, list[str | None]]:
-    """Return p(Bad) [N] in 0..1 of N images, and for each why it cannot be called Good, or None.
+def score_images(gate: GateScorer, images: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """Return p(Bad) [N] in 0..1 of N images, and how far each is from Good ones, [N] float64.
 
-    A gate that does not know what Good images look like doubts none.
+    The distances are those of `familiarity_of`, and 0 for a gate that does not know Good images.
     """
-    familiarity, look = (getattr(gate, name, None) for name in ("familiarity", "look"))
-    if familiarity is None or look is None:
-        return gate(images), [None] * len(images)
-    p_bad, features = look(images)
-    return p_bad, [familiarity.doubt(distance) for distance in familiarity.distances(features)]
+    familiarity = familiarity_of(gate)
+    if familiarity is None:
+        return gate(images), np.zeros(len(images))
+    p_bad, features = cast(Any, gate).look(images)
+    return p_bad, familiarity.distances(features)
+
+
+def familiarity_of(gate: GateScorer | None) -> Familiarity | None:
+    """Return what a gate knows of Good images; None without a gate, or for one that knows none."""
+    return getattr(gate, "familiarity", None) if hasattr(gate, "look") else None
 
 
 def image_check_of(gate: GateScorer | None) -> ImageCheck | None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import overload
+from typing import Any, overload
 
 import numpy as np
 from fvcore.common.config import CfgNode
@@ -17,8 +17,14 @@ from scratch_d2.config import load_config
 from scratch_d2.engines import get_engine
 from scratch_d2.engines.base import Detector, Engine
 from scratch_d2.gate.image_check import ImageCheck
-from scratch_d2.gate.loading import GateScorer, image_check_of, score_images
-from scratch_d2.inspection.margins import MARGINS, Margins, gate_is_close, verdict_is_close
+from scratch_d2.gate.loading import GateScorer, familiarity_of, image_check_of, score_images
+from scratch_d2.inspection.margins import (
+    MARGINS,
+    Margins,
+    distance_is_close,
+    gate_is_close,
+    verdict_is_close,
+)
 from scratch_d2.inspection.models import Models, load_models
 from scratch_d2.inspection.result import Inspection
 from scratch_d2.inspection.sources import Image, is_image, path_of, to_rgb
@@ -70,7 +76,7 @@ class Inspector:
             detector: an `Engine.load`ed one, or any callable of that contract.
             exact: the same models as they were trained, asked again if the faster ones come
                 close to another decision; None trusts the first answer.
-            margins: from how near on that is.
+            margins: how close a score must be to a threshold for that.
             detector_batch: images that the detector is given at a time. Several keep a GPU busy;
                 on a processor they cost memory and are slower than one by one.
             white_level: level that is white in files of more than 8 bits, as SCRATCH.WHITE_LEVEL;
@@ -89,7 +95,7 @@ class Inspector:
 
     @classmethod
     def from_pretrained(
-        cls, opts: Sequence[str] = (), engine: str = "auto", threads: int = 0
+        cls, opts: Sequence[Any] = (), engine: str | None = None, threads: int = 0
     ) -> Inspector:
         """Load the reference models that come with the package, with their thresholds.
 
@@ -101,8 +107,8 @@ class Inspector:
     def load(
         cls,
         config_file: str | Path,
-        opts: Sequence[str] = (),
-        engine: str = "auto",
+        opts: Sequence[Any] = (),
+        engine: str | None = None,
         threads: int = 0,
     ) -> Inspector:
         """Load gate, detector and thresholds as scratch-d2 predict does.
@@ -110,17 +116,18 @@ class Inspector:
         Args:
             config_file: a config of this package, or the config.yaml of a training's OUTPUT_DIR.
             opts: KEY VALUE pairs over it, such as ["GATE.WEIGHTS", "output/gate/model_best.pth"].
-            engine: "auto", "d2" or "embedded".
+            engine: "auto", "d2" or "embedded"; None takes SCRATCH.ENGINE.
             threads: processors for one call of a model in a runtime other than torch (see
                 SCRATCH.RUNTIME); 0 takes all. Give 1 if several threads share the inspector.
 
         Raises FileNotFoundError or ValueError naming the file or key.
         """
-        return cls.from_config(load_config(config_file, opts), get_engine(engine), opts, threads)
+        cfg = load_config(config_file, opts)
+        return cls.from_config(cfg, get_engine(engine or cfg.SCRATCH.ENGINE), opts, threads)
 
     @classmethod
     def from_config(
-        cls, cfg: CfgNode, engine: Engine, opts: Sequence[str] = (), threads: int = 0
+        cls, cfg: CfgNode, engine: Engine, opts: Sequence[Any] = (), threads: int = 0
     ) -> Inspector:
         """Load what a config names; `opts`, merged into it, override saved thresholds."""
         return cls.from_bundle(resolve_bundle(cfg, opts), cfg, engine, threads)
@@ -191,13 +198,18 @@ class Inspector:
                 tuple of these; or an iterator of them, which is read frame by frame.
 
         Returns one `Inspection`, a list in the same order, or an iterator of them.
-        Raises FileNotFoundError or ImageError naming a file that cannot be read, ValueError for
-        anything else that is no image.
+        Raises FileNotFoundError or ImageError naming a file that cannot be read, ValueError for an
+        array of another kind, TypeError for anything else.
         """
         if is_image(source):
             return self._inspect_all([source])[0]
         if isinstance(source, Iterator):
             return (self._inspect_all([frame])[0] for frame in source)
+        if isinstance(source, bytes) or not isinstance(source, Iterable):
+            raise TypeError(
+                f"no image: {type(source).__name__}; accepted are a path, an array HxWx3 or HxW of "
+                "uint8, a PIL image, and a list or an iterator of them"
+            )
         return self._inspect_all(list(source))
 
     def _inspect_all(self, sources: Sequence[Image]) -> list[Inspection]:
@@ -218,8 +230,8 @@ class Inspector:
         for image in images:
             check_rgb(image)
         with stopwatch("gate"):
-            p_bad, unlike = self._score(images)
-            doubts = self._doubt(images, p_bad, unlike)
+            p_bad, distances = self._score(images)
+            doubts = self._doubt(images, p_bad, distances)
         doubtful = [
             i for i, p in enumerate(p_bad) if i not in doubts and needs_detector(p, self.thresholds)
         ]
@@ -240,37 +252,41 @@ class Inspector:
         return results
 
     def _doubt(
-        self,
-        images: list[np.ndarray],
-        p_bad: Sequence[float | None],
-        unlike: Sequence[str | None],
+        self, images: list[np.ndarray], p_bad: Sequence[float | None], distances: np.ndarray
     ) -> dict[int, str]:
         """Return why images cannot be judged, by their index; most are not in it.
 
-        That an image is unlike Good ones is a reason only if the gate calls it Good.
+        That an image is far from Good ones is a reason only if the gate calls it Good.
         """
         if self.image_check is None:
             return {}
-        doubts = {}
+        familiarity, doubts = familiarity_of(self.models.gate), {}
         for index, (image, p) in enumerate(zip(images, p_bad, strict=True)):
-            good = gate_label(p, self.thresholds) == GOOD
-            if doubt := self.image_check.doubt(image) or (unlike[index] if good else None):
+            doubt = self.image_check.doubt(image)
+            if familiarity and not doubt and gate_label(p, self.thresholds) == GOOD:
+                doubt = familiarity.doubt(distances[index])
+            if doubt:
                 doubts[index] = doubt
         return doubts
 
-    def _score(self, images: list[np.ndarray]) -> tuple[list[float | None], Sequence[str | None]]:
-        """Return p(Bad) of images, and why they cannot be called Good; None without a gate."""
-        if self.models.gate is None or not images:
-            return [None] * len(images), [None] * len(images)
-        first, unlike = score_images(self.models.gate, images)
-        scores: list[float | None] = [float(p) for p in first]
+    def _score(self, images: list[np.ndarray]) -> tuple[list[float | None], np.ndarray]:
+        """Return p(Bad) of images, None without a gate, and how far they are from Good ones."""
+        gate = self.models.gate
+        if gate is None or not images:
+            return [None] * len(images), np.zeros(len(images))
+        p_bad, distances = score_images(gate, images)
         if self.exact is not None and self.exact.gate is not None:
-            near = (self.thresholds, self.margins)
-            close = [i for i, p in enumerate(first) if gate_is_close(float(p), *near)]
-            again = [float(p) for p in self.exact.gate([images[i] for i in close])] if close else []
-            for index, score in zip(close, again):
-                scores[index] = score
-        return scores, unlike
+            close = [i for i in range(len(images)) if self._is_close(p_bad[i], distances[i])]
+            if close:
+                again = score_images(self.exact.gate, [images[i] for i in close])
+                p_bad[close], distances[close] = again
+        return [float(p) for p in p_bad], distances
+
+    def _is_close(self, p_bad: float, distance: float) -> bool:
+        familiarity = familiarity_of(self.models.gate)
+        return gate_is_close(float(p_bad), self.thresholds, self.margins) or (
+            familiarity is not None and distance_is_close(distance, familiarity.limit, self.margins)
+        )
 
     def _ask_again(
         self, images: list[np.ndarray], found: dict[int, Prediction], p_bad: list[float | None]

@@ -4,6 +4,8 @@ import math
 from dataclasses import replace
 from typing import NamedTuple
 
+import numpy as np
+
 from scratch_d2.structures.areas import measure_area
 from scratch_d2.structures.prediction import Prediction
 from scratch_d2.structures.scaling import scale_area
@@ -12,17 +14,27 @@ from scratch_d2.structures.verdict import area_label
 
 
 class Margins(NamedTuple):
-    """How near a decision is close: p(Bad) in logits, scores, areas by their share."""
+    """How near a decision is close.
+
+    Attributes:
+        logit: of p(Bad), in logits.
+        score: of a detection.
+        area: of scratches, by its share.
+        distance: from the Good images of the training, by its share.
+    """
 
     logit: float
     score: float
     area: float
+    distance: float
 
 
 # By the precision of a prediction (`scratch_d2.checkpoints.precision`): about twice what 99% of its
-# differences
-# from the exact one stay below (benchmarks/precision.py).
-MARGINS = {"bfloat16": Margins(0.25, 0.04, 0.1), "float32": Margins(1e-3, 1e-3, 0.01)}
+# differences from the exact one stay below (benchmarks/precision.py).
+MARGINS = {
+    "bfloat16": Margins(logit=0.25, score=0.04, area=0.1, distance=0.02),
+    "float32": Margins(logit=1e-3, score=1e-3, area=0.01, distance=1e-3),
+}
 
 
 def gate_is_close(p_bad: float, thresholds: Thresholds, margins: Margins) -> bool:
@@ -39,16 +51,23 @@ def verdict_is_close(
     Args:
         p_bad: in 0..1, or None without a gate. If areas are scaled by it, its margin counts too.
     """
-    score = thresholds.score
-    fewer = replace(thresholds, score=min(1.0, score + margins.score))
-    more = replace(thresholds, score=max(0.0, score - margins.score))
-    least = measure_area(prediction, fewer) * (1 - margins.area)
-    most = measure_area(prediction, more) * (1 + margins.area)
+    least = measure_area(_rescored(prediction, -margins.score), thresholds) * (1 - margins.area)
+    most = measure_area(_rescored(prediction, margins.score), thresholds) * (1 + margins.area)
     ends = (least, _moved(p_bad, -margins.logit)), (most, _moved(p_bad, margins.logit))
     labels = {area_label(*end, thresholds) for end in ends}
     low, high = (float(scale_area(*end, thresholds)) for end in ends)
     band = thresholds.review_band
     return len(labels) > 1 or (band is not None and low < band[0] <= high)
+
+
+def distance_is_close(distance: float, limit: float, margins: Margins) -> bool:
+    """Whether a gate that computes a little differently might find an image on the other side."""
+    return abs(distance - limit) <= margins.distance * limit
+
+
+def _rescored(prediction: Prediction, change: float) -> Prediction:
+    """Return a prediction whose scores are all higher or lower by so much, within 0..1."""
+    return replace(prediction, scores=np.clip(prediction.scores + np.float32(change), 0, 1))
 
 
 def _moved(p_bad: float | None, logits: float) -> float | None:

@@ -20,6 +20,7 @@ from scratch_d2.utils.remote import AnyPath
 FOLDERS = RESULT_FOLDERS
 # Takes the place of a picture in the results, such as "overlays/000001_label.png", and its bytes.
 WritePicture = Callable[[str, bytes], None]
+PICTURE = re.compile(r"\d{6,}_[A-Za-z0-9._-]*\.png")
 WORDS = (*FOLDERS, "none", "all", "bad")
 
 
@@ -86,6 +87,13 @@ class Pictures:
 def picture_name(image_id: int, file: AnyPath) -> str:
     """Return the name of overlay and mask: unique by the id, valid on every file system."""
     return f"{image_id:06d}_{re.sub(r'[^A-Za-z0-9._-]+', '_', file.stem)[:100]}.png"
+
+
+def remove_pictures(folder: Path) -> None:
+    """Remove what `Pictures.save` wrote into a results folder, and nothing else."""
+    for path in (path for name in FOLDERS for path in (folder / name).glob("*.png")):
+        if PICTURE.fullmatch(path.name):
+            path.unlink()
 
 
 def into(folder: Path) -> WritePicture:

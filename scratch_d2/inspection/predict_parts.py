@@ -14,7 +14,7 @@ from scratch_d2.inspection.inputs import InputFile, in_batches
 from scratch_d2.inspection.jobs import make_jobs
 from scratch_d2.inspection.options import Options
 from scratch_d2.inspection.parts import PartName, PartStore
-from scratch_d2.inspection.results import compare_settings
+from scratch_d2.inspection.results import check_no_photographs, compare_settings
 from scratch_d2.inspection.rows import Row
 from scratch_d2.inspection.stopwatch import Stopwatch
 from scratch_d2.inspection.worker import Part, Result
@@ -47,6 +47,7 @@ def predict_in_parts(
     batches = -(-part_size // options.batch_size)
     sizes = {"format": "parquet", "part_size": batches * options.batch_size}
     settings, stopwatch = {**crew.begin(), **sizes}, Stopwatch()
+    check_no_photographs(str(store), store.exists)
     store.prepare()
     with store.locked():
         _open(store, settings, options)

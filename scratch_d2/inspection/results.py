@@ -2,9 +2,8 @@
 
 import json
 import logging
-import shutil
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
@@ -13,9 +12,10 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from scratch_d2.inspection.inputs import RESULTS, InputFile, read_input
-from scratch_d2.inspection.pictures import FOLDERS
+from scratch_d2.inspection.pictures import FOLDERS, remove_pictures
 from scratch_d2.inspection.rows import Row, RowFile
 from scratch_d2.inspection.watch import fingerprint
+from scratch_d2.structures.labels import BAD, GOOD
 from scratch_d2.structures.run_record import SETTINGS, SUMMARY
 from scratch_d2.structures.thresholds import RENAMED
 from scratch_d2.utils.counting import count_of
@@ -36,6 +36,8 @@ EARLIER = {
     "format": "jsonl",
     "runtime": "torch",
 }
+# Settings that the machine decides unless a key of the same name does.
+CHOSEN_KEYS = ("precision", "runtime")
 logger = logging.getLogger(__name__)
 
 
@@ -46,10 +48,12 @@ def open_results(
     """Prepare a results folder, new, resumed or emptied, and lock it.
 
     Raises:
-        FileExistsError: it holds results and neither `resume` nor `overwrite` is given.
+        FileExistsError: it holds results and neither `resume` nor `overwrite` is given, or it holds
+            photographs in good/ or bad/.
         ValueError: it holds results of a run with other settings.
         OSError: it cannot be written, or another run is writing it.
     """
+    check_no_photographs(str(folder), lambda name: (folder / name).is_dir())
     prepare_output_dir(folder)
     try:
         # The process holds the lock, not the file: the file of a killed run locks nobody out.
@@ -62,13 +66,22 @@ def open_results(
         ) from None
 
 
+def check_no_photographs(folder: str, exists: Callable[[str], bool]) -> None:
+    """Raise FileExistsError if a folder holds good/ or bad/: its masks/ may be made by hand."""
+    for name in (GOOD, BAD):
+        if exists(name):
+            raise FileExistsError(
+                f"output folder {folder!r} holds photographs in {name}/, and results would mix with"
+                " their masks; choose another folder"
+            )
+
+
 def _prepare(folder: Path, settings: dict[str, Any], resume: bool, overwrite: bool) -> RowFile:
     rows, settings_file = RowFile(folder / RESULTS), folder / SETTINGS
     if overwrite:
         for name in OUTPUTS:
             (folder / name).unlink(missing_ok=True)
-        for name in FOLDERS:
-            shutil.rmtree(folder / name, ignore_errors=True)
+        remove_pictures(folder)
     elif not resume and rows.path.exists() and rows.path.stat().st_size:
         raise FileExistsError(
             f"output folder {str(folder)!r} already holds results; pass --resume to complete them "
@@ -108,9 +121,11 @@ def compare_settings(saved: dict[str, Any], settings: dict[str, Any], folder: st
     saved = {**EARLIER, "model_id": settings.get("model_id"), **saved}
     for key, value in settings.items():
         if saved.get(key) != value:
+            # Results that were begun on another machine need not be thrown away.
+            keep = f"set SCRATCH.{key.upper()} {saved.get(key)}, " if key in CHOSEN_KEYS else ""
             raise ValueError(
                 f"output folder {folder!r} holds results with {key} = {saved.get(key)!r}, now it "
-                f"is {value!r}; pass --overwrite or choose another folder"
+                f"is {value!r}; {keep}pass --overwrite or choose another folder"
             )
 
 

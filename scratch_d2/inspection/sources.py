@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import PIL.Image
 
+from scratch_d2.data.decoding import turn_upright
 from scratch_d2.data.images import read_image
 from scratch_d2.structures.images import check_rgb, find_range, to_uint8
 
@@ -28,20 +29,24 @@ def path_of(source: Image) -> Path | None:
 
 
 def to_rgb(source: Image, white: float = 0.0) -> np.ndarray:
-    """Return an image as HxWx3 uint8 RGB.
+    """Return an image as HxWx3 uint8 RGB; a file or PIL image is turned as its EXIF says.
 
     Raises FileNotFoundError or ImageError naming a file that cannot be read, ValueError for an
     array of another kind.
     """
     if isinstance(source, str | Path):
         return read_image(source, white)
-    if isinstance(source, PIL.Image.Image) and source.mode[0] in "IF":
-        deep = np.asarray(source)  # which Pillow would clip at 255
-        return np.repeat(to_uint8(deep, find_range(deep, white))[:, :, None], 3, axis=2)
     if isinstance(source, PIL.Image.Image):
-        return np.asarray(source.convert("RGB"))
+        return _pil_to_rgb(turn_upright(source), white)
     array = np.asarray(source)
     if array.dtype == np.uint8 and array.ndim == 2:
         return np.repeat(array[:, :, None], 3, axis=2)
     check_rgb(array)
     return array
+
+
+def _pil_to_rgb(image: PIL.Image.Image, white: float) -> np.ndarray:
+    if image.mode[0] not in "IF":
+        return np.asarray(image.convert("RGB"))
+    deep = np.asarray(image)  # which Pillow would clip at 255
+    return np.repeat(to_uint8(deep, find_range(deep, white))[:, :, None], 3, axis=2)

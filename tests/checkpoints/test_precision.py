@@ -12,6 +12,7 @@ from scratch_d2.engines import get_engine
 from scratch_d2.engines.embedded import MaskRCNN
 from scratch_d2.gate import Gate, Preprocessing
 from scratch_d2.gate.network import GateNetwork
+from scratch_d2.utils.device import has_bfloat16
 from tests.engines.parity import TINY, fill, image
 
 CPU = torch.device("cpu")
@@ -19,18 +20,44 @@ PRECISIONS = ("exact", "float32", "bfloat16")
 ENGINES = ["embedded", pytest.param("d2", marks=pytest.mark.detectron2)]
 
 
-@pytest.mark.parametrize(
-    ("known", "picked"),
-    [
-        ({"avx512_bf16": True, "avx512_f": True}, "bfloat16"),
-        ({"avx512_bf16": False, "avx512_f": True}, "float32"),
-    ],
-)
-def test_auto_is_bfloat16_where_the_processor_has_it(monkeypatch, known, picked):
-    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: known)
-    assert pick_precision("auto", CPU) == picked
+@pytest.mark.parametrize(("native", "picked"), [(True, "bfloat16"), (False, "float32")])
+def test_auto_is_bfloat16_on_gpus_that_compute_in_it(monkeypatch, native, picked):
+    monkeypatch.setattr("scratch_d2.checkpoints.precision.has_bfloat16", lambda device: native)
+    assert pick_precision("auto", torch.device("cuda")) == picked
+    assert pick_precision("auto", CPU) == "float32"
     for name in ("exact", "float32", "bfloat16"):
         assert pick_precision(name, CPU) == name
+
+
+@pytest.mark.parametrize(
+    ("known", "native"),
+    [
+        ({"avx512_f": True, "avx512_bf16": True}, True),
+        ({"neon": True, "bf16": True}, True),
+        ({"avx512_f": True, "avx512_bf16": False, "amx_bf16": False}, False),
+        ({}, False),
+    ],
+)
+def test_a_processor_has_bfloat16_if_it_has_the_instructions(monkeypatch, known, native):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: known)
+    assert has_bfloat16(CPU) is native
+
+
+@pytest.mark.parametrize("width", [1, 2, 3, 4])
+@pytest.mark.parametrize("height", [2, 16, 64])
+def test_narrow_maps_are_right_in_bfloat16(height, width):
+    torch.manual_seed(0)
+    convolution = nn.Conv2d(32, 32, 3, stride=2, padding=1)
+    images = torch.randn(2, 32, height, width)
+    with torch.inference_mode():
+        expected = convolution(images)
+        copy = in_precision(convolution, "bfloat16")
+        for _ in range(4):  # what a faulty one returns depends on what was in memory
+            scratched = [torch.full((size,), float("nan")) for size in (64, 512, 4096)] * 4
+            del scratched
+            with autocast("bfloat16", CPU):
+                found = copy(images).float()
+            torch.testing.assert_close(found, expected, atol=0.02, rtol=0.02)
 
 
 def test_exact_leaves_a_network_as_it_is():

@@ -8,7 +8,7 @@ from scratch_d2.engines.embedded import MaskRCNN
 from scratch_d2.gate.familiarity import Familiarity
 from scratch_d2.gate.image_check import ImageCheck
 from scratch_d2.inspection.inspector import Inspector, Models
-from scratch_d2.inspection.margins import MARGINS
+from scratch_d2.inspection.margins import MARGINS, Margins, verdict_is_close
 from scratch_d2.inspection.stopwatch import Stopwatch
 from scratch_d2.structures.prediction import Prediction
 from scratch_d2.structures.thresholds import Thresholds
@@ -96,6 +96,31 @@ def test_a_good_image_has_to_look_like_those_of_the_training(grey, label):
     assert ("looks unlike the Good images" in result.reason) == (label == "review")
 
 
+@pytest.mark.parametrize(("further", "asked"), [(0.999, True), (1.001, True), (0.9, False)])
+def test_a_distance_from_good_images_that_is_close_is_asked_for_again(further, asked):
+    class Near(KnowingGate):
+        seen = 0
+
+        def look(self, images):
+            self.seen += len(images)
+            p_bad, features = super().look(images)
+            middle, limit = float(self.familiarity.mean[0]), self.familiarity.limit
+            spread = float(np.sqrt(self.familiarity.variances[0]))
+            return p_bad, np.full_like(features, middle + further * limit * spread)
+
+    fast, exact = Near(), Near()
+    familiarity = fast.familiarity
+    (distance,) = familiarity.distances(fast.look(images_of(200))[1])
+    assert distance == pytest.approx(further * familiarity.limit, rel=1e-3)
+    models = Models(exact, bright_detector)
+    margins = MARGINS["bfloat16"]
+    check = ImageCheck(low={}, high={})
+    Inspector(
+        fast, bright_detector, THRESHOLDS, models, margins=margins, image_check=check
+    ).inspect(images_of(200))
+    assert exact.seen == asked
+
+
 def test_without_the_image_check_a_strange_image_may_be_good():
     (result,) = Inspector(KnowingGate(), bright_detector, THRESHOLDS).inspect(images_of(90))
     assert result.label == "good"
@@ -156,6 +181,15 @@ def test_close_verdicts_are_asked_for_again(found, close):
     (result,) = inspector.inspect([photograph(True)])
     assert bool(asked) == close
     assert len(result.prediction) == (0 if close else len(found))
+
+
+@pytest.mark.parametrize(("score", "close"), [(0.90, True), (0.80, False), (0.99, False)])
+def test_a_score_moves_a_weighted_area(score, close):
+    # 1,271 px times the fourth power of the score, against 800 px
+    prediction = predict_boxes(40, 50, {(0, 0, 41, 31): score})
+    thresholds = replace(THRESHOLDS, area=800.0, area_method="weighted", gate_threshold=0.0)
+    margins = Margins(logit=0.1, score=0.02, area=0.0, distance=0.0)
+    assert verdict_is_close(prediction, None, thresholds, margins) is close
 
 
 @pytest.mark.parametrize(

@@ -33,6 +33,37 @@ def test_former_results_are_never_replaced_unasked(tmp_path):
         assert list(rows) == [] and (tmp_path / "masks").is_dir()
 
 
+def test_overwriting_removes_pictures_of_a_run_and_no_others(tmp_path):
+    write_rows(tmp_path, 1)
+    for name in ("000000_a.png", "label.png", "notes.txt"):
+        (tmp_path / "masks" / name).touch()
+    with open_results(tmp_path, SETTINGS, overwrite=True):
+        assert sorted(path.name for path in (tmp_path / "masks").iterdir()) == [
+            "label.png",
+            "notes.txt",
+        ]
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+@pytest.mark.parametrize("name", ["good", "bad"])
+def test_results_do_not_go_among_photographs(tmp_path, name, overwrite):
+    (tmp_path / name).mkdir()
+    (tmp_path / "masks").mkdir()
+    (tmp_path / "masks" / "000000_drawn.png").touch()
+    with pytest.raises(FileExistsError, match=f"holds photographs in {name}/"):
+        with open_results(tmp_path, SETTINGS, overwrite=overwrite):
+            raise AssertionError
+    assert (tmp_path / "masks" / "000000_drawn.png").is_file()
+
+
+def test_another_precision_can_be_asked_for_instead(tmp_path):
+    saved = {**SETTINGS, **EARLIER, "precision": "bfloat16"}
+    (tmp_path / "settings.json").write_text(json.dumps(saved))
+    with pytest.raises(ValueError, match="'float32'; set SCRATCH.PRECISION bfloat16, pass --ov"):
+        with open_results(tmp_path, {**saved, "precision": "float32"}, resume=True):
+            raise AssertionError
+
+
 @pytest.mark.parametrize("key", ["weights", "batch_size"])
 def test_other_settings_are_named_and_refused(tmp_path, key):
     write_rows(tmp_path, 1)

@@ -15,6 +15,10 @@ from scratch_d2.structures.masks import encode_rle
 from scratch_d2.structures.pasting import MASK_THRESHOLD
 from scratch_d2.structures.prediction import Prediction
 
+# Width in px of the narrowest batch in mixed precision: with less, convolutions in bfloat16 may be
+# wrong (`scratch_d2.checkpoints.precision`).
+NARROWEST = 2 * SIZE_DIVISIBILITY
+
 
 class MaskRCNN(nn.Module):
     """What Detectron2 calls GeneralizedRCNN, for the config keys that settings.py lets pass."""
@@ -53,14 +57,21 @@ class MaskRCNN(nn.Module):
         """Normalise the images and run the backbone on them."""
         device = self.pixel_mean.device
         normalised = [(image.to(device) - self.pixel_mean) / self.pixel_std for image in images]
-        return self.backbone(pad_images(normalised)), [image_size(image) for image in normalised]
+        narrowest = NARROWEST if self.training and torch.is_autocast_enabled(device.type) else 0
+        inputs = pad_images(normalised, narrowest)
+        return self.backbone(inputs), [image_size(image) for image in normalised]
 
 
-def pad_images(images: list[torch.Tensor]) -> torch.Tensor:
-    """Put [C, H, W] images at the top left of one [N, C, H', W'] batch of zeros."""
+def pad_images(images: list[torch.Tensor], narrowest: int = 0) -> torch.Tensor:
+    """Put [C, H, W] images at the top left of one [N, C, H', W'] batch of zeros.
+
+    Args:
+        narrowest: least W', a multiple of SIZE_DIVISIBILITY.
+    """
     step = SIZE_DIVISIBILITY
     largest = (max(image.shape[side] for image in images) for side in (-2, -1))
     height, width = ((side + step - 1) // step * step for side in largest)
+    width = max(width, narrowest)
     padded = [
         F.pad(image, (0, width - image.shape[-1], 0, height - image.shape[-2])) for image in images
     ]
