@@ -124,7 +124,9 @@ def _explain(error: Exception, option: str = "") -> str:
     if "Non-existent" in text:
         missing = option or text.split()[-1]
         guesses = get_close_matches(missing, known, n=1)
-        hint = f"; did you mean {guesses[0]}?" if guesses else "; scratch_d2/config.py lists ours"
+        hint = (
+            f"; did you mean {guesses[0]}?" if guesses else "; scratch_d2/config_keys.py lists ours"
+        )
         return f"unknown config key {missing}{hint}"
     if text.startswith("Type mismatch"):
         key = option or text.split()[-1]

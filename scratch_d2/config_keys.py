@@ -45,7 +45,7 @@ def add_scratch_config(cfg: CfgNode) -> None:
     # Which engine trains and runs the detector: "auto" takes Detectron2 if it is installed.
     cfg.SCRATCH.ENGINE = "auto"
     # How scratch-d2 predict computes: in "bfloat16", in "float32" with norms folded, or "exact" as
-    # in training and evaluation. "auto" is bfloat16 if the device has it, else float32. If a
+    # in training and evaluation. "auto" is bfloat16 on a GPU that has it, else float32. If a
     # decision in these is close, the exact models decide.
     cfg.SCRATCH.PRECISION = "auto"
     # What runs gate and detector in scratch-d2 predict: "torch", "onnxruntime" or "openvino". The

@@ -15,7 +15,7 @@ TITLES = {TORCH: "torch", "onnxruntime": "ONNX Runtime", "openvino": "OpenVINO"}
 # What an export and the runtime need, besides torch.
 PACKAGES = {"onnxruntime": ("onnx", "onnxruntime"), "openvino": ("onnx", "onnxruntime", "openvino")}
 EXTRAS = {"onnxruntime": "export", "openvino": "export,openvino"}
-# The faster one of the two on processors without bfloat16 (benchmarks/bundles.py).
+# The faster one of the two on processors (benchmarks/bundles.py).
 FASTEST = "onnxruntime"
 
 

@@ -35,14 +35,14 @@ class Calibration:
         goal: the goal, or the name of a rule.
         method: the goal in words.
         review_share: the largest share of images for review that was asked for, 0..1.
-        thresholds: the chosen ones, or those before if none could be chosen.
+        thresholds: the chosen ones, or the current ones if none could be chosen.
         metrics: of these thresholds on the images they were chosen on, see `measure_verdicts`;
             None without images.
         expected: the same metrics from cross-validation, which estimate those on other images of
             the same kind; None if cross-validation was not possible.
         warnings: one sentence each.
         chosen: whether thresholds could be chosen.
-        kept: if thresholds of before are kept, how they were chosen and the `reason` in one
+        kept: if the current thresholds are kept, how they were chosen and the `reason` in one
             sentence; else None. Their `expected` metrics are those here, because they were chosen
             on other images.
     """
@@ -83,7 +83,7 @@ def calibrate(
 
     Args:
         images: validation images, never test images, with areas measured by `thresholds`.
-        thresholds: those before. Score threshold, area method, unit and scaling stay as they are.
+        thresholds: the current ones. Score threshold, area method, unit and scaling stay.
         goal: "f1", "recall=0.98", "cost=10", or a name of `RULES`, which is only measured.
         review_share: at most this share of the images, in 0..1, is for review.
         former: thresholds chosen on other images, to be kept unless new ones are better in

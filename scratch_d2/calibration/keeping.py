@@ -1,6 +1,6 @@
 """Keep thresholds that were calibrated before, unless newly chosen ones are better on other images.
 
-Thresholds chosen on few images fit their noise. Those of before were chosen on other images, so
+Thresholds chosen on few images fit their noise. The current ones were chosen on other images, so
 that their metrics here are honest, and those of the new ones are if they are cross-validated.
 """
 

@@ -47,7 +47,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         metavar="FILE",
         help="thresholds.json to keep if new ones are no better (beside the weights)",
     )
-    former.add_argument("--anew", action="store_true", help="keep no thresholds of before")
+    former.add_argument("--anew", action="store_true", help="choose new thresholds in any case")
     add_engine(parser)
     add_pairs(parser)
     args = parser.parse_args(argv)

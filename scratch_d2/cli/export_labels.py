@@ -27,7 +27,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.usage = "%(prog)s SOURCE [KEY VALUE ...] --format FORMAT --out FOLDER [options]"
     parser.add_argument("--format", choices=FORMATS, required=True, help="of the labels")
     words = "folder to write, new or empty"
-    parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help=words)
+    parser.add_argument("--out", "--output", type=Path, required=True, metavar="FOLDER", help=words)
     words = "outlines with few corners, or exact masks (polygon)"
     parser.add_argument("--masks", choices=("polygon", "rle"), default="polygon", help=words)
     words = "lowest score of a detection, 0..1 (the threshold of the run)"

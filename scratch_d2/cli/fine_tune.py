@@ -65,7 +65,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         code = command(arguments)
         if code:
             return code
-    args.opts = before  # the models of before are evaluated as they were
+    args.opts = before  # the former models are evaluated as they were
     compare_with_start(args)
     print(f"\nnext: scratch-d2 predict --config-file {args.output / 'detector/config.yaml'} \\")
     print(f"  --input FOLDER --output results GATE.WEIGHTS {best_weights(args.output / 'gate')}")
@@ -148,7 +148,7 @@ def compare_with_start(args: argparse.Namespace) -> None:
     if now < was:
         print(
             f"note: F1 of Bad fell from {was:.3f} to {now:.3f}; on so few photographs that may be "
-            "chance. Compare the intervals, and keep the models of before if in doubt"
+            "chance. Compare the intervals, and keep the former models if in doubt"
         )
 
 

@@ -31,7 +31,12 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("source", type=Path, metavar="SOURCE", help="file or folder of labels")
     parser.add_argument("--format", choices=FORMATS, default="auto", help="of the labels (auto)")
     parser.add_argument(
-        "--out", type=Path, required=True, metavar="FOLDER", help="folder to write, new or empty"
+        "--out",
+        "--output",
+        type=Path,
+        required=True,
+        metavar="FOLDER",
+        help="folder to write, new or empty",
     )
     parser.add_argument(
         "--images", type=Path, metavar="FOLDER", help="with the images, if they are elsewhere"

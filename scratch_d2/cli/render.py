@@ -19,6 +19,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = command_parser("render", __doc__)
     parser.add_argument(
         "--out",
+        "--output",
         type=Path,
         default=root / "scratch_synth",
         metavar="DIR",

@@ -1,7 +1,7 @@
 """Join mask AP with the Good/Bad metrics of one dataset."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +15,15 @@ from scratch_d2.evaluation.leaks import find_leaks, leak_metrics, training_image
 from scratch_d2.evaluation.settings import DEFAULT_SETTINGS, EvaluationSettings
 from scratch_d2.evaluation.slices import family_metrics, kind_metrics
 from scratch_d2.evaluation.timing import speed_metrics
-from scratch_d2.gate.loading import load_gate
+from scratch_d2.gate.doubts import find_doubts
+from scratch_d2.gate.loading import image_check_of, load_gate, score_images
 from scratch_d2.metrics.bootstrap import resample
 from scratch_d2.metrics.coco_ap import average_precision
 from scratch_d2.metrics.image_metrics import image_metrics
 from scratch_d2.metrics.pixel_metrics import pixel_metrics
 from scratch_d2.structures.dataset_dict import has_unknown_scratches
 from scratch_d2.structures.prediction import Prediction
+from scratch_d2.utils.counting import count_of
 from scratch_d2.utils.progress import Progress, track
 
 STEPS = 4  # that take long
@@ -49,8 +51,10 @@ def evaluate_predictions(
     Raises ValueError if an image of the dataset has no prediction.
     """
     dicts, seconds = get_dataset_dicts(dataset_name), dict(seconds or {})
-    p_bad = score_by_gate(settings, dicts, seconds)
-    evaluation = evaluate_dicts(dataset_name, dicts, predictions, p_bad, settings, seconds)
+    p_bad, unjudged = score_by_gate(settings, dicts, seconds)
+    evaluation = evaluate_dicts(
+        dataset_name, dicts, predictions, p_bad, settings, seconds, unjudged
+    )
     if output_dir is not None:
         write_evaluation(evaluation, predictions, output_dir)
     return evaluation.results
@@ -63,8 +67,12 @@ def evaluate_dicts(
     p_bad: Sequence[float] | None,
     settings: EvaluationSettings = DEFAULT_SETTINGS,
     seconds: Mapping[str, float] | None = None,
+    unjudged: Collection[int] = (),
 ) -> Evaluation:
     """Evaluate predictions and gate scores, each in the order of the dataset dicts.
+
+    Args:
+        unjudged: places of images that `predict` would not judge; a note says how many.
 
     Raises ValueError if an image has no prediction, or a score is not a number.
     """
@@ -108,6 +116,12 @@ def evaluate_dicts(
     }
     calibrated_here = settings.calibrated_on == metadata["data_sha256"]
     notes += _notes(dicts, predictions, images, calibrated_here, int(leaks.any_kind.sum()))
+    if unjudged:
+        good = sum(not images.y_true[index] for index in unjudged)
+        notes.append(
+            f"{count_of(len(unjudged), 'image')}, {good} of them Good, would go to review, because "
+            "predict cannot judge them; here gate and area rule judge them"
+        )
     return Evaluation(results, images, thresholds, {**metadata, "notes": notes})
 
 
@@ -126,15 +140,18 @@ def _check_predicted(
 
 def score_by_gate(
     settings: EvaluationSettings, dicts: Sequence[Mapping[str, Any]], seconds: dict[str, float]
-) -> list[float] | None:
-    """Return p(Bad) of each image by the gate of the settings, or None without one.
+) -> tuple[list[float] | None, list[int]]:
+    """Return p(Bad) of each image by the gate of the settings, and which it would not judge.
 
-    What that took is added to `seconds` under "gate", reading aside.
+    Without a gate that is None, and none. What it took is added to `seconds` under "gate", reading
+    aside.
     """
     gate = load_gate(settings.gate, settings.gate_device)
     if gate is None:
-        return None
+        return None, []
+    check = image_check_of(gate) if settings.check_images else None
     scores: list[float] = []
+    unjudged: list[int] = []
     seconds["gate"] = 0.0
     paths = [Path(item["file_name"]) for item in dicts]
     batches = read_batches(paths, settings.gate_batch_size, settings.white_level)
@@ -143,10 +160,15 @@ def score_by_gate(
         broken = [reason for _, image, reason in batch if image is None]
         if broken:
             raise ImageError(broken[0])
+        images = [image for _, image, _ in batch if image is not None]
         begin = time.perf_counter()
-        scores.extend(gate([image for _, image, _ in batch if image is not None]).tolist())
+        p_bad, distances = score_images(gate, images)
+        if check is not None:
+            given = (images, p_bad.tolist(), distances, settings.thresholds)
+            unjudged += [len(scores) + index for index in find_doubts(gate, check, *given)]
+        scores.extend(p_bad.tolist())
         seconds["gate"] += time.perf_counter() - begin
-    return scores
+    return scores, unjudged
 
 
 def _notes(

@@ -39,6 +39,7 @@ class EvaluationSettings:
         burst_gap: seconds between shots of one burst at most.
         calibrated_on: hash of the images on which the thresholds were chosen, "" if not known.
         white_level: as SCRATCH.WHITE_LEVEL.
+        check_images: as GATE.CHECK_IMAGES.
     """
 
     thresholds: Thresholds = field(default_factory=Thresholds)
@@ -53,6 +54,7 @@ class EvaluationSettings:
     burst_gap: float = BURST_GAP
     calibrated_on: str = ""
     white_level: float = 0.0
+    check_images: bool = True
 
     @classmethod
     def of_bundle(cls, cfg: CfgNode, bundle: ModelBundle) -> "EvaluationSettings":
@@ -99,4 +101,5 @@ def _shared(cfg: CfgNode) -> dict[str, Any]:
         "duplicate_distance": cfg.SCRATCH.DUPLICATE_DISTANCE,
         "burst_gap": cfg.SCRATCH.BURST_GAP,
         "white_level": cfg.SCRATCH.WHITE_LEVEL,
+        "check_images": cfg.GATE.CHECK_IMAGES,
     }

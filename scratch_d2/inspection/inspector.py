@@ -16,6 +16,7 @@ from scratch_d2.checkpoints.bundle import ModelBundle, resolve_bundle
 from scratch_d2.config import load_config
 from scratch_d2.engines import get_engine
 from scratch_d2.engines.base import Detector, Engine
+from scratch_d2.gate.doubts import find_doubts
 from scratch_d2.gate.image_check import ImageCheck
 from scratch_d2.gate.loading import GateScorer, familiarity_of, image_check_of, score_images
 from scratch_d2.inspection.margins import (
@@ -30,11 +31,10 @@ from scratch_d2.inspection.result import Inspection
 from scratch_d2.inspection.sources import Image, is_image, path_of, to_rgb
 from scratch_d2.inspection.stopwatch import Stopwatch
 from scratch_d2.structures.images import check_rgb
-from scratch_d2.structures.labels import GOOD
 from scratch_d2.structures.prediction import Prediction
 from scratch_d2.structures.scaling import check_scaling
 from scratch_d2.structures.thresholds import Thresholds
-from scratch_d2.structures.verdict import gate_label, judge, needs_detector, not_judged
+from scratch_d2.structures.verdict import judge, needs_detector, not_judged
 from scratch_d2.utils.bundled import PRETRAINED, reference_weights
 
 GPU_BATCH = 8
@@ -231,7 +231,10 @@ class Inspector:
             check_rgb(image)
         with stopwatch("gate"):
             p_bad, distances = self._score(images)
-            doubts = self._doubt(images, p_bad, distances)
+            doubts: dict[int, str] = {}
+            if self.image_check is not None:
+                given = (images, p_bad, distances, self.thresholds)
+                doubts = find_doubts(self.models.gate, self.image_check, *given)
         doubtful = [
             i for i, p in enumerate(p_bad) if i not in doubts and needs_detector(p, self.thresholds)
         ]
@@ -250,24 +253,6 @@ class Inspector:
             prediction = prediction or Prediction.empty(*image.shape[:2])
             results.append(Inspection(verdict, prediction, self.thresholds, image))
         return results
-
-    def _doubt(
-        self, images: list[np.ndarray], p_bad: Sequence[float | None], distances: np.ndarray
-    ) -> dict[int, str]:
-        """Return why images cannot be judged, by their index; most are not in it.
-
-        That an image is far from Good ones is a reason only if the gate calls it Good.
-        """
-        if self.image_check is None:
-            return {}
-        familiarity, doubts = familiarity_of(self.models.gate), {}
-        for index, (image, p) in enumerate(zip(images, p_bad, strict=True)):
-            doubt = self.image_check.doubt(image)
-            if familiarity and not doubt and gate_label(p, self.thresholds) == GOOD:
-                doubt = familiarity.doubt(distances[index])
-            if doubt:
-                doubts[index] = doubt
-        return doubts
 
     def _score(self, images: list[np.ndarray]) -> tuple[list[float | None], np.ndarray]:
         """Return p(Bad) of images, None without a gate, and how far they are from Good ones."""

@@ -2,6 +2,7 @@ import json
 import math
 
 import pytest
+import torch
 from PIL import Image
 
 from scratch_d2.data import get_dataset_dicts, register_scratch_dataset
@@ -14,6 +15,7 @@ from scratch_d2.structures.dataset_dict import has_unknown_scratches
 from scratch_d2.structures.prediction import Prediction
 from scratch_d2.structures.thresholds import Thresholds
 from tests.builders import predict_boxes, predict_truth, write_dataset
+from tests.gate.gates import save_gate
 
 
 def test_perfect_predictions_reach_every_maximum(labels, tmp_path):
@@ -29,6 +31,29 @@ def test_perfect_predictions_reach_every_maximum(labels, tmp_path):
     assert len(json.loads((tmp_path / "coco_instances_results.json").read_text())) == 4
     for name in ("roc.png", "precision_recall.png", "confusion.png"):
         assert Image.open(tmp_path / name).size > (300, 300)
+
+
+@pytest.mark.parametrize("check_images", [True, False])
+def test_images_that_predict_would_not_judge_are_counted(labels, tmp_path, check_images):
+    gate = save_gate(tmp_path / "gate.pth")
+    # No label is as bright, so none can be judged.
+    limits = {"low": {"paper": 256.0}, "high": {}}
+    info = {**gate.info, "image_check": limits, "model": "resnet10t"}
+    info["preprocessing"] = gate.preprocessing.to_dict()
+    torch.save({"model": gate.model.state_dict(), "gate": info}, tmp_path / "gate.pth")
+    settings = EvaluationSettings(gate=tmp_path / "gate.pth", check_images=check_images)
+    predictions = predict_truth(get_dataset_dicts("tests_labels"))
+    evaluate_predictions("tests_labels", predictions, settings, tmp_path / "out")
+    notes = json.loads((tmp_path / "out" / "evaluation.json").read_text())["metadata"]["notes"]
+    said = [note for note in notes if "would go to review" in note]
+    assert said == (
+        [
+            "10 images, 6 of them Good, would go to review, because predict cannot judge them; "
+            "here gate and area rule judge them"
+        ]
+        if check_images
+        else []
+    )
 
 
 def test_finding_nothing_scores_zero_not_nothing(labels):
