@@ -70,25 +70,25 @@ class ResNet(nn.Module):
 
     def __init__(self, cfg: CfgNode) -> None:
         super().__init__()
-        spec, freeze_at = cfg.MODEL.RESNETS, cfg.MODEL.BACKBONE.FREEZE_AT
-        stem_norm = make_norm(spec.NORM, spec.STEM_OUT_CHANNELS, freeze_at >= 1)
-        self.stem = Stem(spec.STEM_OUT_CHANNELS, stem_norm)
-        channels = spec.STEM_OUT_CHANNELS
+        resnet, freeze_at = cfg.MODEL.RESNETS, cfg.MODEL.BACKBONE.FREEZE_AT
+        stem_norm = make_norm(resnet.NORM, resnet.STEM_OUT_CHANNELS, freeze_at >= 1)
+        self.stem = Stem(resnet.STEM_OUT_CHANNELS, stem_norm)
+        channels = resnet.STEM_OUT_CHANNELS
         self.channels: dict[str, int] = {}
-        for stage, count in enumerate(BLOCKS[spec.DEPTH], start=2):
+        for stage, count in enumerate(BLOCKS[resnet.DEPTH], start=2):
             widening = 2 ** (stage - 2)
             blocks = []
             for index in range(count):
-                out = spec.RES2_OUT_CHANNELS * widening
+                out = resnet.RES2_OUT_CHANNELS * widening
                 blocks.append(
                     Bottleneck(
                         channels,
                         out,
-                        middle=spec.NUM_GROUPS * spec.WIDTH_PER_GROUP * widening,
+                        middle=resnet.NUM_GROUPS * resnet.WIDTH_PER_GROUP * widening,
                         stride=2 if index == 0 and stage > 2 else 1,
-                        groups=spec.NUM_GROUPS,
-                        stride_in_1x1=spec.STRIDE_IN_1X1,
-                        norm=spec.NORM,
+                        groups=resnet.NUM_GROUPS,
+                        stride_in_1x1=resnet.STRIDE_IN_1X1,
+                        norm=resnet.NORM,
                         frozen=freeze_at >= stage,
                     )
                 )

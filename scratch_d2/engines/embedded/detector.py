@@ -56,8 +56,8 @@ class EmbeddedDetector:
 
     def _prepare(self, image: np.ndarray) -> torch.Tensor:
         check_rgb(image)
-        spec = self.cfg.INPUT
-        size = resized_shape(image.shape[:2], spec.MIN_SIZE_TEST, spec.MAX_SIZE_TEST)
+        cfg = self.cfg.INPUT
+        size = resized_shape(image.shape[:2], cfg.MIN_SIZE_TEST, cfg.MAX_SIZE_TEST)
         return to_network(resize(image, size), self.cfg)
 
 

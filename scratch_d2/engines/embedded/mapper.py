@@ -52,11 +52,11 @@ class TrainingMapper:
         return to_network(flipped(image, flip), self.cfg), make_target(item, size, flip)
 
     def _draw(self) -> tuple[int, str]:
-        spec = self.cfg.INPUT
-        sizes, ranged = list(spec.MIN_SIZE_TRAIN), spec.MIN_SIZE_TRAIN_SAMPLING == "range"
+        cfg = self.cfg.INPUT
+        sizes, ranged = list(cfg.MIN_SIZE_TRAIN), cfg.MIN_SIZE_TRAIN_SAMPLING == "range"
         shortest = np.random.randint(sizes[0], sizes[1] + 1) if ranged else np.random.choice(sizes)
-        flips = spec.RANDOM_FLIP != "none" and np.random.uniform() < 0.5
-        return int(shortest), spec.RANDOM_FLIP if flips else "none"
+        flips = cfg.RANDOM_FLIP != "none" and np.random.uniform() < 0.5
+        return int(shortest), cfg.RANDOM_FLIP if flips else "none"
 
 
 def flipped(array: np.ndarray, flip: str) -> np.ndarray:

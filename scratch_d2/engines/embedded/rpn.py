@@ -98,10 +98,10 @@ class RPN(nn.Module):
 
     def __init__(self, cfg: CfgNode) -> None:
         super().__init__()
-        self.spec, self.min_size = cfg.MODEL.RPN, cfg.MODEL.PROPOSAL_GENERATOR.MIN_SIZE
+        self.cfg, self.min_size = cfg.MODEL.RPN, cfg.MODEL.PROPOSAL_GENERATOR.MIN_SIZE
         self.nms = batched_nms
-        node, levels = cfg.MODEL.ANCHOR_GENERATOR, len(self.spec.IN_FEATURES)
-        self.strides = [2 ** int(name[1]) for name in self.spec.IN_FEATURES]
+        node, levels = cfg.MODEL.ANCHOR_GENERATOR, len(self.cfg.IN_FEATURES)
+        self.strides = [2 ** int(name[1]) for name in self.cfg.IN_FEATURES]
         self.offset = node.OFFSET
         sizes, ratios = (
             list(v) * (levels if len(v) == 1 else 1) for v in (node.SIZES, node.ASPECT_RATIOS)
@@ -109,7 +109,7 @@ class RPN(nn.Module):
         cells = [cell_anchors(*pair) for pair in zip(sizes, ratios)]
         for index, cell in enumerate(cells):
             self.register_buffer(f"cell_anchors{index}", cell, persistent=False)
-        self.rpn_head = RPNHead(cfg.MODEL.FPN.OUT_CHANNELS, len(cells[0]), self.spec.CONV_DIMS)
+        self.rpn_head = RPNHead(cfg.MODEL.FPN.OUT_CHANNELS, len(cells[0]), self.cfg.CONV_DIMS)
 
     def anchors(self, features: list[torch.Tensor]) -> list[torch.Tensor]:
         """Return the [H * W * A, 4] anchors of every level, in pixels of the padded image."""
@@ -131,7 +131,7 @@ class RPN(nn.Module):
         Args:
             sizes: height and width of every image without padding.
         """
-        levels = [features[name] for name in self.spec.IN_FEATURES]
+        levels = [features[name] for name in self.cfg.IN_FEATURES]
         anchors = self.anchors(levels)
         logits, deltas = self.rpn_head(levels)
         losses = {} if targets is None else self._losses(anchors, logits, deltas, targets, sizes)
@@ -146,25 +146,25 @@ class RPN(nn.Module):
         targets: list[Target],
         sizes: list[Size],
     ) -> Losses:
-        """Binary cross entropy and smooth L1, both over the anchors wanted from all images."""
-        spec, weights = self.spec, self.spec.BBOX_REG_WEIGHTS
-        boxes, scores, shifts = torch.cat(anchors), torch.cat(logits, 1), torch.cat(deltas, 1)
-        wanted = [target.boxes for target in targets]
-        label, index = self._sample(boxes, wanted, sizes)
-        image, place = (label == 1).nonzero(as_tuple=True)
+        """Binary cross entropy and smooth L1, both over the anchors drawn from all images."""
+        cfg, weights = self.cfg, self.cfg.BBOX_REG_WEIGHTS
+        boxes, scores, pred_deltas = torch.cat(anchors), torch.cat(logits, 1), torch.cat(deltas, 1)
+        gt_boxes = [target.boxes for target in targets]
+        label, index = self._sample(boxes, gt_boxes, sizes)
+        image, anchor = (label == 1).nonzero(as_tuple=True)
         # Without any target there is nothing positive to look up.
-        goals = pad_boxes(wanted)[0]
-        matched = goals[image, index[image, place]] if len(image) else boxes[:0]
-        aims = encode_deltas(boxes[place], matched, weights)
-        drawn, beta = label >= 0, spec.SMOOTH_L1_BETA
+        padded = pad_boxes(gt_boxes)[0]
+        matched = padded[image, index[image, anchor]] if len(image) else boxes[:0]
+        gt_deltas = encode_deltas(boxes[anchor], matched, weights)
+        drawn, beta = label >= 0, cfg.SMOOTH_L1_BETA
         cls = F.binary_cross_entropy_with_logits(
             scores[drawn], label[drawn].to(scores.dtype), reduction="sum"
         )
-        loc = smooth_l1_loss(shifts[image, place], aims, beta, reduction="sum")
-        count = spec.BATCH_SIZE_PER_IMAGE * len(targets)
+        loc = smooth_l1_loss(pred_deltas[image, anchor], gt_deltas, beta, reduction="sum")
+        count = cfg.BATCH_SIZE_PER_IMAGE * len(targets)
         return {
-            "loss_rpn_cls": cls / count * spec.LOSS_WEIGHT,
-            "loss_rpn_loc": loc / count * (spec.BBOX_REG_LOSS_WEIGHT * spec.LOSS_WEIGHT),
+            "loss_rpn_cls": cls / count * cfg.LOSS_WEIGHT,
+            "loss_rpn_loc": loc / count * (cfg.BBOX_REG_LOSS_WEIGHT * cfg.LOSS_WEIGHT),
         }
 
     @torch.no_grad()
@@ -172,14 +172,14 @@ class RPN(nn.Module):
         self, anchors: torch.Tensor, targets: list[torch.Tensor], sizes: list[Size]
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Return per image the label of every anchor, 1, 0 or -1 for not drawn, and its target."""
-        spec = self.spec
-        index, label = match(anchors, targets, spec.IOU_THRESHOLDS, spec.IOU_LABELS, True)
-        margin = spec.BOUNDARY_THRESH
+        cfg = self.cfg
+        index, label = match(anchors, targets, cfg.IOU_THRESHOLDS, cfg.IOU_LABELS, True)
+        margin = cfg.BOUNDARY_THRESH
         if margin >= 0:
             limits = anchors.new_tensor(sizes).flip(1)[:, None] + margin
             inside = (anchors[:, :2] >= -margin).all(1) & (anchors[:, 2:] < limits).all(2)
             label = torch.where(inside, label, -1)
-        image, place, _ = sample(label, spec.BATCH_SIZE_PER_IMAGE, spec.POSITIVE_FRACTION)
+        image, place, _ = sample(label, cfg.BATCH_SIZE_PER_IMAGE, cfg.POSITIVE_FRACTION)
         drawn = torch.full_like(label, -1)
         drawn[image, place] = label[image, place]
         return drawn, index
@@ -192,15 +192,15 @@ class RPN(nn.Module):
         sizes: list[Size],
     ) -> list[torch.Tensor]:
         """Decode the best anchors of each level and suppress doubles within the level."""
-        spec, training = self.spec, self.training
-        before = spec.PRE_NMS_TOPK_TRAIN if training else spec.PRE_NMS_TOPK_TEST
-        after = spec.POST_NMS_TOPK_TRAIN if training else spec.POST_NMS_TOPK_TEST
+        cfg, training = self.cfg, self.training
+        before = cfg.PRE_NMS_TOPK_TRAIN if training else cfg.PRE_NMS_TOPK_TEST
+        after = cfg.POST_NMS_TOPK_TRAIN if training else cfg.POST_NMS_TOPK_TEST
         boxes, scores, levels = [], [], []
         for number, anchor in enumerate(anchors):
             score, best = logits[number].topk(at_most(before, anchor), dim=1)
             delta = deltas[number].gather(1, best[:, :, None].expand(-1, -1, 4))
             decoded = decode_deltas(
-                delta.flatten(0, 1), anchor[best].flatten(0, 1), spec.BBOX_REG_WEIGHTS
+                delta.flatten(0, 1), anchor[best].flatten(0, 1), cfg.BBOX_REG_WEIGHTS
             )
             boxes.append(decoded.view(*best.shape, 4))
             scores.append(score.float())
@@ -219,4 +219,4 @@ class RPN(nn.Module):
         """Return the [P, 4] sound boxes of an image that no better one of their level overlaps."""
         rows = sound.nonzero()[:, 0]
         box = box[rows]
-        return box[self.nms(box, score[rows], level[rows], self.spec.NMS_THRESH)]
+        return box[self.nms(box, score[rows], level[rows], self.cfg.NMS_THRESH)]
