@@ -55,18 +55,22 @@ def split_fold(dicts: Dicts, parts: np.ndarray, fold: int, count: int | None) ->
         parts: [N], in which fold each image is tested.
         count: images of train and val together, whole groups of them; None for all.
     """
-    rest = np.flatnonzero(parts != fold)
     validation = (fold + 1) % FOLDS
-    if count is not None and count < len(rest):
-        groups, bad = groups_of([dicts[index] for index in rest])
-        share = count / len(rest)
-        rest = rest[deal_groups(groups, bad, [share, 1 - share], seed=fold) == 0]
+    rest = parts != fold
+    share = 1.0 if count is None else min(1.0, count / int(rest.sum()))
+    # Drawn part by part, so that neither is left without Bad ones.
     chosen = {
-        "train": [index for index in rest if parts[index] != validation],
-        "val": [index for index in rest if parts[index] == validation],
+        "train": draw_share(dicts, np.flatnonzero(rest & (parts != validation)), share, fold),
+        "val": draw_share(dicts, np.flatnonzero(parts == validation), share, fold),
         "test": np.flatnonzero(parts == fold),
     }
     return {name: [dicts[index] for index in indices] for name, indices in chosen.items()}
+
+
+def draw_share(dicts: Dicts, indices: np.ndarray, share: float, seed: int) -> np.ndarray:
+    """Return those of the indices that whole groups with about `share` of the images have."""
+    groups, bad = groups_of([dicts[index] for index in indices])
+    return indices[deal_groups(groups, bad, [share, 1 - share], seed) == 0]
 
 
 def groups_of(dicts: Dicts) -> tuple[list[str], list[bool]]:

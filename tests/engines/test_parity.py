@@ -37,7 +37,7 @@ def test_features_anchors_and_proposals(opts):
         for level in features:
             torch.testing.assert_close(features[level], expected[level], atol=1e-4, rtol=1e-4)
         rpn, d2_rpn = ours.proposal_generator, theirs.proposal_generator
-        levels = [features[name] for name in rpn.spec.IN_FEATURES]
+        levels = [features[name] for name in rpn.cfg.IN_FEATURES]
         anchors = d2_rpn.anchor_generator(levels)
         assert all(torch.equal(a, b.tensor) for a, b in zip(rpn.anchors(levels), anchors))
         proposals, _ = rpn(expected, sizes)
