@@ -28,8 +28,8 @@ IMAGES_FILE = "images.jsonl"
 JUDGES = ("area", "gate", "both")
 # By judge: y_pred [N] bool, True for Bad, and y_score [N] float.
 Judged = Mapping[str, tuple[np.ndarray, np.ndarray]]
-# Families with fewer images than this are reported together.
-SMALL_FAMILY = 10
+# Families and kinds with fewer images than this are reported together.
+MIN_SLICE_IMAGES = 10
 OTHER_FAMILIES = "others"
 
 
@@ -174,9 +174,9 @@ def families(files: Sequence[str]) -> list[str]:
     """Return the source family of each file: its name without suffix, each number as a "#".
 
     The family of `03_08_2024_16_54_38.244099_classifier_input.png` is `#_classifier_input`, that
-    of `Code00973.png` is `Code#`. Families with fewer than `SMALL_FAMILY` images become
+    of `Code00973.png` is `Code#`. Families with fewer than `MIN_SLICE_IMAGES` images become
     `OTHER_FAMILIES`.
     """
     names = [re.sub(r"\d+([_.:-]\d+)*", "#", Path(file).stem) for file in files]
     counts = Counter(names)
-    return [name if counts[name] >= SMALL_FAMILY else OTHER_FAMILIES for name in names]
+    return [name if counts[name] >= MIN_SLICE_IMAGES else OTHER_FAMILIES for name in names]

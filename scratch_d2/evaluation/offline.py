@@ -60,6 +60,11 @@ def evaluate_results(
     present, notes = _select_present(path, dicts, loaded, allow_missing)
     p_bad = _scores_of(path, present, loaded)
     check_scaling(settings.thresholds, p_bad is not None)
+    if run and run.precision == "bfloat16":
+        notes.append(
+            "the run computed in bfloat16, and exactly only what was close: areas and AP differ a "
+            "little from exact ones (SCRATCH.PRECISION exact)"
+        )
     made = evaluate_dicts(dataset, present, loaded.predictions, p_bad, settings)
     notes += loaded.notes + made.metadata["notes"]
     made = replace(made, metadata={**made.metadata, "notes": notes})

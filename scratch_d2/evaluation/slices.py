@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from scratch_d2.evaluation.images import (
+    MIN_SLICE_IMAGES,
     OTHER_FAMILIES,
-    SMALL_FAMILY,
     ImageTable,
     Judged,
     families,
@@ -77,7 +77,7 @@ def kind_metrics(
 def kinds(names: Sequence[str], y_true: np.ndarray) -> list[str]:
     """Return the kind of each image; "" of Good images, and small kinds of Bad ones together."""
     counts = Counter(name for name, bad in zip(names, y_true) if bad)
-    small = {name for name, count in counts.items() if count < SMALL_FAMILY or not name}
+    small = {name for name, count in counts.items() if count < MIN_SLICE_IMAGES or not name}
     return [
         (OTHER_FAMILIES if name in small else name) if bad else ""
         for name, bad in zip(names, y_true)

@@ -92,7 +92,7 @@ class Preprocessing:
 
     def undo_letterbox(self, values: np.ndarray, height: int, width: int) -> np.ndarray:
         """Bring a map over a letterboxed image, float32, back to `height` x `width` pixels."""
-        short, long = self._scaled(height, width)
+        short, _ = self._scaled(height, width)
         top = (len(values) - short) // 2
         inner = values[top : top + short]
         if height > width:

@@ -7,6 +7,7 @@ from pathlib import Path
 from scratch_d2.structures.thresholds import RENAMED, Thresholds
 
 ROWS, SETTINGS, SUMMARY = "results.jsonl", "settings.json", "summary.json"
+TEXTS = ("weights", "gate_weights", "calibrated_on", "precision")
 # Key of summary.json with the working directory of the run, to which names of files are relative.
 RAN_IN = "folder"
 
@@ -20,6 +21,7 @@ class RunRecord:
         weights, gate_weights: the checkpoints, "" if there was no gate.
         calibrated_on: hash of the images on which the thresholds were chosen, "" if not known.
         white_level: SCRATCH.WHITE_LEVEL of the run.
+        precision: in which the models proposed verdicts, "" if not known.
     """
 
     thresholds: Thresholds
@@ -27,6 +29,7 @@ class RunRecord:
     gate_weights: str
     calibrated_on: str
     white_level: float = 0.0
+    precision: str = ""
 
     @classmethod
     def read(cls, folder: str | Path) -> "RunRecord | None":
@@ -41,9 +44,7 @@ class RunRecord:
             stated = json.loads(file.read_text("utf-8"))
             names = {column.name for column in fields(Thresholds)} | RENAMED.keys()
             thresholds = Thresholds.from_dict({n: stated[n] for n in names & stated.keys()})
-            texts = {
-                k: str(stated.get(k) or "") for k in ("weights", "gate_weights", "calibrated_on")
-            }
+            texts = {name: str(stated.get(name) or "") for name in TEXTS}
             white_level = float(stated.get("white_level", 0.0))
             return cls(thresholds, **texts, white_level=white_level)
         except (KeyError, TypeError, ValueError, AttributeError) as error:

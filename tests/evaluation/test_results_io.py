@@ -165,6 +165,14 @@ def test_unknown_images_are_left_out_and_missing_ones_named(dicts, entries, tmp_
     assert len(ImageTable.load(tmp_path / "out")) == 9
 
 
+@pytest.mark.parametrize(("precision", "told"), [("bfloat16", True), ("float32", False)])
+def test_a_run_in_bfloat16_is_told(dicts, tmp_path, precision, told):
+    run = write_rows(tmp_path / "run", dicts)
+    write(run / "settings.json", {**SETTINGS, "precision": precision})
+    made = evaluate_results("tests_labels", run, tmp_path / "out", settings_of(run))
+    assert any("computed in bfloat16" in note for note in made.metadata["notes"]) == told
+
+
 def test_images_that_could_not_be_judged_are_told(dicts, tmp_path):
     folder = write_rows(tmp_path / "run", dicts, [0.5] * len(dicts))
     rows = [json.loads(line) for line in (folder / "results.jsonl").read_text().splitlines()]

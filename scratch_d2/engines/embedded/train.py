@@ -67,7 +67,7 @@ def train_detector(cfg: CfgNode, resume: bool = False) -> Path:
     seed = new_seed(cfg)
     torch.manual_seed(seed)
     model = MaskRCNN(cfg).to(device).train()
-    dtype = pick_autocast(cfg, device)
+    dtype = amp_dtype(cfg, device)
     if dtype is torch.bfloat16:
         # The layout in which processors are fastest with it.
         model.to(memory_format=torch.channels_last)
@@ -136,7 +136,7 @@ def step(
     """Update the weights once; returns the losses and their sum."""
     device = model.pixel_mean.device
     images, targets = [image for image, _ in batch], [target for _, target in batch]
-    dtype = pick_autocast(cfg, device)
+    dtype = amp_dtype(cfg, device)
     with torch.autocast(device.type, dtype, enabled=dtype is not None):
         losses = model(images, targets)
         total = sum(losses.values())
@@ -167,7 +167,7 @@ def evaluate(cfg: CfgNode, model: MaskRCNN, best: BestModel, iteration: int) -> 
     return metrics
 
 
-def pick_autocast(cfg: CfgNode, device: torch.device) -> torch.dtype | None:
+def amp_dtype(cfg: CfgNode, device: torch.device) -> torch.dtype | None:
     """Return the type of SOLVER.AMP's mixed precision, None for float32.
 
     On a GPU it is float16, as in Detectron2, and on a processor bfloat16 if it computes in it.
@@ -181,7 +181,7 @@ def pick_autocast(cfg: CfgNode, device: torch.device) -> torch.dtype | None:
 
 def make_scaler(cfg: CfgNode, device: torch.device) -> torch.amp.GradScaler:
     """Return the loss scaler of mixed precision; only float16 needs one."""
-    return torch.amp.GradScaler("cuda", enabled=pick_autocast(cfg, device) is torch.float16)
+    return torch.amp.GradScaler("cuda", enabled=amp_dtype(cfg, device) is torch.float16)
 
 
 def set_backend(cfg: CfgNode) -> None:
