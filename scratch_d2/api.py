@@ -1,8 +1,8 @@
 """The steps from a folder of photographs to judged labels, as functions.
 
 They are the functions behind the commands of these names; `evaluate` takes the results of a
-prediction run. A config is a file of this package or of your
-own; `opts` are KEY VALUE pairs over it, such as ["SOLVER.MAX_ITER", "500"].
+prediction run. A config is a file of this package or of your own; `opts` are KEY VALUE pairs over
+it, such as ["SOLVER.MAX_ITER", "500"].
 """
 
 from collections.abc import Sequence

@@ -14,7 +14,7 @@ from scratch_d2.engines.embedded.boxes import (
     sample,
 )
 from scratch_d2.engines.embedded.mapper import make_target
-from scratch_d2.engines.embedded.model import paste_mask
+from scratch_d2.engines.embedded.model import pad_images, paste_mask
 from scratch_d2.engines.embedded.settings import check_settings
 from scratch_d2.structures.resizing import resized_shape
 from scratch_d2.utils.device import pick_device
@@ -165,3 +165,10 @@ def test_target_drops_what_vanishes():
     item = {"height": 60, "width": 60, "annotations": [point], "file_name": "a.png"}
     assert len(make_target(item, (60, 60), "none").boxes) == 1
     assert len(make_target(item, (20, 20), "none").boxes) == 0
+
+
+def test_a_batch_is_padded_to_whole_strides_and_to_the_narrowest_width():
+    images = [torch.ones(3, 40, 20), torch.ones(3, 33, 31)]
+    assert pad_images(images).shape == (2, 3, 64, 32)
+    padded = pad_images(images, 64)
+    assert padded.shape == (2, 3, 64, 64) and padded.sum() == 3 * (40 * 20 + 33 * 31)

@@ -15,8 +15,8 @@ from scratch_d2.structures.masks import encode_rle
 from scratch_d2.structures.pasting import MASK_THRESHOLD
 from scratch_d2.structures.prediction import Prediction
 
-# Width in px of the narrowest batch in mixed precision: with less, convolutions in bfloat16 may be
-# wrong (`scratch_d2.checkpoints.precision`).
+# Width in px of the narrowest batch that a processor trains on in mixed precision: with less,
+# convolutions in bfloat16 may be wrong (`scratch_d2.checkpoints.precision`).
 NARROWEST = 2 * SIZE_DIVISIBILITY
 
 
@@ -57,8 +57,8 @@ class MaskRCNN(nn.Module):
         """Normalise the images and run the backbone on them."""
         device = self.pixel_mean.device
         normalised = [(image.to(device) - self.pixel_mean) / self.pixel_std for image in images]
-        narrowest = NARROWEST if self.training and torch.is_autocast_enabled(device.type) else 0
-        inputs = pad_images(normalised, narrowest)
+        mixed = device.type == "cpu" and torch.is_autocast_enabled("cpu")
+        inputs = pad_images(normalised, NARROWEST if self.training and mixed else 0)
         return self.backbone(inputs), [image_size(image) for image in normalised]
 
 
