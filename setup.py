@@ -52,7 +52,7 @@ setup(
         "ImageHash>=4.3",
         "pillow>=10.1",
         "simplejpeg>=1.7.1",
-        "isal>=1.1",
+        "zlib-ng>=0.5",
         "fvcore>=0.1.5",
         "tensorboard>=2.12",
         "tabulate>=0.9",
