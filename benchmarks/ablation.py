@@ -59,6 +59,8 @@ DETECTORS: dict[str, dict[str, str]] = {
     "no flips": {"INPUT.RANDOM_FLIP": "none"},
     "Good as often as Bad": {"DATALOADER.SAMPLER_TRAIN": "TrainingSampler"},
     "stem and res2 train": {"MODEL.BACKBONE.FREEZE_AT": "0"},
+    "bfloat16": {"SOLVER.AMP.ENABLED": "True"},
+    "bfloat16, another seed": {"SOLVER.AMP.ENABLED": "True", "SEED": "1"},
 }
 GATES: dict[str, dict[str, str]] = {
     "gate, reference": {},

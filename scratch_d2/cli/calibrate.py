@@ -29,7 +29,9 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = command_parser("calibrate", __doc__)
     add_config(parser)
     parser.add_argument(
-        "--dataset", metavar="NAME", help="validation images, or their folder (DATASETS.TEST)"
+        "--dataset",
+        metavar="NAME|FOLDER",
+        help="validation images, or their folder (DATASETS.TEST)",
     )
     parser.add_argument("--goal", default="f1", help="f1, recall=R, cost=C or seed (f1)")
     words = "share of images that may go to review, 0..1 (0)"

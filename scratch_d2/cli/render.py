@@ -36,7 +36,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         "--count",
         type=int,
         default=argparse.SUPPRESS,
-        help="images, Good and Bad (2000); with --from-good, scratched ones (one of each)",
+        help="images, Good and Bad (2000); with --from-good, scratched ones (one per photograph)",
     )
     parser.add_argument("--seed", type=int, default=0, help="same seed, same bytes (0)")
     parser.add_argument(

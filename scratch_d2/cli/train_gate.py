@@ -1,4 +1,4 @@
-"""Train the gate, the classifier that lets clearly Good images skip the detector.
+"""Train the gate, the classifier that lets images below its threshold skip the detector.
 
     scratch-d2 train-gate --config-file reference/pretrained.yaml SCRATCH.DATA_ROOT labels
 
