@@ -25,6 +25,8 @@ from typing import NamedTuple
 from PIL import Image
 
 from scratch_d2.cli.common import command_parser, run
+from scratch_d2.data.image_error import ImageError
+from scratch_d2.data.images import read_image
 from scratch_d2.data.images_file import ImageLabels, write_image_labels
 
 # Photographs in each folder of the whole set.
@@ -99,6 +101,15 @@ def group_tiles(tiles: Sequence[Tile], gap: int = GAP) -> dict[Tile, str]:
     return groups
 
 
+def check_photograph(tile: Tile) -> str:
+    """Return why a photograph cannot be read, such as one that was cut short, or ""."""
+    try:
+        read_image(tile.path)
+    except (ImageError, OSError) as error:
+        return str(error)
+    return ""
+
+
 def check_mask(tile: Tile) -> str:
     """Return why the mask of a photograph of a defect cannot be read or used, or ""."""
     mask = tile.path.with_suffix(".png")
@@ -110,7 +121,7 @@ def check_mask(tile: Tile) -> str:
                 sizes = [f"{width} x {height}" for width, height in (drawn.size, image.size)]
                 return f"{mask}: the mask is {sizes[0]}, its photograph {sizes[1]} pixels"
             drawn.load()
-    except OSError as error:
+    except Exception as error:  # decoders trip over damage wherever it strikes first
         return f"{mask}: {error}"
     return ""
 
@@ -142,8 +153,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         )
     if args.output.exists() and any(args.output.iterdir()):
         raise FileExistsError(f"{str(args.output)!r} is not empty; choose another --output")
-    groups, problems = group_tiles(tiles), [f"partial download: {missing}"] if missing else []
-    notes = []
+    problems = [f"partial download: {missing}"] if missing else []
+    unreadable = {tile: problem for tile in tiles if (problem := check_photograph(tile))}
+    problems += [f"{problem}; it is left out" for problem in unreadable.values()]
+    tiles = [tile for tile in tiles if tile not in unreadable]
+    groups, notes = group_tiles(tiles), []
     for tile in tiles:
         is_bad = tile.kind != GOOD
         problem = check_mask(tile) if is_bad else ""

@@ -11,7 +11,7 @@ from typing import Any
 
 from scratch_d2.calibration.choice import Calibration
 from scratch_d2.calibration.run import run_calibration
-from scratch_d2.data.builtin import open_config
+from scratch_d2.data.builtin import open_config, register_folder
 from scratch_d2.engines import get_engine
 from scratch_d2.evaluation.files import Evaluation
 from scratch_d2.evaluation.offline import evaluate_results, offline_settings
@@ -98,13 +98,11 @@ def evaluate(
         output: folder for the evaluation.
         allow_missing: leave out images that have no result, instead of raising ValueError.
     """
-    cfg = open_config(config, opts)
-    mask_threshold = cfg.SCRATCH.MASK_THRESHOLD
+    cfg, name = open_config(config, opts), str(dataset)
     settings = offline_settings(cfg, RunRecord.read(results), opts)
-    evaluation = evaluate_results(
-        str(dataset), results, output, settings, mask_threshold, allow_missing
-    )
-    write_report_of(output, str(dataset), mask_threshold)
+    register_folder(cfg, name)
+    evaluation = evaluate_results(name, results, output, settings, allow_missing)
+    write_report_of(output, name)
     return evaluation
 
 

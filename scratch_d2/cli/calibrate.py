@@ -64,14 +64,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     from scratch_d2.calibration.run import run_calibration
     from scratch_d2.calibration.table import format_calibration
     from scratch_d2.config import override
-    from scratch_d2.data.builtin import open_config
-    from scratch_d2.data.catalog import register_folder
+    from scratch_d2.data.builtin import open_config, register_folder
     from scratch_d2.engines import get_engine
 
     cfg = open_config(args.config_file, args.opts)
     engine = get_engine(args.engine or cfg.SCRATCH.ENGINE)
     if args.dataset:
-        register_folder(args.dataset, cfg.SCRATCH.MASK_THRESHOLD)
+        register_folder(cfg, args.dataset)
         cfg = override(cfg, {"DATASETS.TEST": (args.dataset,)})
     options = (args.goal, args.review, args.inference, args.output, args.opts)
     run = run_calibration(cfg, engine, *options, former=args.former, anew=args.anew)

@@ -27,11 +27,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parse_args(argv)
     from scratch_d2.data import get_dataset_dicts, register_scratch_dataset
     from scratch_d2.data.coco import write_coco_json
+    from scratch_d2.structures.dataset_dict import scratches_of
+    from scratch_d2.structures.labels import BAD
 
     register_scratch_dataset("to_write", args.root, split=args.split, seed=args.seed, replace=True)
     dicts = get_dataset_dicts("to_write")
     path = write_coco_json(dicts, args.output)
-    scratches = sum(len(item["annotations"]) for item in dicts)
+    scratches = sum(len(scratches_of(item)) for item in dicts)
+    unmarked = sum(item["verdict"] == BAD and not scratches_of(item) for item in dicts)
     photographs = count_of(len(dicts), "photograph")
-    print(f"{photographs}, {count_of(scratches, 'scratch', 'scratches')}: {path}")
+    note = f", {unmarked:,} Bad without a mask" if unmarked else ""
+    print(f"{photographs}, {count_of(scratches, 'scratch', 'scratches')}{note}: {path}")
     return 0

@@ -52,31 +52,28 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def evaluate_saved(args: argparse.Namespace) -> None:
     """Evaluate what an earlier run wrote."""
-    from scratch_d2.data.builtin import open_config
+    from scratch_d2.data.builtin import open_config, register_folder
     from scratch_d2.evaluation.offline import evaluate_results, offline_settings
     from scratch_d2.structures.run_record import RunRecord
 
     cfg = open_config(args.config_file, args.opts)
     settings = offline_settings(cfg, RunRecord.read(args.results), args.opts)
-    mask_threshold = cfg.SCRATCH.MASK_THRESHOLD
-    evaluate_results(
-        args.dataset, args.results, args.output, settings, mask_threshold, args.allow_missing
-    )
-    print_evaluation(args.output, args.dataset, mask_threshold)
+    register_folder(cfg, args.dataset)
+    evaluate_results(args.dataset, args.results, args.output, settings, args.allow_missing)
+    print_evaluation(args.output, args.dataset)
 
 
 def evaluate_here(args: argparse.Namespace) -> None:
     """Let the models of the config judge the dataset, and evaluate them."""
     from scratch_d2.checkpoints.bundle import resolve_bundle
     from scratch_d2.config import override
-    from scratch_d2.data.builtin import open_config
-    from scratch_d2.data.catalog import register_folder
+    from scratch_d2.data.builtin import open_config, register_folder
     from scratch_d2.engines import get_engine
 
     config_file, opts = use_reference_models(args.config_file, args.opts)
     cfg = open_config(config_file, opts)
     engine = get_engine(args.engine or cfg.SCRATCH.ENGINE)
-    register_folder(args.dataset, cfg.SCRATCH.MASK_THRESHOLD)
+    register_folder(cfg, args.dataset)
     bundle = resolve_bundle(cfg, opts)
     places = {"DATASETS.TEST": (args.dataset,), "OUTPUT_DIR": str(args.output)}
     evaluate_models(override(cfg, places), engine, bundle)

@@ -33,10 +33,10 @@ def evaluate_models(cfg: CfgNode, engine: Engine, bundle: ModelBundle) -> None:
         print_evaluation(own, name)
 
 
-def print_evaluation(folder: Path, dataset: str, mask_threshold: int = 127) -> None:
+def print_evaluation(folder: Path, dataset: str) -> None:
     """Print the metrics that an evaluation wrote into a folder, and write report.html there."""
     from scratch_d2.evaluation.table import format_evaluation
     from scratch_d2.report import write_report_of
 
     print(format_evaluation(folder))
-    print(f"\nwritten: {write_report_of(folder, dataset, mask_threshold)}")
+    print(f"\nwritten: {write_report_of(folder, dataset)}")

@@ -7,6 +7,8 @@ and _test; thresholds are chosen on _val, the metrics are those of _test. Bad ph
 mask are marked if gate and detector agree, and the detector learns from these pseudo-masks. At
 the end the models before and after are compared on _test. The same command resumes a run that was
 interrupted.
+
+Exit codes: 0 done; 2 wrong usage, config or data; 4 done, but no thresholds could be chosen.
 """
 
 import argparse
@@ -27,6 +29,7 @@ from scratch_d2.cli.common import (
 from scratch_d2.utils.bundled import PRETRAINED
 
 FIXED = ("OUTPUT_DIR", "GATE.OUTPUT_DIR", "SCRATCH.DATA_ROOT")
+DONE, UNDECIDED = 0, 4
 Step = tuple[str, Callable[[Sequence[str]], int], list[str]]
 
 
@@ -60,16 +63,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         args.opts = [*args.opts, *settings_for(args)]
     for note in notes:
         print(f"note: {note}")
+    result = DONE
     for number, (title, command, arguments) in enumerate(steps(args), start=1):
         print(f"step {number} of 5: {title}", flush=True)
         code = command(arguments)
-        if code:
+        if code not in (DONE, UNDECIDED):
             return code
+        result = max(result, code)
     args.opts = before  # the former models are evaluated as they were
     compare_with_start(args)
     print(f"\nnext: scratch-d2 predict --config-file {args.output / 'detector/config.yaml'} \\")
     print(f"  --input FOLDER --output results GATE.WEIGHTS {best_weights(args.output / 'gate')}")
-    return 0
+    return result
 
 
 def steps(args: argparse.Namespace) -> Iterator[Step]:
@@ -79,7 +84,8 @@ def steps(args: argparse.Namespace) -> Iterator[Step]:
     engine = ["--engine", args.engine] if args.engine else []
     options = ["--config-file", config, *engine]
     folders = ["OUTPUT_DIR", str(detector), "GATE.OUTPUT_DIR", str(gate)]
-    folders += ["SCRATCH.DATA_ROOT", args.folder]
+    folders += ["SCRATCH.DATA_ROOT", args.folder, "DATASETS.TRAIN", "('scratch_text_train',)"]
+    folders += ["DATASETS.TEST", "('scratch_text_val',)"]
 
     gate_options = ["--resume", "--config-file", config]
     yield "train the gate", train_gate.main, [*gate_options, *folders, *start]
@@ -224,7 +230,7 @@ def best_weights(folder: Path) -> str:
 
 
 def refuse_new_photographs(run: Path) -> None:
-    """Raise ValueError if a run to resume was started on fewer photographs than there are."""
+    """Raise ValueError if a run to resume knows not all photographs, or other verdicts of them."""
     from scratch_d2.checkpoints.bundle import SPLITS_FILE
     from scratch_d2.data.catalog import get_dataset_dicts
     from scratch_d2.data.split import read_splits
@@ -232,14 +238,14 @@ def refuse_new_photographs(run: Path) -> None:
     record = run / "gate" / SPLITS_FILE
     if not record.is_file():
         return
-    known = {row["sha256"] for row in read_splits(record)["train"]}
+    known = {(row["sha256"], row["verdict"]) for row in read_splits(record)["train"]}
     train = get_dataset_dicts("scratch_text_train")
-    new = [item["file_name"] for item in train if item["sha256"] not in known]
+    new = [d["file_name"] for d in train if (d["sha256"], d["verdict"]) not in known]
     if new:
         raise ValueError(
             f"{str(run)!r} holds a run without {len(new)} of the photographs that are there for "
-            f"training now, such as {new[0]!r}; it would not learn from them. Choose another "
-            "--output, or delete that run"
+            f"training now, or with another verdict of them, such as {new[0]!r}; it would not "
+            "learn from them. Choose another --output, or delete that run"
         )
 
 

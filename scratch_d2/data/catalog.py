@@ -127,15 +127,9 @@ def find_dataset_dicts(name_or_folder: str, mask_threshold: int = 127) -> list[d
     return _read_dicts(name_or_folder, DatasetSpec(folder, "all", mask_threshold, SplitSettings()))
 
 
-def register_folder(name_or_folder: str, mask_threshold: int = 127) -> None:
-    """Register a whole folder under its own path, as engines take names only.
-
-    A registered name, and a name that nobody knows, is left alone.
-    """
-    if name_or_folder not in _SPECS and Path(name_or_folder).is_dir():
-        register_scratch_dataset(
-            name_or_folder, name_or_folder, mask_threshold=mask_threshold, replace=True
-        )
+def is_registered(name: str) -> bool:
+    """Whether a name was given to `register_scratch_dataset`."""
+    return name in _SPECS
 
 
 def _read_foreign(name: str) -> list[dict[str, Any]] | None:

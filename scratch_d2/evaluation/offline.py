@@ -25,7 +25,6 @@ def evaluate_results(
     path: str | Path,
     output: str | Path,
     settings: EvaluationSettings = DEFAULT_SETTINGS,
-    mask_threshold: int = 127,
     allow_missing: bool = False,
 ) -> Evaluation:
     """Evaluate results of an earlier run on a registered dataset or a folder, and write a folder.
@@ -35,7 +34,6 @@ def evaluate_results(
 
     Args:
         settings: what to evaluate by; `offline_settings` takes them from the run.
-        mask_threshold: grey level in 0..255 above which a mask pixel is scratch; for folders.
         allow_missing: evaluate the images that have a result, if some have none.
 
     Raises what `read_results` raises, ValueError if an image has no result, the gate threshold
@@ -47,7 +45,7 @@ def evaluate_results(
             f"{str(output)!r} holds the results; choose another folder for the evaluation"
         )
     prepare_output_dir(output)
-    dicts = find_dataset_dicts(dataset, mask_threshold)
+    dicts = find_dataset_dicts(dataset)
     loaded = read_results(path, dicts)
     run = RunRecord.read(path)
     inspected_from = run.thresholds.gate_threshold if run else 0.0

@@ -3,7 +3,7 @@
 import errno
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -96,7 +96,13 @@ def _existing(folder: Path) -> Path:
 
 @dataclass
 class _Import:
-    """An import at work: takes what a reader yields, image by image."""
+    """An import at work: takes what a reader yields, image by image.
+
+    Attributes:
+        seen: images that labels name, and where.
+        refused: images that labels name and that were left out for it.
+        damaged: files of labels that cannot be read, by their names without suffix.
+    """
 
     finder: ImageFinder
     classes: Classes
@@ -104,6 +110,8 @@ class _Import:
     tree: DatasetTree
     report: ImportReport = field(default_factory=ImportReport)
     seen: dict[Path, str] = field(default_factory=dict)
+    refused: set[Path] = field(default_factory=set)
+    damaged: dict[str, str] = field(default_factory=dict)
     _first_unlabelled: str = ""
     _unlabelled: list[LabelledImage] = field(default_factory=list)
 
@@ -111,6 +119,7 @@ class _Import:
         """Write one image, or note why it is left out, or that nobody labelled it."""
         if isinstance(item, Problem):
             self.report.dropped.append(f"{item.where}: {item.reason}")
+            self.damaged[Path(item.where).stem] = item.where
             return
         with self._noting(item):
             _check_shapes(item)
@@ -139,6 +148,12 @@ class _Import:
                 raise
             name = "" if isinstance(error, NotFound | ImageError) else f"{item.name}: "
             self.report.left_out.append(f"{item.where}: {name}{error}")
+            self._refuse(item)
+
+    def _refuse(self, item: LabelledImage) -> None:
+        """Remember that labels name an image, so that it does not count as one without labels."""
+        with suppress(NotFound):
+            self.refused.add(self.finder.find(item).resolve())
 
     def _take(self, item: LabelledImage, source: Path | bytes, verdict: str) -> None:
         size = self._check(item, source)
@@ -150,9 +165,12 @@ class _Import:
         """Take the images that no labels name for unlabelled ones, or only count them."""
         for root in self.finder.roots:
             for path in walk_images(root):
-                if path.resolve() in self.seen:
+                if path.resolve() in self.seen or path.resolve() in self.refused:
                     continue
-                if are_unlabelled:
+                if are_unlabelled and path.stem in self.damaged:
+                    labels = self.damaged[path.stem]
+                    self.report.left_out.append(f"{path}: its labels, {labels}, cannot be read")
+                elif are_unlabelled:
                     name = path.relative_to(root).as_posix()
                     self.take(LabelledImage(name, str(path), root, file=path))
                 else:

@@ -123,7 +123,7 @@ def _resolve(text: str, stdin: TextIO | None, log: bool) -> Iterable[AnyPath]:
         return _not_empty(
             _walk(path, log), f"input folder {text!r} holds no image, nor do its subfolders"
         )
-    matches = [Path(match) for match in sorted(glob.glob(text, recursive=True))]
+    matches = [Path(match) for match in sorted(set(glob.glob(text, recursive=True)))]
     folders = [match for match in matches if match.is_dir()]
     if folders and log and "**" not in text:
         logger.warning("%s matches folders, which are not entered, like %s", text, folders[0])

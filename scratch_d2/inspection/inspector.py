@@ -205,7 +205,8 @@ class Inspector:
             return self._inspect_all([source])[0]
         if isinstance(source, Iterator):
             return (self._inspect_all([frame])[0] for frame in source)
-        if isinstance(source, bytes) or not isinstance(source, Iterable):
+        is_tensor = getattr(source, "ndim", 1) > 1  # its rows are no images
+        if is_tensor or isinstance(source, bytes) or not isinstance(source, Iterable):
             raise TypeError(
                 f"no image: {type(source).__name__}; accepted are a path, an array HxWx3 or HxW of "
                 "uint8, a PIL image, and a list or an iterator of them"

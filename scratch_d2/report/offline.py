@@ -11,7 +11,7 @@ from scratch_d2.report.page import write_report
 from scratch_d2.structures.thresholds import Thresholds
 
 
-def write_report_of(folder: str | Path, dataset: str, mask_threshold: int = 127) -> Path:
+def write_report_of(folder: str | Path, dataset: str) -> Path:
     """Write report.html into the folder of an evaluation, from the files in it.
 
     Args:
@@ -21,7 +21,7 @@ def write_report_of(folder: str | Path, dataset: str, mask_threshold: int = 127)
     (results, metadata), images = read_evaluation(folder), ImageTable.load(folder)
     thresholds = Thresholds.from_dict(metadata["thresholds"])
     evaluated = set(images.image_id)
-    whole = find_dataset_dicts(dataset, mask_threshold)
+    whole = find_dataset_dicts(dataset)
     dicts = [item for item in whole if item["image_id"] in evaluated]
     entries = json.loads((folder / DETECTIONS).read_text("utf-8"))
     predictions = to_predictions(entries, dicts, folder / DETECTIONS)

@@ -135,6 +135,11 @@ def load_embedder(weights: Path) -> Embedder:
         raise FileNotFoundError(
             f"gate {str(weights)!r}, which made these results, is not there; name one with --gate"
         )
+    if weights.suffix in (".onnx", ".xml"):
+        raise ValueError(
+            f"a bundle made these results, and its gate {str(weights)!r} gives no features; "
+            "name the checkpoint that it was exported from with --gate"
+        )
     from scratch_d2.gate import Gate
 
     return Gate.load(weights, "cuda")  # the CPU takes over if there is none

@@ -7,6 +7,8 @@ import pytest
 from scratch_d2.cli import export_labels, import_labels
 from scratch_d2.formats.importing import UNLABELLED
 from scratch_d2.formats.table import AUTO, READERS, WRITERS
+from scratch_d2.utils.counting import count_of
+from tests.builders import write_dataset
 from tests.commands import run_command
 from tests.formats import sets
 
@@ -104,3 +106,14 @@ def test_a_named_dataset_is_exported(tmp_path):
 def test_two_sources_are_refused(tmp_path):
     done = run_command("export-labels", "a", "b", "--format", "coco", "--out", tmp_path / "out")
     assert done.returncode == 2 and "one SOURCE is expected; 'b' is another" in done.stderr
+
+
+def test_only_marked_scratches_are_counted(tmp_path):
+    labels = write_dataset(tmp_path / "labels", good=1, bad=2)
+    (labels / "masks/bad1.png").unlink()
+    done = run_command("coco", "--root", labels, "--output", tmp_path / "labels.json")
+    marked = len(json.loads((tmp_path / "labels.json").read_text())["annotations"])
+    assert (
+        f"3 photographs, {count_of(marked - 1, 'scratch', 'scratches')}, 1 Bad without"
+        in done.stdout
+    )

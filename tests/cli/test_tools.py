@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from scratch_d2.cli import fine_tune
 from scratch_d2.cli.main import COMMANDS, load_command
 from scratch_d2.utils.bundled import bundled_weights
 from tests.builders import write_dataset
@@ -130,10 +131,11 @@ def test_training_killed_and_resumed_reaches_the_same_iteration(cli_labels, tmp_
 def test_fine_tuning_ends_with_the_next_command(cli_labels, tmp_path):
     run = tmp_path / "run"
     small = ["SOLVER.MAX_ITER", "2", "SCRATCH.SCORE_THRESHOLD", "0.0"]
-    data = ["DATASETS.TRAIN", "('scratch_text_train',)", "DATASETS.TEST", "('scratch_text_val',)"]
     options = ("--config-file", TINY, "--engine", "embedded")
-    done = run_command("fine-tune", cli_labels, "--output", run, *options, *small, *data)
+    done = run_command("fine-tune", cli_labels, "--output", run, *options, *small)
     assert done.returncode == 0, done.stderr
+    settings = json.loads((run / "gate/splits.json").read_text())["settings"]
+    assert (settings["train"], settings["val"]) == (["scratch_text_train"], ["scratch_text_val"])
     steps = [line for line in done.stdout.splitlines() if line.startswith("step ")]
     assert [step.split(":")[0] for step in steps] == [f"step {n} of 5" for n in range(1, 6)]
     assert (run / "detector/thresholds.json").is_file()
@@ -145,12 +147,24 @@ def test_fine_tuning_ends_with_the_next_command(cli_labels, tmp_path):
     assert run_command(*arguments, "SCRATCH.ENGINE", "embedded").returncode == 0
 
     record = run / "gate/splits.json"
-    record.write_text(record.read_text().replace('"sha256": "', '"sha256": "0'))
-    again = run_command("fine-tune", cli_labels, "--output", run, *options, *small, *data)
-    assert again.returncode == 2 and "holds a run without " in again.stderr
+    before = record.read_text()
+    for there, elsewhere in (('"sha256": "', '"sha256": "0'), ('"good"', '"bad"')):
+        record.write_text(before.replace(there, elsewhere))
+        again = run_command("fine-tune", cli_labels, "--output", run, *options, *small)
+        assert again.returncode == 2 and "holds a run without " in again.stderr
 
     other = run_command("fine-tune", tmp_path, "--output", run, *options)
     assert other.returncode == 2 and f"holds a run on '{cli_labels}'" in other.stderr
+
+
+def test_fine_tuning_goes_on_if_no_thresholds_can_be_chosen(monkeypatch, capsys):
+    steps = [("calibrate", lambda _: 4, []), ("evaluate", lambda _: 0, [])]
+    monkeypatch.setattr(fine_tune, "steps", lambda _: steps)
+    for name in ("refuse_other_data", "refuse_new_photographs", "compare_with_start"):
+        monkeypatch.setattr(fine_tune, name, lambda *_: None)
+    monkeypatch.setattr(fine_tune, "check_data", lambda _: [])
+    assert fine_tune.main(["labels", "--output", "run"]) == 4
+    assert "step 2 of 5: evaluate" in capsys.readouterr().out
 
 
 def test_without_masks_fine_tuning_trains_the_gate_and_keeps_the_detector(trained, tmp_path):

@@ -3,6 +3,7 @@ import json
 import numpy as np
 import pytest
 
+from scratch_d2.data.builtin import open_config, register_folder
 from scratch_d2.data.catalog import find_dataset_dicts, get_dataset_dicts, register_scratch_dataset
 from scratch_d2.data.coco import to_coco, write_coco_json
 from scratch_d2.data.images import read_image
@@ -34,6 +35,28 @@ def test_a_bad_image_without_mask_is_never_a_negative(tmp_path):
     assert [item["file_name"][-8:] for item in unknown] == ["bad1.png"]
     (annotation,) = unknown[0]["annotations"]
     assert annotation["iscrowd"] == 1 and annotation["bbox"] == [0, 0, 96, 64]
+
+
+def test_a_folder_is_read_as_the_config_asks_for(tmp_path):
+    for seconds in ("07.100000", "09.100000"):
+        image = np.random.default_rng(int(seconds[1])).integers(0, 255, (64, 96, 3), np.uint8)
+        save(image, tmp_path / f"good/07_09_2025_10_42_{seconds}.png")
+    keys = ["SCRATCH.BURST_GAP", "0", "SCRATCH.DUPLICATE_DISTANCE", "-1"]
+    for opts, groups in (([], 1), (keys, 2), ([], 1)):
+        register_folder(open_config(None, opts), str(tmp_path))
+        assert len({item["group"] for item in find_dataset_dicts(str(tmp_path))}) == groups
+    register_folder(open_config(None, keys), "tests_of_nowhere")
+    with pytest.raises(ValueError, match="neither a folder nor a registered dataset"):
+        find_dataset_dicts("tests_of_nowhere")
+
+
+def test_a_name_of_the_user_overrides_a_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_dataset(tmp_path / "elsewhere")
+    write_dataset(tmp_path / "tests_named", good=1, bad=1)
+    register_scratch_dataset("tests_named", tmp_path / "elsewhere")
+    register_folder(open_config(), "tests_named")
+    assert len(find_dataset_dicts("tests_named")) == 7
 
 
 def test_registering_touches_no_disk_and_is_idempotent(tmp_path):

@@ -1,6 +1,8 @@
 """datasets/prepare_magnetic_tile.py on a small set of its own, laid out as the download."""
 
 import importlib.util
+import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -76,6 +78,7 @@ def test_a_partial_download_is_taken_if_that_is_asked_for(script, download, tmp_
             3,
         ),
         (lambda mask: mask.write_bytes(b"x"), "cannot identify image file", 3),
+        (lambda mask: mask.write_bytes(break_chunk(mask.read_bytes())), "broken PNG file", 3),
         (lambda mask: save(np.zeros((64, 96), np.uint8), mask), "the mask marks no pixel", 0),
     ],
 )
@@ -88,6 +91,37 @@ def test_an_unusable_mask_is_named_and_left_out(
     assert said in capsys.readouterr().err
     assert (output / "bad/crack/exp1_num_10.jpg").is_file()
     assert [path.name for path in output.glob("masks/crack/*")] == ["exp2_num_30.png"]
+
+
+def break_chunk(content: bytes) -> bytes:
+    """Break a PNG between the chunks of its pixels, where Pillow raises SyntaxError."""
+    start = content.index(b"IDAT") + 4
+    length, end = struct.pack(">I", 8), content.rindex(b"IEND")
+    checksum = struct.pack(">I", zlib.crc32(content[start - 4 : start + 8]))
+    return (
+        content[: start - 8]
+        + length
+        + content[start - 4 : start + 8]
+        + checksum
+        + b"\0\0\0\x08\x91DAT"
+        + content[start + 8 : end]
+    )
+
+
+@pytest.mark.parametrize("size", [0, 700])
+def test_a_photograph_that_was_cut_short_is_named_and_left_out(
+    script, download, tmp_path, capsys, size
+):
+    for kind, name in (("Free", "exp1_num_25"), ("Crack", "exp1_num_10")):
+        photograph = download / f"MT_{kind}/Imgs/{name}.jpg"
+        photograph.write_bytes(photograph.read_bytes()[:size])
+    output = tmp_path / "tiles"
+    assert script.main([str(download), "--output", str(output)]) == 3
+    said = capsys.readouterr()
+    assert said.err.count("it is left out") == 2 and "exp1_num_25.jpg" in said.err
+    assert "4 photographs in 2 groups, 2 of them Bad" in said.out
+    assert len(scan_folder(output, duplicate_distance=-1)[0]) == 4
+    assert not list(output.rglob("exp1_num_10.*"))
 
 
 def test_another_folder_is_refused(script, tmp_path):

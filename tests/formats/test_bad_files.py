@@ -139,7 +139,8 @@ def test_a_file_of_voc_with_entities_does_not_stop_the_others(tmp_path, text):
     file.write_text(text + file.read_text().replace("scratch", "&d;"))
     report = import_labels(root, tmp_path / "out", unlabelled="skip")
     assert "document type or entities" in report.dropped[0] and str(file) in report.dropped[0]
-    assert (report.bad, report.skipped) == (1, 2)
+    assert (report.bad, report.skipped) == (1, 1)
+    assert "boxed.png: its labels, " in report.left_out[0]
 
 
 @pytest.mark.parametrize(
@@ -158,7 +159,8 @@ def test_a_damaged_file_does_not_stop_the_others(tmp_path, text, said):
     (root / "boxed.json").write_text(text, "latin-1")
     report = import_labels(root, tmp_path / "out", "labelme", unlabelled="skip")
     assert said in report.dropped[0] and "boxed.json" in report.dropped[0]
-    assert (report.images, report.skipped) == (2, 1)
+    assert (report.images, report.skipped) == (2, 0)
+    assert "boxed.png: its labels, " in report.left_out[0]
 
 
 def test_json_of_gigabytes_is_refused(tmp_path, monkeypatch):
@@ -182,6 +184,18 @@ def test_images_that_no_labels_name_are_counted(tmp_path):
     sets.write_images(tmp_path / "set/images/more", ("a", "b"))
     report = import_labels(file.parent, tmp_path / "out")
     assert (report.images, report.unlisted, report.is_complete) == (3, 2, True)
+
+
+@pytest.mark.parametrize("write", [sets.labelme, sets.voc, sets.coco])
+def test_an_image_that_is_left_out_is_not_taken_for_one_without_labels(tmp_path, write):
+    root = write(tmp_path / "set")
+    for file in [root] if root.is_file() else root.rglob("boxed.*"):
+        if file.suffix != ".png":
+            file.write_text(file.read_text().replace("scratch", "dent"))
+    report = import_labels(tmp_path / "set", tmp_path / "out", unlabelled="good")
+    sentences = [each for each in report.left_out if "boxed.png: whether its classes" in each]
+    assert len(sentences) == 1 and report.unlisted == 0
+    assert not list((tmp_path / "out").rglob("boxed.png"))
 
 
 @pytest.mark.parametrize("write", [sets.yolo, sets.coco, sets.mvtec])

@@ -32,6 +32,9 @@ def test_inputs_may_be_mixed_and_each_file_comes_once(tree):
     assert names(find_files([folder, pattern, folder])) == ["1.png", "2.JPG", "3.png", "a.png"]
     assert names(find_files([str(tree / "b" / "notes.txt")])) == ["notes.txt"]
     assert names(find_files([str(tree / "b" / "?.png")])) == ["1.png"]
+    twice = str(tree / "**" / "**" / "*.png")
+    assert names(find_files([twice])) == ["a.png", "1.png", "3.png"]
+    assert count_files([twice]) == 3
 
 
 def test_masks_and_former_results_are_no_photographs(tree):

@@ -141,6 +141,11 @@ def test_an_array_that_is_no_photograph_is_refused():
         Inspector(None, bright_detector, THRESHOLDS).inspect([np.zeros((4, 4, 3))])
 
 
+def test_a_tensor_is_not_taken_for_a_list_of_images():
+    with pytest.raises(TypeError, match="no image: Tensor; accepted are a path"):
+        Inspector(None, bright_detector, THRESHOLDS)(torch.zeros(4, 4, 3, dtype=torch.uint8))
+
+
 def test_close_scores_of_the_gate_are_asked_for_again():
     fast = scores_by_grey({1: 0.049, 2: 0.051, 3: 0.001, 4: 0.9})
     exact = scores_by_grey({1: 0.06, 2: 0.04})

@@ -171,3 +171,9 @@ def test_what_cannot_be_used_is_named(trained_run, tmp_path, change, options, sa
     done = run_command("select", trained_run, "--out", tmp_path / "out", *options)
     assert done.returncode == 2 and said in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1 and not (tmp_path / "out").exists()
+
+
+def test_the_gate_of_a_bundle_is_refused_with_what_to_name(tmp_path):
+    (tmp_path / "gate.onnx").touch()
+    with pytest.raises(ValueError, match="bundle made these results, .* with --gate"):
+        selecting.load_embedder(tmp_path / "gate.onnx")
