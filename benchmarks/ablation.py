@@ -127,6 +127,7 @@ def measure_detector(args: argparse.Namespace, name: str, folder: Path) -> dict[
     found = {}
     for kind, data, root in places(args):
         where = {"DATASETS.TEST": f"('{data}',)", "SCRATCH.DATA_ROOT": str(root)}
+        where |= {"SCRATCH.AREA_SCALING": "none"}  # without a gate there is no p(Bad) to scale by
         call(tool, ["--eval-only"], keys, where)
         found[kind] = json.loads((folder / "inference" / "evaluation.json").read_text())
     return found
