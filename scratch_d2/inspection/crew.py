@@ -7,6 +7,7 @@ import re
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -87,21 +88,21 @@ class Crew:
                 write.result()
 
     def _hire(self) -> None:
-        worker = self._start()
-        self._starting[worker.begin.remote()] = worker
+        with _reaching_ray():
+            worker = self._start()
+            self._starting[worker.begin.remote()] = worker
 
     def _give(self, task: Task) -> None:
         task.worker = self._idle.pop()
-        self._running[task.worker.inspect.remote(task.part)] = task
+        with _reaching_ray():
+            self._running[task.worker.inspect.remote(task.part)] = task
 
     def _wait(self) -> dict[int, Any]:
         """Wait until something happens; return results by the number of their part."""
         import ray
 
         results = {}
-        while not (ready := ray.wait([*self._starting, *self._running], timeout=PATIENCE)[0]):
-            _check_alive()
-        for ref in ready:
+        for ref in self._wait_for_any():
             try:
                 value = ray.get(ref)
             except ray.exceptions.RayTaskError as error:
@@ -109,6 +110,8 @@ class Crew:
             except ray.exceptions.RayError as error:
                 self._replace(ref, error)
                 continue
+            except OSError as error:
+                raise _gone(error) from None
             if ref in self._starting:
                 self._welcome(self._starting.pop(ref), value)
             else:
@@ -116,6 +119,17 @@ class Crew:
                 self._idle.append(task.worker)
                 results[task.number] = value
         return results
+
+    def _wait_for_any(self) -> list[Any]:
+        """Return what is ready, once something is."""
+        import ray
+
+        while True:
+            with _reaching_ray():
+                ready = ray.wait([*self._starting, *self._running], timeout=PATIENCE)[0]
+            if ready:
+                return ready
+            _check_alive()
 
     def _welcome(self, worker: Any, settings: dict[str, Any]) -> None:
         if self.settings is None:
@@ -134,7 +148,8 @@ class Crew:
 
         reason = _last_line(error)
         lost = self._starting.get(ref) or self._running[ref].worker
-        ray.kill(lost)  # it may only be out of reach, and would keep its processor
+        with _reaching_ray():
+            ray.kill(lost)  # it may only be out of reach, and would keep its processor
         if ref in self._starting:
             del self._starting[ref]
             self._failed_starts += 1
@@ -161,13 +176,27 @@ def _check_alive() -> None:
     try:
         alive = any(node["Alive"] for node in ray.nodes())
     except Exception as error:  # its own errors, and those of the network
-        reason = _last_line(error)
-    else:
-        if alive:
-            return
-        reason = "no machine is left"
-    raise OSError(
-        f"the cluster has gone ({reason}); the rows before are saved, --resume continues after them"
+        raise _gone(error) from None
+    if not alive:
+        raise _gone("no machine is left")
+
+
+@contextmanager
+def _reaching_ray() -> Iterator[None]:
+    """Say that the cluster has gone if Ray's own processes cannot be reached."""
+    import ray
+
+    try:
+        yield
+    except (OSError, ray.exceptions.RayError) as error:
+        raise _gone(error) from None
+
+
+def _gone(reason: Exception | str) -> OSError:
+    """Return the error of a cluster that is no more, with the last line of what Ray says."""
+    return OSError(
+        f"the cluster has gone ({_last_line(reason)}); the rows before are saved, --resume "
+        "continues after them"
     )
 
 
@@ -178,6 +207,6 @@ def _after(former: Future | None, deliver: Callable[[Any], None], result: Any) -
     deliver(result)
 
 
-def _last_line(error: Exception) -> str:
+def _last_line(error: Exception | str) -> str:
     lines = [line.strip() for line in re.sub(r"\x1b\[\d*m", "", str(error)).splitlines()]
     return next(filter(None, reversed(lines)), type(error).__name__)

@@ -9,10 +9,12 @@ import sys
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from scratch_d2.inspection.cluster import check_reachable, connected
+from scratch_d2.inspection.crew import Crew
 from scratch_d2.inspection.inputs import find_files
 from scratch_d2.inspection.predict import predict_files, predict_on_cluster
 from scratch_d2.inspection.rows import RowFile
@@ -111,6 +113,18 @@ def test_a_cluster_without_a_machine_ends_the_run_and_keeps_the_rows(tmp_path, w
         run(tmp_path / "in", tmp_path / "out", bright_inspector, end_raylet)
     run(tmp_path / "in", tmp_path / "out", bright_inspector, resume=True)
     assert files_of(tmp_path / "out") == files_of(whole)
+
+
+def test_a_connection_to_ray_that_breaks_is_the_end_of_the_cluster(monkeypatch):
+    ray = pytest.importorskip("ray", reason="ray is missing, run `pip install ray`")
+
+    def break_off(refs, timeout):
+        raise ConnectionResetError("Connection reset by peer")
+
+    monkeypatch.setattr(ray, "wait", break_off)
+    worker = SimpleNamespace(begin=SimpleNamespace(remote=object))
+    with pytest.raises(OSError, match=r"the cluster has gone \(Connection reset by peer\);"):
+        Crew(lambda: worker, 2).begin()
 
 
 def test_a_ray_that_does_not_start_is_a_sentence(monkeypatch):
