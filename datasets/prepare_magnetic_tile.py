@@ -25,8 +25,7 @@ from typing import NamedTuple
 from PIL import Image
 
 from scratch_d2.cli.common import command_parser, run
-from scratch_d2.data.image_error import ImageError
-from scratch_d2.data.images import read_image
+from scratch_d2.data.images import try_read
 from scratch_d2.data.images_file import ImageLabels, write_image_labels
 
 # Photographs in each folder of the whole set.
@@ -101,15 +100,6 @@ def group_tiles(tiles: Sequence[Tile], gap: int = GAP) -> dict[Tile, str]:
     return groups
 
 
-def check_photograph(tile: Tile) -> str:
-    """Return why a photograph cannot be read, such as one that was cut short, or ""."""
-    try:
-        read_image(tile.path)
-    except (ImageError, OSError) as error:
-        return str(error)
-    return ""
-
-
 def check_mask(tile: Tile) -> str:
     """Return why the mask of a photograph of a defect cannot be read or used, or ""."""
     mask = tile.path.with_suffix(".png")
@@ -154,7 +144,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if args.output.exists() and any(args.output.iterdir()):
         raise FileExistsError(f"{str(args.output)!r} is not empty; choose another --output")
     problems = [f"partial download: {missing}"] if missing else []
-    unreadable = {tile: problem for tile in tiles if (problem := check_photograph(tile))}
+    unreadable = {tile: problem for tile in tiles if (problem := try_read(tile.path).error)}
     problems += [f"{problem}; it is left out" for problem in unreadable.values()]
     tiles = [tile for tile in tiles if tile not in unreadable]
     groups, notes = group_tiles(tiles), []

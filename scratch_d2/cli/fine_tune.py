@@ -84,8 +84,7 @@ def steps(args: argparse.Namespace) -> Iterator[Step]:
     engine = ["--engine", args.engine] if args.engine else []
     options = ["--config-file", config, *engine]
     folders = ["OUTPUT_DIR", str(detector), "GATE.OUTPUT_DIR", str(gate)]
-    folders += ["SCRATCH.DATA_ROOT", args.folder, "DATASETS.TRAIN", "('scratch_text_train',)"]
-    folders += ["DATASETS.TEST", "('scratch_text_val',)"]
+    folders += data_keys(args.folder)
 
     gate_options = ["--resume", "--config-file", config]
     yield "train the gate", train_gate.main, [*gate_options, *folders, *start]
@@ -108,6 +107,12 @@ def steps(args: argparse.Namespace) -> Iterator[Step]:
     yield title, train_detector.main, ["--eval-only", *options, *trained, *data]
 
 
+def data_keys(folder: str) -> list[str]:
+    """Return the KEY VALUE pairs that train and validate on a folder, whatever the config names."""
+    names = ["DATASETS.TRAIN", "('scratch_text_train',)", "DATASETS.TEST", "('scratch_text_val',)"]
+    return ["SCRATCH.DATA_ROOT", folder, *names]
+
+
 def former_thresholds(config: str, opts: Sequence[str]) -> list[str]:
     """Return the option that keeps the thresholds of the models before if new ones are no better.
 
@@ -124,8 +129,7 @@ def former_thresholds(config: str, opts: Sequence[str]) -> list[str]:
 def settings_for(args: argparse.Namespace) -> list[str]:
     """Return the proposed settings, without the area threshold, which calibration chooses."""
     config, start = use_reference_models(args.config_file, args.opts)
-    data = ["SCRATCH.DATA_ROOT", args.folder]
-    asked = argparse.Namespace(config_file=config, opts=[*start, *data])
+    asked = argparse.Namespace(config_file=config, opts=[*data_keys(args.folder), *start])
     return auto_settings(asked, ("SCRATCH.AREA_THRESHOLD",))
 
 

@@ -60,3 +60,10 @@ def test_fine_tuning_leaves_the_area_to_calibration(labels, tmp_path, capsys):
     fitted = fine_tune.settings_for(args)
     assert "AREA_THRESHOLD" not in " ".join(fitted) and "GATE.BATCH_SIZE" not in fitted
     assert "AREA_THRESHOLD" not in capsys.readouterr().out
+
+
+def test_fine_tuning_measures_its_folder_whatever_the_config_names(labels, tmp_path, capsys):
+    config = "reference/mask_rcnn_R_50_half_FPN.yaml"  # for scratch_synth_train
+    options = [str(labels), "--output", str(tmp_path / "run"), "--config-file", config]
+    fine_tune.settings_for(fine_tune.parse_args([*options, "--auto-settings"]))
+    assert "settings for scratch_text_train:" in capsys.readouterr().out
